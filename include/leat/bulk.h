@@ -1,0 +1,127 @@
+/*
+ * leat/bulk.h: a whole job: many documents from an input through a flow (or one LLM call) to an output that is the journal.
+ *
+ * One row per input, appended whole. Any complete row is done; a document in flight at a stop has no row and is asked again:
+ * at least once towards the endpoint, exactly once in the file.
+ */
+#ifndef LEAT_BULK_H
+#define LEAT_BULK_H
+
+#include "flow.h"
+#include "llm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum leat_bulk_format {
+    LEAT_BULK_BATCH, /* OpenAI Batch JSONL */
+    LEAT_BULK_BODY,  /* a request body a line */
+    LEAT_BULK_FILES, /* files and directories, a document each */
+    LEAT_BULK_LINES, /* a document a line */
+} leat_bulk_format;
+
+typedef enum leat_bulk_sync {
+    LEAT_BULK_SYNC_NONE,  /* the system writes when it likes; a kill of the process loses nothing, a power cut may */
+    LEAT_BULK_SYNC_GROUP, /* fsync after each group of rows, at least once a second */
+    LEAT_BULK_SYNC_ROW,   /* a document counts as done, and gives its slot back, after the fsync of its row */
+} leat_bulk_sync;
+
+typedef enum leat_bulk_progress {
+    LEAT_BULK_PROGRESS_AUTO, /* bar on a terminal, plain lines elsewhere */
+    LEAT_BULK_PROGRESS_BAR,
+    LEAT_BULK_PROGRESS_PLAIN,
+    LEAT_BULK_PROGRESS_JSON,
+    LEAT_BULK_PROGRESS_NONE,
+} leat_bulk_progress;
+
+/* One document on its way. Plain data; what it points to lives until its row is written. */
+typedef struct leat_doc {
+    uint64_t line;    /* 1-based line or file number of the input */
+    const char *key;  /* custom_id of its row */
+    const char *path; /* where the document comes from: the input's path, or the file's own */
+    const char *text; /* the document (FILES, LINES), or the raw line; NUL-ended */
+    size_t text_bytes;
+    const char *url;  /* URL path of the request */
+    const char *body; /* request body */
+    size_t body_bytes;
+    leat_llm_reply reply; /* what becomes the row; filled by the flow's node that calls the endpoint */
+} leat_doc;
+
+/* Every field may be 0 = the default, `input` and `output` excepted. */
+typedef struct leat_bulk_opts {
+    const char *const *input; /* paths, input_count of them; "-" = standard input */
+    size_t input_count;
+    const char *output; /* path; "-" = standard output, without resume */
+    leat_bulk_format format;
+    const char *template_text; /* FILES, LINES: prompt with {{text}} and {{name}} */
+    const char *url;           /* URL path for formats without their own; NULL = "/v1/chat/completions" */
+    leat_llm *llm;             /* the endpoint; borrowed */
+    const char *model;         /* for formats that build the body; part of the settings' hash */
+    const char *system;
+    const char *extra_body; /* JSON object whose members are added to built bodies; NULL = none */
+    leat_flow *flow;        /* walked once per document with `shared` = leat_doc *; NULL = one node that calls `llm` */
+    uint32_t concurrency;   /* requests in flight; 0 = 64; the window is twice that */
+    size_t line_bytes_max;  /* 0 = 16 MiB */
+    leat_bulk_sync sync;
+    bool overwrite;           /* start anew on an output that exists */
+    bool force_resume;        /* go on although input or settings changed */
+    const char *retry_failed; /* NULL = no; "" = ask all failed rows again; else only those of this class */
+    leat_bulk_progress progress;
+    uint64_t errors_max;    /* stop after that many failed rows; 0 = no limit */
+    const int *stop_signal; /* how often the user asked to stop (1 = drain, 2 = at once); polled; NULL = never */
+    bool no_extras;         /* rows without the `leat` object; such an output cannot detect flipped rows */
+} leat_bulk_opts;
+
+typedef struct leat_bulk_summary {
+    uint64_t rows_done_before;     /* found complete in the output */
+    uint64_t rows_ok, rows_failed; /* written by this run */
+    uint64_t requests, throttles, possibly_billed;
+    uint64_t tokens_in, tokens_out;
+    uint64_t class_count[64]; /* rows by leat_class */
+    int64_t ms;
+    double limit_used; /* share of the request limit used, 0..1; < 0 = no limit */
+    int exit_code;     /* what the program should exit with (docs/cli.md) */
+} leat_bulk_summary;
+
+/**
+ * Runs a whole job and blocks this thread until it has ended, was stopped, or failed.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
+ * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT, LEAT_IO,
+ *          LEAT_DENIED, LEAT_STOPPED, LEAT_CANCELED (a signal), LEAT_USAGE, LEAT_NOMEM. What was written stays.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,
+                                              leat_error *error);
+
+typedef struct leat_bulk_check {
+    uint64_t documents, bad_lines, duplicate_ids;
+    uint64_t rows_done; /* in the output, when one was given and exists */
+    uint64_t bytes;
+    double tokens_in_estimate;
+} leat_bulk_check;
+
+/**
+ * Reads the input as a run would, without asking anything, and reports each bad line through `bad` (may be NULL).
+ *
+ * Threads: any thread outside the pool.
+ * Errors:  LEAT_OK also when lines are bad (see the counts); LEAT_IO, LEAT_USAGE, LEAT_MISMATCH, LEAT_NOMEM.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_check *check,
+                                                      void (*bad)(void *arg, uint64_t line, const char *why), void *arg,
+                                                      leat_error *error);
+
+/**
+ * Sends the document's request and fills `doc->reply`: what the default flow's node does, for flows of your own.
+ *
+ * Suspends: yes, as leat_llm_call.
+ * Threads:  from the task `t` only.
+ * Errors:   as leat_llm_call.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,118 @@
+/*
+ * leat/limiter.h: lets through exactly what an endpoint allows.
+ *
+ * One limiter per endpoint, shared by everything that calls it; acquired per attempt, released before any retry wait.
+ * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests (burst 0), and in any window of 60 s the
+ * tokens charged at admission never exceed the limit, one oversize request alone in its window excepted.
+ */
+#ifndef LEAT_LIMITER_H
+#define LEAT_LIMITER_H
+
+#include "task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct leat_limiter leat_limiter;
+
+/* Every field may be 0 = no limit (or the default). Limits count per minute; in flight from grant to settle. */
+typedef struct leat_limiter_opts {
+    double requests_per_min;
+    double tokens_per_min; /* LLM tokens, prompt and reply together */
+    double input_tokens_per_min;
+    double output_tokens_per_min;
+    uint32_t in_flight_max;
+    uint32_t burst; /* requests that may go at once after a pause, beside the paced one; 0 = none */
+} leat_limiter_opts;
+
+/* Tokens of one request: what is guessed before, or known after. */
+typedef struct leat_tokens {
+    double input, output; /* LLM tokens; tokens_per_min counts their sum */
+} leat_tokens;
+
+/* Permission for one request. Plain data; settle it exactly once (the end of the task settles a forgotten one at its guess). */
+typedef struct leat_grant {
+    uint64_t id;
+    leat_tokens charged;
+    int64_t granted_ns; /* the runtime's clock */
+} leat_grant;
+
+typedef struct leat_limiter_stats {
+    uint64_t granted, settled, refunded; /* requests */
+    uint32_t in_flight, waiting;         /* now */
+    double tokens_charged;               /* after settling, since the start */
+    int64_t waited_ns;                   /* sum over all grants */
+    double requests_per_min;             /* the limit in force; 0 = none */
+    double tokens_per_min;
+} leat_limiter_stats;
+
+/**
+ * Makes a limiter. `opts` is copied; NULL = no limits (it still counts).
+ *
+ * Threads: any.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_limiter_free when nobody waits on it.
+ * Errors:  LEAT_NOMEM; LEAT_USAGE for a negative limit or one that is not finite.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts);
+
+/**
+ * Frees a limiter that nobody waits on. NULL is fine.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_limiter_free(leat_limiter *l);
+
+/**
+ * Waits in the order of asking until all limits have room for one request of about `guess` tokens, and takes it from each.
+ * A request larger than a minute's tokens goes alone in its window, into debt.
+ *
+ * Suspends: yes, until there is room.
+ * Threads:  from the task `t` only; any number of tasks at once.
+ * Owns:     `*grant` is the caller's; settle it.
+ * Errors:   LEAT_CANCELED, LEAT_TIMEOUT; nothing was taken then. LEAT_USAGE for a negative guess.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, leat_grant *grant);
+
+/**
+ * Tells the limiter what a granted request really used: the difference is refunded, or becomes debt. Frees the slot.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_tokens used);
+
+/**
+ * Gives back a grant whose request did not count at the endpoint (never sent, or refused with a 429): the tokens are
+ * refunded, the request stays counted. Frees the slot.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_limiter_refund(leat_limiter *l, leat_grant grant);
+
+/**
+ * Lets nobody through before `duration_ms` have passed (a Retry-After), then starts again slowly.
+ *
+ * Threads: from the task `t` only (it reads its clock).
+ * Units:   ms from now; an earlier end than one already set is ignored.
+ */
+LEAT_API void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration_ms);
+
+/**
+ * Changes the limits in place; who waits is judged by the new ones.
+ *
+ * Threads: any.
+ * Errors:  as leat_limiter_new; the old limits stay then.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts);
+
+/**
+ * Reads the counters.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

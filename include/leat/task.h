@@ -1,0 +1,298 @@
+/*
+ * leat/task.h: the runtime, tasks, futures, and what a task can wait for.
+ *
+ * The first argument tells: a function that takes `leat_task *` may suspend the task; one that does not never does.
+ * While a task is suspended it costs no thread. It goes on on the worker where it first suspended, so C code between
+ * two suspensions may use malloc, errno, locale and thread-locals as always; no mutex may be held over one.
+ *
+ * Structured: whatever a task starts has ended before the task ends. A future that nobody awaited is canceled and joined.
+ */
+#ifndef LEAT_TASK_H
+#define LEAT_TASK_H
+
+#include "base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct leat_runtime leat_runtime; /* a pool of workers; one per program is usual */
+typedef struct leat_task leat_task;       /* valid only inside the callback that it is given to */
+typedef struct leat_future leat_future;   /* one-shot result; owned by the task that started it */
+typedef struct leat_handle leat_handle;   /* a future for threads outside the pool */
+typedef struct leat_semaphore leat_semaphore;
+
+typedef enum leat_log_level { LEAT_LOG_WARNING, LEAT_LOG_INFO, LEAT_LOG_DEBUG } leat_log_level;
+
+/* Every field may be 0 = the default. */
+typedef struct leat_runtime_opts {
+    uint32_t worker_count; /* 0 = affinity mask and cgroup quota; at most 256 */
+    uint32_t stack_bytes;  /* per stack; 0 = 64 KiB (4 times that under sanitizers); at least 16 KiB */
+    uint32_t blocking_max; /* helper threads for leat_blocking; 0 = 64 */
+    void (*log)(void *arg, leat_log_level level, const char *text); /* any thread; NULL = warnings to stderr */
+    void *log_arg;                                                  /* borrowed until leat_runtime_free */
+    bool virtual_clock; /* time stands still while anything runs, and jumps to the next timer when all wait: for tests */
+} leat_runtime_opts;
+
+/**
+ * Starts a runtime: its workers, with nothing to do yet.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_runtime_free. `opts` is copied; NULL = all defaults.
+ * Errors:  LEAT_USAGE for options out of range, LEAT_NOMEM when memory or threads are short. `*out` is NULL then.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_runtime_new(leat_runtime **out, const leat_runtime_opts *opts);
+
+/**
+ * Ends a runtime: cancels and joins what still runs, then joins the workers. NULL is fine.
+ *
+ * Threads: one thread outside the pool; no other call on `rt` may be under way, and all handles must have been freed.
+ */
+LEAT_API void leat_runtime_free(leat_runtime *rt);
+
+/**
+ * Gives the number of workers.
+ *
+ * Threads: any.
+ */
+LEAT_API uint32_t leat_runtime_worker_count(const leat_runtime *rt);
+
+/* The body of a task. On LEAT_OK, `*result` (NULL until set) is what an await gives; it must outlive the task's body:
+ * memory of leat_task_alloc does. Any other code fails the task; leat_task_fail adds the sentence. */
+typedef leat_err (*leat_task_fn)(leat_task *t, void *arg, const void **result);
+
+/**
+ * Starts a task that may run in parallel with `t`.
+ *
+ * Suspends: no; the new task runs when a worker is free.
+ * Threads:  from the task `t` only.
+ * Owns:     the future belongs to `t` until the visit (or task body) in which it was started ends; `arg` is borrowed until
+ *           the task has ended.
+ * Errors:   never NULL: when memory is short it gives a future that has already failed with LEAT_NOMEM.
+ */
+LEAT_API leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg);
+
+/**
+ * Waits until `f` has its result. May be called again on the same future: it answers the same.
+ *
+ * Suspends: yes, until the result, or cancel, or the nearest deadline of `t`.
+ * Threads:  from the task that owns `f` only.
+ * Owns:     `*result` lives until the visit (or task body) of `t` in which `f` was started ends. `result` may be NULL.
+ * Errors:   the error of the awaited task or operation (leat_future_error has its story); LEAT_CANCELED, LEAT_TIMEOUT when
+ *           `t` itself was stopped: then `f` goes on until `t` awaits it again or ends. On error `*result` is untouched.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_await(leat_task *t, leat_future *f, const void **result);
+
+/**
+ * Waits until all `count` futures have ended, the failed ones too; asyncio's gather with return_exceptions.
+ *
+ * Suspends: yes, as leat_await.
+ * Threads:  as leat_await.
+ * Errors:   that of the failed future with the lowest index; LEAT_CANCELED, LEAT_TIMEOUT of `t` itself.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_await_all(leat_task *t, leat_future *const *futures, size_t count);
+
+/**
+ * Waits until one of `count` futures has ended, well or not, and gives its index (the lowest of those ended).
+ *
+ * Suspends: yes, as leat_await. The others go on.
+ * Threads:  as leat_await.
+ * Errors:   LEAT_USAGE for count 0; LEAT_CANCELED, LEAT_TIMEOUT of `t` itself. A failed future is not an error here.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_await_any(leat_task *t, leat_future *const *futures, size_t count, size_t *index);
+
+/**
+ * Tells whether `f` has its result, without waiting.
+ *
+ * Threads: from the task that owns `f` only.
+ */
+LEAT_API bool leat_future_is_done(const leat_future *f);
+
+/**
+ * Gives the story of a failed future; NULL while it runs and when it ended well.
+ *
+ * Threads: from the task that owns `f` only.
+ * Owns:    lives as long as `f`.
+ */
+LEAT_API const leat_error *leat_future_error(const leat_future *f);
+
+/**
+ * Asks what is behind `f` to stop. Await it to know that it has.
+ *
+ * Threads: from the task that owns `f` only.
+ */
+LEAT_API void leat_future_cancel(leat_future *f);
+
+/**
+ * Suspends for `duration_ms`; 0 or less lets others go first (a yield).
+ *
+ * Suspends: yes.
+ * Threads:  from the task `t` only.
+ * Errors:   LEAT_CANCELED, LEAT_TIMEOUT (a deadline of `t` came first).
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms);
+
+/**
+ * Runs `fn(t, arg, result)` in this task under a deadline of its own; asyncio's wait_for.
+ *
+ * Suspends: as `fn` does.
+ * Threads:  from the task `t` only.
+ * Units:    `duration_ms` in ms from now; 0 or less = no deadline. The nearest of this and the deadlines around it counts.
+ * Errors:   LEAT_TIMEOUT when this deadline ended it; else what `fn` returned. An `fn` that returns LEAT_OK late counts as OK.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg,
+                                                 const void **result);
+
+/**
+ * Runs `fn(arg)` on a helper thread, for C code that blocks (a library, a disk), and waits for it.
+ *
+ * Suspends: yes, until `fn` has returned: neither cancel nor a deadline cuts it short, since `arg` must outlive it.
+ * Threads:  from the task `t` only; `fn` runs on another thread and gets no task.
+ * Errors:   what `fn` returned; LEAT_NOMEM when no helper thread could be had. After a cancel it still answers what `fn` returned.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_blocking(leat_task *t, leat_err (*fn)(void *arg), void *arg);
+
+/**
+ * Gives zeroed memory that lives until the visit (or task body) ends; nobody frees it. Alignment: 16.
+ *
+ * Threads: from the task `t` only.
+ * Errors:  NULL when memory is short; the visit then ends with LEAT_NOMEM whatever the step returns.
+ */
+LEAT_API void *leat_task_alloc(leat_task *t, size_t size);
+
+/**
+ * Formats like sprintf into memory that lives until the visit (or task body) ends.
+ *
+ * Threads: from the task `t` only.
+ * Errors:  never NULL: "" when memory is short, and the visit then ends with LEAT_NOMEM whatever the step returns.
+ */
+LEAT_API const char *leat_task_printf(leat_task *t, const char *fmt, ...) LEAT_PRINTF(2, 3);
+
+/**
+ * Notes the sentence that explains a failure, and returns `code` so that a step can `return leat_task_fail(...)`.
+ *
+ * Threads: from the task `t` only.
+ * Shape:   the sentence is cut to fit leat_error.text.
+ */
+LEAT_API leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...) LEAT_PRINTF(3, 4);
+
+/**
+ * Tells whether `t` was asked to stop (cancel, or a deadline has passed): for long C code between two suspensions.
+ *
+ * Threads: from the task `t` only.
+ */
+LEAT_API bool leat_task_is_canceled(const leat_task *t);
+
+/**
+ * Gives the runtime that runs `t`.
+ *
+ * Threads: from the task `t` only.
+ */
+LEAT_API leat_runtime *leat_task_runtime(const leat_task *t);
+
+/**
+ * Gives the time of the runtime's clock: monotonic, or virtual where the runtime was made so.
+ *
+ * Threads: from the task `t` only.
+ * Units:   ns.
+ */
+LEAT_API int64_t leat_task_now_ns(const leat_task *t);
+
+/* ---- from threads outside the pool ---- */
+
+/**
+ * Starts a task from outside the pool.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_handle_free; `arg` is borrowed until the task has ended.
+ * Errors:  LEAT_NOMEM; LEAT_USAGE from inside a task or in a forked child.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out);
+
+/**
+ * Starts a task and blocks this thread until it has ended.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    `*error` (optional) is written on failure only.
+ * Errors:  what the task returned; LEAT_NOMEM; LEAT_USAGE from inside a task.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error);
+
+/**
+ * Blocks this thread until the task behind `h` has ended or `timeout_ms` has passed (< 0 = wait for ever, 0 = poll).
+ *
+ * Threads: any thread outside the pool, one at a time.
+ * Owns:    `*result` (optional) lives until leat_handle_free; `*error` (optional) is written when the task failed.
+ * Errors:  LEAT_TIMEOUT when it still runs; else what the task returned.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error);
+
+/**
+ * Has `fn(arg)` called once, on a worker, when the task has ended; at once, on this thread's behalf, never.
+ *
+ * Threads: any thread outside the pool; set it at most once, before or after the end.
+ * Errors:  LEAT_USAGE when one was set before.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg);
+
+/**
+ * Gives a file descriptor that becomes readable when the task has ended: for other people's event loops.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    the descriptor belongs to `h`; do not close it, only poll it.
+ * Errors:  -1 when no descriptor could be had.
+ */
+LEAT_API int leat_handle_fd(leat_handle *h);
+
+/**
+ * Asks the task behind `h` to stop; it ends with LEAT_CANCELED at its next suspension.
+ *
+ * Threads: any, signal handlers excepted.
+ */
+LEAT_API void leat_handle_cancel(leat_handle *h);
+
+/**
+ * Cancels what still runs, joins it, and frees the handle. NULL is fine.
+ *
+ * Threads: any thread outside the pool.
+ */
+LEAT_API void leat_handle_free(leat_handle *h);
+
+/* ---- a semaphore for tasks ---- */
+
+/**
+ * Makes a semaphore with `count` permits.
+ *
+ * Threads: any.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_semaphore_free when nobody waits on it.
+ * Errors:  LEAT_NOMEM, LEAT_USAGE for a count over 2^31 - 1.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count);
+
+/**
+ * Frees a semaphore that nobody waits on. NULL is fine.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_semaphore_free(leat_semaphore *s);
+
+/**
+ * Takes one permit, in the order of asking.
+ *
+ * Suspends: yes, until a permit is free.
+ * Threads:  from the task `t` only.
+ * Errors:   LEAT_CANCELED, LEAT_TIMEOUT; no permit is held then.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s);
+
+/**
+ * Gives one permit back.
+ *
+ * Threads: any.
+ */
+LEAT_API void leat_semaphore_release(leat_semaphore *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,139 @@
+/*
+ * sched.h: what the other rooms use of the scheduler.
+ *
+ * The life of a task: made (leat_i_task_new) -> queued on a deque or the injection list -> started by any worker, on that
+ * worker's current stack -> runs, parks and resumes on that stack, always on the same worker (its home) -> done: its future is
+ * completed -> freed by its owner (the parent's end, a batch that is finished with the item, or leat_handle_free).
+ *
+ * Waiting. Whoever wants to be woken takes the waiter of the current task (leat_i_task_waiter), hands it to whom it may concern
+ * under its own protocol, and parks in a loop around its own condition:
+ *
+ *     leat_i_waiter *w = leat_i_task_waiter(t);
+ *     ... publish w ...
+ *     while (!condition) { err = leat_i_park(t, until_ns); if (err) break; }
+ *     ... withdraw w ...
+ *
+ * leat_i_unpark(w) may come before, during or after the park, from any thread, more than once and too late: a park that follows
+ * an unpark returns at once (one token, as in Java's LockSupport), so each park may return without cause. Waiters are the stacks
+ * themselves and live until the runtime dies: a late unpark of a stack that serves another task is a harmless spurious wake.
+ *
+ * While it is parked a task lets its gate go (hooks below), and takes it again before leat_i_park returns.
+ */
+#ifndef LEAT_I_SCHED_H
+#define LEAT_I_SCHED_H
+
+#include "leat/task.h"
+
+#include "../base/atomics.h"
+#include "../base/heap.h"
+#include "../base/mem.h"
+#include "../base/os.h"
+
+typedef struct leat_i_waiter leat_i_waiter; /* a stack, seen by those who wake it */
+
+/* ---- the result cell: inside a task, or inside an operation of another room ---- */
+
+/*
+ * States of `state`: 0 pending, a waiter's address, or LEAT_I_FUTURE_DONE. Only the owner stores a waiter (CAS 0 -> waiter) and
+ * takes it back (CAS waiter -> 0); whoever completes exchanges DONE in, once, after writing err, result and error, and unparks
+ * the waiter it found. After that exchange it may not touch the future again: the owner may have freed it.
+ */
+struct leat_future {
+    LEAT_ATOMIC(uintptr_t) state;
+    leat_err err;
+    const void *result;
+    const leat_error *error; /* NULL or in memory that lives as long as the future */
+    const struct leat_i_future_ops *ops;
+    leat_future *next, *prev; /* list of the owning task; touched by that task only */
+};
+
+#define LEAT_I_FUTURE_DONE ((uintptr_t)1)
+
+/* What the owner can do to a future it has started. Called on the owner's stack. */
+typedef struct leat_i_future_ops {
+    void (*cancel)(leat_future *f); /* asks to stop; the future still completes */
+    void (*free)(leat_future *f);   /* after completion; NULL = memory is the owner's arena */
+} leat_i_future_ops;
+
+void leat_i_future_init(leat_future *f, const leat_i_future_ops *ops);
+void leat_i_future_complete(leat_future *f, leat_err err, const void *result,
+                            const leat_error *error); /* any thread, once */
+/* Adds a started operation to those that `t` joins at its end. */
+void leat_i_future_adopt(leat_task *t, leat_future *f);
+/* Owner: takes it out of the list and frees it now; it must be done. For batches, whose items free theirs as they finish. */
+void leat_i_future_release(leat_task *t, leat_future *f);
+/* As leat_await, but neither cancel nor deadline ends the wait: for joins after a cancel. Returns the future's own error. */
+leat_err leat_i_await_shielded(leat_task *t, leat_future *f);
+
+/* ---- tasks ---- */
+
+struct leat_i_visit; /* flow's state of the running visit: sched carries it, and knows nothing of it */
+struct leat_i_gate;
+
+/*
+ * Fields are touched by the task's own code only, unless said otherwise.
+ */
+struct leat_task {
+    leat_future future; /* what the parent or handle waits for */
+    leat_runtime *rt;
+    leat_task *parent; /* NULL for a root task */
+    leat_task_fn fn;
+    void *arg;
+    leat_i_waiter *waiter;               /* the stack it runs on; NULL until started */
+    LEAT_ATOMIC(leat_i_waiter *) parked; /* != NULL while a cancel should unpark it; partner of `canceled` (Dekker) */
+    LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it */
+    bool nomem;                          /* sticky: a task_alloc failed in this visit */
+    bool gate_held;                      /* it holds `gate` and lets it go around each park */
+    int64_t deadline_ns;                 /* run, node: passed = LEAT_CANCELED inside */
+    int64_t attempt_deadline_ns;         /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
+    leat_i_arena arena;                  /* of the running visit; rewound by its owner */
+    leat_error *error;                   /* last leat_task_fail; in the arena */
+    leat_future *children;               /* started and not released */
+    struct leat_i_visit *visit;
+    struct leat_i_gate *gate;
+    const char *name; /* of the node class, for overflow messages and reports; may change per visit */
+    leat_task *link;  /* deque, injection list, free list */
+};
+
+/* Starts a child as leat_task_start does; the caller may set the inherited fields (visit, gate, deadlines) in `init`, which
+ * runs before any worker can see the child. NULL init is fine. NULL when memory is short. */
+leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *child, void *arg));
+
+/* Cancels and joins all futures started since `mark` (a value of t->children), newest first, and releases them: what the end of
+ * a visit does. */
+void leat_i_task_end_children(leat_task *t, leat_future *mark);
+
+/* LEAT_OK, or why `t` should stop now: LEAT_CANCELED (cancel, run or node deadline), LEAT_TIMEOUT (attempt deadline). */
+leat_err leat_i_task_check(leat_task *t);
+
+leat_i_waiter *leat_i_task_waiter(leat_task *t);
+
+/* Suspends until unparked, canceled or until_ns (LEAT_I_NEVER_NS = none). LEAT_OK (maybe without cause); LEAT_TIMEOUT when
+ * until_ns or the attempt's deadline has passed; LEAT_CANCELED. An unpark that came first is consumed. */
+leat_err leat_i_park(leat_task *t, int64_t until_ns);
+/* Suspends until unparked, whatever happens. */
+void leat_i_park_shielded(leat_task *t);
+void leat_i_unpark(leat_i_waiter *w); /* any thread, signal handlers excepted */
+
+int64_t leat_i_runtime_now_ns(const leat_runtime *rt); /* any thread */
+void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The virtual clock does not jump while something outside the pool (a reply, a helper thread) is awaited: bracket such waits. */
+void leat_i_runtime_external_begin(leat_runtime *rt);
+void leat_i_runtime_external_end(leat_runtime *rt);
+
+/* One slot per room for what it keeps per runtime (the net loop, the embedded endpoint); freed, newest first, at the start of
+ * leat_runtime_free while the workers still run, with no task left. */
+typedef enum leat_i_room { LEAT_I_ROOM_NET, LEAT_I_ROOM_MOCK, LEAT_I_ROOM_COUNT } leat_i_room;
+/* Gives the slot's object, making it on first use by make(rt); NULL when make failed. Any thread. */
+void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat_runtime *rt), void (*free)(void *object));
+
+/* ---- the gate: a FIFO lock for tasks, let go at each suspension (DESIGN: prep and post of one run never overlap) ---- */
+
+typedef struct leat_i_gate leat_i_gate;
+leat_i_gate *leat_i_gate_new(void); /* NULL when memory is short */
+void leat_i_gate_free(leat_i_gate *g);
+void leat_i_gate_enter(leat_task *t, leat_i_gate *g); /* sets t->gate and t->gate_held; waits in FIFO order, shielded */
+void leat_i_gate_leave(leat_task *t);
+
+#endif
