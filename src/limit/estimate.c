@@ -1,0 +1,61 @@
+/* estimate.c: two moving means behind a lock; see estimate.h for what they are for. */
+#include "estimate.h"
+
+#include <math.h>
+
+/* Before the first reply: English text has about four bytes a token, and a chat answer is some hundred tokens long. */
+static const double RATIO_UNKNOWN = 0.25;
+static const double OUTPUT_UNKNOWN = 512.0;
+/* A body has JSON around its text, so even an empty prompt costs some tokens. */
+static const double INPUT_MIN = 8.0;
+static const double WEIGHT = 1.0 / 16; /* of a new reply, once some have been seen */
+
+/* The first replies count by their number, so that one reply is believed as soon as it is the only one known. */
+static double weight_of(uint64_t learned_count)
+{
+    double first = 1.0 / (double)(learned_count + 1);
+    return first > WEIGHT ? first : WEIGHT;
+}
+
+static void ewma_add(leat_i_ewma *m, double value, double weight)
+{
+    double distance = fabs(value - m->mean);
+    m->mean += weight * (value - m->mean);
+    /* The very first value says nothing about the spread: a quarter is assumed. */
+    if (weight >= 1.0)
+        m->deviation = 0.25 * value;
+    else
+        m->deviation += weight * (distance - m->deviation);
+}
+
+void leat_i_estimate_init(leat_i_estimate *e)
+{
+    *e = (leat_i_estimate){ 0 };
+}
+
+leat_tokens leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double max_tokens)
+{
+    leat_i_lock_take(&e->lock);
+    bool known = e->learned_count > 0;
+    double ratio = known ? e->ratio.mean + e->ratio.deviation : RATIO_UNKNOWN;
+    double output = known ? e->output.mean + e->output.deviation : OUTPUT_UNKNOWN;
+    leat_i_unlock(&e->lock);
+
+    bool capped = isfinite(max_tokens) && max_tokens > 0;
+    /* Nothing learned yet: what the request allows is all there is to go by. */
+    if (capped && (!known || output > max_tokens)) output = max_tokens;
+    double input = ratio * (double)body_bytes;
+    return (leat_tokens){ .input = ceil(input > INPUT_MIN ? input : INPUT_MIN), .output = ceil(output) };
+}
+
+void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_tokens used)
+{
+    if (body_bytes == 0 || !isfinite(used.input) || !isfinite(used.output)) return;
+    if (used.input <= 0 || used.output < 0) return;
+    leat_i_lock_take(&e->lock);
+    double weight = weight_of(e->learned_count);
+    ewma_add(&e->ratio, used.input / (double)body_bytes, weight);
+    ewma_add(&e->output, used.output, weight);
+    e->learned_count++;
+    leat_i_unlock(&e->lock);
+}
