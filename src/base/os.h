@@ -73,4 +73,11 @@ void leat_i_os_eventfd_drain(int fd);
 typedef int (*leat_i_os_fault_fn)(const char *call);
 extern leat_i_os_fault_fn leat_i_os_fault;
 
+/* What the ordered failure of this call says, or 0 to go on with it. Asked once per call: the function may count. */
+static inline int leat_i_os_faulted(const char *call)
+{
+    int rc = leat_i_os_fault ? leat_i_os_fault(call) : 0;
+    return rc < 0 ? rc : 0;
+}
+
 #endif

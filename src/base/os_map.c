@@ -1,0 +1,49 @@
+/* os_map.c: memory mapping, for stacks. */
+#include "os.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13; older kernels answer EINVAL */
+#endif
+
+size_t leat_i_os_page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *leat_i_os_reserve(size_t bytes)
+{
+    if (leat_i_os_faulted("mmap") < 0) return NULL;
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    /* One touched byte of a huge page would make a whole stack resident, and 31 of its neighbours. */
+    (void)madvise(p, bytes, MADV_NOHUGEPAGE);
+    return p;
+}
+
+void leat_i_os_release(void *p, size_t bytes)
+{
+    if (p) (void)munmap(p, bytes);
+}
+
+void leat_i_os_discard(void *p, size_t bytes)
+{
+    (void)madvise(p, bytes, MADV_DONTNEED);
+}
+
+int leat_i_os_guard_install(void *p, size_t bytes)
+{
+    int rc = leat_i_os_faulted("guard");
+    if (rc < 0) return rc;
+    return madvise(p, bytes, MADV_GUARD_INSTALL) == 0 ? 0 : -errno;
+}
+
+int leat_i_os_guard_mprotect(void *p, size_t bytes)
+{
+    int rc = leat_i_os_faulted("mprotect");
+    if (rc < 0) return rc;
+    return mprotect(p, bytes, PROT_NONE) == 0 ? 0 : -errno;
+}
