@@ -84,6 +84,7 @@ struct leat_task {
     LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it */
     bool nomem;                          /* sticky: a task_alloc failed in this visit */
     bool gate_held;                      /* it holds `gate` and lets it go around each park */
+    bool suspended;                      /* it has parked since somebody cleared this: from then on it is bound to its home */
     int64_t deadline_ns;                 /* run, node: passed = LEAT_CANCELED inside */
     int64_t attempt_deadline_ns;         /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
     leat_i_arena arena;                  /* of the running visit; rewound by its owner */
@@ -98,6 +99,15 @@ struct leat_task {
 /* Starts a child as leat_task_start does; the caller may set the inherited fields (visit, gate, deadlines) in `init`, which
  * runs before any worker can see the child. NULL init is fine. NULL when memory is short. */
 leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *child, void *arg));
+
+/* Starts a task that is on nobody's list of children: windows of a batch, which count their tasks and join them by themselves.
+ * `t` is the running task, whose worker's deque takes the new one and which it inherits from as a child does, `visit` too; `init`
+ * as above. `fn` is always called, also after a cancel; the task is freed when fn has returned and its own children have ended.
+ * Whoever starts it makes sure that what `arg` points to lives until fn's last use of it. false when memory is short. */
+bool leat_i_task_spawn(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *task, void *arg));
+
+/* Asks a task to stop, as leat_future_cancel does: flag and unpark. Any thread that knows that the task has not ended. */
+void leat_i_task_cancel(leat_task *t);
 
 /* Cancels and joins all futures started since `mark` (a value of t->children), newest first, and releases them: what the end of
  * a visit does. */
