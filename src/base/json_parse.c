@@ -1,0 +1,248 @@
+/*
+ * json_parse.c: the one pass that checks a JSON text. It keeps no tree: what it accepted can be walked later without checks.
+ *
+ * No recursion: the kinds of the open containers are one bit each, so that depth costs no stack and hostile nesting ends at
+ * LEAT_I_JSON_DEPTH_MAX.
+ * Source: RFC 8259, and RFC 3629 for UTF-8.
+ */
+#include "json.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "utf8.h"
+
+struct scan {
+    const char *at, *end;
+    uint64_t is_object[LEAT_I_JSON_DEPTH_MAX / 64];
+    unsigned depth;
+};
+
+static void scan_space(struct scan *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
+        s->at++;
+}
+
+static bool hex4(const char *s, const char *end)
+{
+    if (end - s < 4) return false;
+    for (int i = 0; i < 4; i++) {
+        char c = s[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) return false;
+    }
+    return true;
+}
+
+/* After a backslash: 0 = not an escape, else the bytes that follow the backslash. */
+static size_t escape_bytes(const char *s, const char *end)
+{
+    if (s >= end) return 0;
+    if (*s == 'u') return hex4(s + 1, end) ? 5 : 0;
+    return memchr("\"\\/bfnrt", *s, 8) ? 1 : 0;
+}
+
+/* At the opening quote; ends after the closing one. On failure `at` is the first wrong byte. */
+static bool scan_string(struct scan *s, bool *escaped)
+{
+    const char *p = s->at + 1, *end = s->end;
+    *escaped = false;
+    for (;;) {
+        uint64_t word;
+        while (end - p >= 8 && (memcpy(&word, p, 8), leat_i_word_special(word) == 0))
+            p += 8;
+        s->at = p;
+        if (p >= end) return false;
+        unsigned char c = (unsigned char)*p;
+        if (c == '"') {
+            s->at = p + 1;
+            return true;
+        }
+        if (c == '\\') {
+            size_t n = escape_bytes(p + 1, end);
+            if (n == 0) return false;
+            *escaped = true;
+            p += 1 + n;
+        } else if (c >= 0x80) {
+            size_t n = leat_i_utf8_step((const unsigned char *)p, (const unsigned char *)end);
+            if (n == 0) return false;
+            p += n;
+        } else if (c < 0x20) {
+            return false;
+        } else {
+            p++;
+        }
+    }
+}
+
+static bool scan_digits(struct scan *s)
+{
+    const char *from = s->at;
+    while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
+        s->at++;
+    return s->at > from;
+}
+
+static bool scan_number(struct scan *s)
+{
+    if (*s->at == '-') s->at++;
+    if (s->at < s->end && *s->at == '0')
+        s->at++;
+    else if (!scan_digits(s))
+        return false;
+    if (s->at < s->end && *s->at == '.') {
+        s->at++;
+        if (!scan_digits(s)) return false;
+    }
+    if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
+        s->at++;
+        if (s->at < s->end && (*s->at == '+' || *s->at == '-')) s->at++;
+        if (!scan_digits(s)) return false;
+    }
+    return true;
+}
+
+static bool scan_word(struct scan *s, const char *word, size_t size)
+{
+    if ((size_t)(s->end - s->at) < size || memcmp(s->at, word, size) != 0) return false;
+    s->at += size;
+    return true;
+}
+
+static bool scan_open(struct scan *s, bool object)
+{
+    if (s->depth == LEAT_I_JSON_DEPTH_MAX) return false;
+    uint64_t bit = UINT64_C(1) << (s->depth % 64);
+    if (object)
+        s->is_object[s->depth / 64] |= bit;
+    else
+        s->is_object[s->depth / 64] &= ~bit;
+    s->depth++;
+    s->at++;
+    return true;
+}
+
+static bool scan_in_object(const struct scan *s)
+{
+    unsigned top = s->depth - 1;
+    return s->is_object[top / 64] >> (top % 64) & 1;
+}
+
+/* `"key" :` */
+static bool scan_key(struct scan *s)
+{
+    bool escaped;
+    scan_space(s);
+    if (s->at >= s->end || *s->at != '"' || !scan_string(s, &escaped)) return false;
+    scan_space(s);
+    if (s->at >= s->end || *s->at != ':') return false;
+    s->at++;
+    return true;
+}
+
+/* A value up to its end, or a container up to and with its opening: true = go on with scan_after. */
+static bool scan_value(struct scan *s, leat_i_json *value, bool *opened)
+{
+    *opened = false;
+    scan_space(s);
+    if (s->at >= s->end) return false;
+    switch (*s->at) {
+    case '{':
+    case '[':
+        *opened = true;
+        value->type = *s->at == '{' ? LEAT_I_JSON_OBJECT : LEAT_I_JSON_ARRAY;
+        return scan_open(s, *s->at == '{');
+    case '"':
+        value->type = LEAT_I_JSON_STRING;
+        return scan_string(s, &value->escaped);
+    case 't':
+        value->type = LEAT_I_JSON_TRUE;
+        return scan_word(s, "true", 4);
+    case 'f':
+        value->type = LEAT_I_JSON_FALSE;
+        return scan_word(s, "false", 5);
+    case 'n':
+        value->type = LEAT_I_JSON_NULL;
+        return scan_word(s, "null", 4);
+    default:
+        value->type = LEAT_I_JSON_NUMBER;
+        return (*s->at == '-' || (*s->at >= '0' && *s->at <= '9')) && scan_number(s);
+    }
+}
+
+/* Behind an opening: true with *closed when the container is empty; else the first key is read where there is one. */
+static bool scan_first(struct scan *s, bool *closed)
+{
+    bool object = scan_in_object(s);
+    scan_space(s);
+    *closed = s->at < s->end && *s->at == (object ? '}' : ']');
+    if (*closed) {
+        s->at++;
+        s->depth--;
+        return true;
+    }
+    return !object || scan_key(s);
+}
+
+/* Behind a value: closes what closes, until a comma asks for the next value (*more) or the outermost one has ended. */
+static bool scan_after(struct scan *s, bool *more)
+{
+    *more = false;
+    while (s->depth > 0) {
+        bool object = scan_in_object(s);
+        scan_space(s);
+        if (s->at >= s->end) return false;
+        if (*s->at == ',') {
+            s->at++;
+            *more = true;
+            return !object || scan_key(s);
+        }
+        if (*s->at != (object ? '}' : ']')) return false;
+        s->at++;
+        s->depth--;
+    }
+    return true;
+}
+
+static bool scan_text(struct scan *s, leat_i_json *value)
+{
+    leat_i_json inner, *v = value;
+    bool more = true;
+    scan_space(s);
+    value->at = s->at;
+    while (more) {
+        bool opened, closed = true;
+        if (!scan_value(s, v, &opened)) return false;
+        v = &inner;
+        if (opened && !scan_first(s, &closed)) return false;
+        more = !closed;
+        if (closed && !scan_after(s, &more)) return false;
+    }
+    value->size = (size_t)(s->at - value->at);
+    scan_space(s);
+    return s->at == s->end;
+}
+
+leat_i_json leat_i_json_parse(const char *text, size_t size, size_t *error_at)
+{
+    struct scan s = { .at = text, .end = text + size };
+    leat_i_json value = { 0 };
+    if (scan_text(&s, &value)) return value;
+    if (error_at) *error_at = (size_t)(s.at - text);
+    return (leat_i_json){ 0 };
+}
+
+bool leat_i_utf8_valid(const char *s, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)s, *end = p + size;
+    while (p < end) {
+        uint64_t word;
+        while (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0))
+            p += 8;
+        if (p >= end) break;
+        size_t n = leat_i_utf8_step(p, end);
+        if (n == 0) return false;
+        p += n;
+    }
+    return true;
+}
