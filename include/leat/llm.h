@@ -89,6 +89,7 @@ typedef struct leat_llm_reply {
     int64_t ttft_ms;          /* to the first non-empty content of the last attempt; < 0 = unknown */
     uint64_t tokens_in, tokens_out;
     bool estimated;    /* the tokens are an estimate: the endpoint did not say */
+    bool is_fatal;     /* no other request can do better (key, quota, trust, unknown host): stop the run */
     char message[192]; /* one sentence when the class is not OK or LENGTH; the key never stands in it */
 } leat_llm_reply;
 

@@ -1,0 +1,144 @@
+/* receive.c: what arrives: curl's callbacks of a slot, on the loop's thread. They stop an exchange, they never end it. */
+#include "loop.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* The few headers that anybody asks for. */
+static const struct {
+    const char *name;
+    size_t size, field;
+} wanted[] = {
+#define WANT(name, member)                                         \
+    {                                                              \
+        name, sizeof name - 1, offsetof(leat_i_http_reply, member) \
+    }
+    WANT("date", date),
+    WANT("request-id", request_id),
+    WANT("retry-after", retry_after),
+    WANT("content-type", content_type),
+    WANT("x-request-id", request_id),
+    WANT("retry-after-ms", retry_after_ms),
+    WANT("x-should-retry", should_retry),
+#undef WANT
+};
+
+/* A slot whose exchange is over says so by stopping curl: it cannot happen, for the handle is taken out with the exchange. */
+static bool exchange_stop(leat_i_exchange *x, leat_i_http_end end)
+{
+    if (!x->stop) x->stop = (uint8_t)(end + 1);
+    return false;
+}
+
+static void header_status(leat_i_exchange *x, const char *line, size_t size)
+{
+    leat_i_http_reply *r = x->reply;
+    const char *at = memchr(line, ' ', size);
+    int status = 0;
+    if (at && line + size - at >= 4)
+        for (int i = 1; i <= 3 && at[i] >= '0' && at[i] <= '9'; i++)
+            status = status * 10 + (at[i] - '0');
+    r->retry_after = r->retry_after_ms = r->date = r->request_id = r->content_type = r->should_retry = NULL;
+    if (status < 200) return; /* 1xx: the reply is still to come. */
+    r->status = status;
+    x->first_ns = x->content_ns = leat_i_os_now_ns();
+    leat_i_exchange_arm(x);
+}
+
+static bool header_pick(leat_i_exchange *x, const char *line, size_t size)
+{
+    const char *colon = memchr(line, ':', size);
+    if (!colon) return true;
+    size_t name_size = (size_t)(colon - line);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        if (wanted[i].size != name_size || strncasecmp(wanted[i].name, line, name_size) != 0) continue;
+        const char *from = colon + 1, *to = line + size;
+        while (from < to && (*from == ' ' || *from == '\t'))
+            from++;
+        while (to > from && (unsigned char)to[-1] <= ' ')
+            to--;
+        char *copy = leat_i_arena_strndup(x->arena, from, (size_t)(to - from));
+        if (!copy) return exchange_stop(x, LEAT_I_HTTP_LOCAL);
+        memcpy((char *)x->reply + wanted[i].field, &copy, sizeof copy);
+        return true;
+    }
+    return true;
+}
+
+size_t leat_i_receive_header(char *line, size_t one, size_t size, void *slot_arg)
+{
+    leat_i_slot *slot = slot_arg;
+    leat_i_exchange *x = slot->x;
+    (void)one;
+    if (LEAT_NEVER(!x)) return 0;
+    x->header_bytes += size;
+    if (x->header_bytes > LEAT_I_HEADER_BYTES_MAX) return exchange_stop(x, LEAT_I_HTTP_TOO_LARGE), 0;
+    if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
+        header_status(x, line, size);
+    else if (x->reply->status && !header_pick(x, line, size))
+        return 0;
+    return size;
+}
+
+static bool text_is_blank(const char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)data[i] > ' ') return false;
+    return true;
+}
+
+static bool body_keep(leat_i_exchange *x, const char *data, size_t size)
+{
+    leat_i_loop *loop = x->origin->loop;
+    if (!x->body.data && loop->spare_count) x->body = loop->spare[--loop->spare_count];
+    return leat_i_buf_append(&x->body, data, size) || exchange_stop(x, LEAT_I_HTTP_LOCAL);
+}
+
+size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot_arg)
+{
+    leat_i_slot *slot = slot_arg;
+    leat_i_exchange *x = slot->x;
+    bool content = true;
+    (void)one;
+    if (LEAT_NEVER(!x)) return 0;
+    x->body_bytes += size;
+    if (x->drain_ns) return x->body_bytes <= LEAT_I_DRAIN_BYTES_MAX ? size : 0;
+    if (x->body_bytes > x->origin->body_bytes_max) return exchange_stop(x, LEAT_I_HTTP_TOO_LARGE), 0;
+    if (x->request->on_data && x->reply->status < 300) {
+        if (!x->request->on_data(x->request->on_data_arg, data, size, &content)) {
+            /* Enough was read. The end of the reply is most often in the same packet, and then the connection is kept. */
+            x->drain_ns = leat_i_os_now_ns() + LEAT_I_DRAIN_NS;
+            x->body_bytes = 0;
+            leat_i_exchange_arm(x);
+            return size;
+        }
+    } else {
+        content = !text_is_blank(data, size); /* Some endpoints send blank lines while they think. */
+        if (!body_keep(x, data, size)) return 0;
+    }
+    if (content) x->content_ns = leat_i_os_now_ns();
+    return size;
+}
+
+/*
+ * Called when the connection stands and the request is about to go out. When a kept connection dies before the first byte of a
+ * reply, curl repeats the request by itself, a POST too, although the endpoint may have done (and billed) it: then this is called
+ * a second time, and refuses. Whether the request is sent again is decided where attempts are counted.
+ */
+int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+    leat_i_slot *slot = slot_arg;
+    leat_i_exchange *x = slot->x;
+    (void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+    if (LEAT_NEVER(!x)) return CURL_PREREQFUNC_ABORT;
+    int64_t now_ns = leat_i_os_now_ns();
+    if (x->sent_ns) {
+        if (!x->lost_ns) x->lost_ns = now_ns;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    x->sent_ns = now_ns;
+    x->reply->sent = true;
+    x->reply->reused = !x->is_new;
+    leat_i_exchange_arm(x);
+    return CURL_PREREQFUNC_OK;
+}

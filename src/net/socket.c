@@ -1,0 +1,136 @@
+/*
+ * socket.c: the descriptors: what curl wants to hear of, and what epoll is told.
+ *
+ * Removal is lazy. After each reply curl says that it no longer cares for the socket, and at the next request that it does again:
+ * two system calls a request. So a descriptor stays registered and is only marked inactive; if an event arrives meanwhile (the
+ * server closed a kept connection), it is taken out then. That is sound only for sockets whose opening and closing we see
+ * ourselves; curl's internal ones (the wake-ups of its resolver) are registered and removed at once.
+ */
+#include "loop.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* NULL when memory is short. */
+static leat_i_fd *fd_entry(leat_i_loop *loop, int fd)
+{
+    size_t index = (size_t)fd;
+    if (index >= loop->fd_room) {
+        size_t room = loop->fd_room ? loop->fd_room : 256;
+        while (room <= index)
+            room *= 2;
+        leat_i_fd *grown = leat_i_realloc(loop->fd, room * sizeof *grown);
+        if (!grown) return NULL;
+        for (size_t i = loop->fd_room; i < room; i++)
+            grown[i] = (leat_i_fd){ 0 };
+        loop->fd = grown;
+        loop->fd_room = room;
+    }
+    return &loop->fd[index];
+}
+
+static bool fd_register(leat_i_loop *loop, int fd, leat_i_fd *entry, uint32_t mask)
+{
+    struct epoll_event event = { .events = mask };
+    event.data.fd = fd;
+    int op = entry->mask ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    int rc = epoll_ctl(loop->epoll_fd, op, fd, &event);
+    /* A descriptor that was closed behind our back has left epoll by itself; one that came back may still be in it. */
+    if (rc != 0 && errno == ENOENT && op == EPOLL_CTL_MOD) rc = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+    if (rc != 0 && errno == EEXIST && op == EPOLL_CTL_ADD) rc = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+    entry->mask = rc == 0 ? mask : 0;
+    return rc == 0;
+}
+
+static void fd_unregister(leat_i_loop *loop, int fd, leat_i_fd *entry)
+{
+    struct epoll_event unused = { 0 };
+    if (entry->mask) (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &unused);
+    entry->mask = 0;
+    entry->active = false;
+}
+
+int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool_arg, void *unused)
+{
+    leat_i_pool *pool = pool_arg;
+    leat_i_loop *loop = pool->loop;
+    leat_i_fd *entry = fd_entry(loop, fd);
+    (void)easy, (void)unused;
+    if (!entry) {
+        /* No event will come for it: the exchange ends by its timers. */
+        leat_i_runtime_log(loop->rt, LEAT_LOG_WARNING, "the network loop has no memory to watch another connection");
+        return 0;
+    }
+    if (what == CURL_POLL_REMOVE) {
+        if (entry->may_linger)
+            entry->active = false;
+        else
+            fd_unregister(loop, fd, entry);
+        return 0;
+    }
+    uint32_t mask = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
+    entry->pool = pool;
+    entry->active = true;
+    if (mask != entry->mask && !fd_register(loop, fd, entry, mask))
+        leat_i_runtime_log(loop->rt, LEAT_LOG_WARNING, "epoll refuses to watch another connection");
+    return 0;
+}
+
+curl_socket_t leat_i_socket_open(void *slot_arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    leat_i_slot *slot = slot_arg;
+    leat_i_pool *pool = slot->pool;
+    leat_i_exchange *x = slot->x;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    (void)purpose;
+    if (x && x->sent_ns && !x->lost_ns) x->lost_ns = leat_i_os_now_ns(); /* curl starts again: see leat_i_receive_prereq. */
+    if (fd < 0) {
+        if (x && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) x->local_errno = errno;
+        return CURL_SOCKET_BAD;
+    }
+    leat_i_fd *entry = fd_entry(pool->loop, fd);
+    if (!entry) {
+        if (x) x->local_errno = ENOMEM;
+        (void)leat_i_os_close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    *entry = (leat_i_fd){ .pool = pool, .may_linger = true };
+    pool->open_count++;
+    if (x) {
+        x->is_new = true;
+        leat_i_origin_resolved(pool->origin, x);
+    }
+    return fd;
+}
+
+int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
+{
+    leat_i_pool *pool = pool_arg;
+    leat_i_fd *entry = fd_entry(pool->loop, fd);
+    if (entry) {
+        fd_unregister(pool->loop, fd, entry);
+        *entry = (leat_i_fd){ 0 };
+    }
+    LEAT_ASSERT(pool->open_count > 0);
+    pool->open_count--;
+    return leat_i_os_close(fd) == 0 ? 0 : -1;
+}
+
+void leat_i_socket_event(leat_i_loop *loop, int fd, uint32_t events)
+{
+    leat_i_fd *entry = (size_t)fd < loop->fd_room ? &loop->fd[fd] : NULL;
+    if (!entry || !entry->mask) return; /* Closed by an event of the same batch. */
+    if (!entry->active) {
+        fd_unregister(loop, fd, entry); /* A kept connection was closed; curl finds that out when it wants to use it. */
+        return;
+    }
+    int bits = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
+    /* Errors show at the next read or write, and with their cause. */
+    if (events & (EPOLLERR | EPOLLHUP)) bits |= CURL_CSELECT_IN | (entry->mask & EPOLLOUT ? CURL_CSELECT_OUT : 0);
+    int running = 0;
+    leat_i_pool *pool = entry->pool;
+    (void)curl_multi_socket_action(pool->multi, fd, bits, &running);
+    leat_i_loop_run_soon(loop, pool);
+}
