@@ -31,13 +31,23 @@ typedef struct leat_mock_opts {
     uint64_t seed;            /* of latency and faults; the same seed gives the same sequence */
     const char *key;          /* when set, other keys get 401 */
     const char *log_path;     /* JSONL of every request: time, id, decision; NULL = none */
-    uint32_t connections_max; /* 0 = 20 000, less what the descriptor limit leaves */
+    uint32_t connections_max; /* 0 = 20 000, or what the descriptor limit leaves; more wait to be accepted */
+    size_t body_bytes_max;    /* of a request; over it: 413; 0 = 32 MiB */
 } leat_mock_opts;
 
+/* Requests of /health and /stats are not counted. */
 typedef struct leat_mock_stats {
-    uint64_t requests, answered, refused_429, refused_503, errors, cut;
-    uint64_t window_max;     /* most requests accepted in any window of 60 s */
-    uint32_t in_flight_peak; /* requests open at once */
+    uint64_t requests;       /* that arrived whole */
+    uint64_t answered;       /* sent with status 200, to the last byte */
+    uint64_t refused_429;    /* over the limits, or an ordered error_status of 429 */
+    uint64_t refused_503;    /* over in_flight_max */
+    uint64_t errors;         /* every other status of 400 and above: not valid, ordered, or our own */
+    uint64_t cut;            /* cut by cut_rate */
+    uint64_t window_max;     /* most requests accepted in any window of 60 s, over all keys; exact to a microsecond */
+    uint64_t log_lost;       /* lines of the log that could not be written */
+    uint32_t in_flight_peak; /* accepted requests open at once, at most */
+    uint32_t in_flight;      /* and now */
+    uint32_t connections;    /* open now */
 } leat_mock_stats;
 
 /**

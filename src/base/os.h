@@ -39,6 +39,7 @@ void leat_i_os_futex_wake(LEAT_ATOMIC(uint32_t) * word, int count);
 
 /* Threads. All signals are blocked in the new thread; `name` is at most 15 bytes. */
 int leat_i_os_thread_start(pthread_t *thread, const char *name, void *(*fn)(void *arg), void *arg);
+void leat_i_os_thread_join(pthread_t thread);
 uint32_t leat_i_os_cpu_count(void); /* affinity mask and cgroup quota (v1, v2), at least 1 */
 void leat_i_os_relax(void);         /* pause */
 

@@ -25,6 +25,11 @@ int leat_i_os_thread_start(pthread_t *thread, const char *name, void *(*fn)(void
     return 0;
 }
 
+void leat_i_os_thread_join(pthread_t thread)
+{
+    (void)pthread_join(thread, NULL);
+}
+
 /* Reads a small file of the kernel; false when there is none. */
 static bool file_text(const char *path, char *text, size_t room)
 {

@@ -14,12 +14,12 @@
 #define SENTENCE_WORDS_FEW 25 /* enough to end at a line break when no full stop came */
 
 static const char *const stop_words[] = {
-    "that",  "with",  "this",    "from",    "have",   "which", "were",  "their", "there",   "been",    "will",
-    "would", "could", "should",  "about",   "into",   "than",  "then",  "them",  "they",    "these",   "those",
-    "when",  "where", "what",    "your",    "such",   "other", "only",  "also",  "some",    "more",    "most",
-    "over",  "under", "must",    "does",    "each",   "very",  "just",  "being", "because", "between", "through",
-    "after", "while", "without", "either",  "during", "same",  "shall", "upon",  "neither", "whether", "before",
-    "here",  "itself", "however", "therefore", NULL,
+    "that",  "with",    "this",    "from",    "have",   "which", "were",    "their",   "there",     "been",
+    "will",  "would",   "could",   "should",  "about",  "into",  "than",    "then",    "them",      "they",
+    "these", "those",   "when",    "where",   "what",   "your",  "such",    "other",   "only",      "also",
+    "some",  "more",    "most",    "over",    "under",  "must",  "does",    "each",    "very",      "just",
+    "being", "because", "between", "through", "after",  "while", "without", "either",  "during",    "same",
+    "shall", "upon",    "neither", "whether", "before", "here",  "itself",  "however", "therefore", NULL,
 };
 
 static bool byte_is_space(unsigned char c)

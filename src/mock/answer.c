@@ -1,0 +1,191 @@
+/* answer.c: routes a whole request, checks the key and the body's form, and has the answer made in memory. */
+#include "answer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+static const struct {
+    const char *path, *method;
+    leat_i_mock_route route;
+} routes[] = {
+    { "/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT },
+    { "/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED },
+    { "/v1/models", "GET", LEAT_I_MOCK_ROUTE_MODELS },
+    { "/health", "GET", LEAT_I_MOCK_ROUTE_HEALTH },
+    { "/stats", "GET", LEAT_I_MOCK_ROUTE_STATS },
+};
+
+static bool method_fits(const char *wanted, const char *method)
+{
+    return strcmp(method, wanted) == 0 || (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+/* Finds the route; a wrong path or method is answered here. */
+static bool request_route(leat_i_mock_request *r, const char *method, const char *url)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (strcmp(url, routes[i].path) != 0) continue;
+        if (method_fits(routes[i].method, method)) {
+            r->route = routes[i].route;
+            return true;
+        }
+        leat_i_mock_fail(r, 405, "invalid_request_error", NULL, "method_not_supported", "Not allowed to %.16s on %s.",
+                         method, url);
+        r->allow = routes[i].method;
+        return false;
+    }
+    leat_i_mock_fail(r, 404, "invalid_request_error", NULL, "unknown_url", "Unknown request URL: %.16s %.200s.", method,
+                     url);
+    return false;
+}
+
+/* Reads the key and, when the endpoint has one of its own, compares. Keys are only ever kept as hashes. */
+static bool request_key(leat_i_mock_request *r)
+{
+    const leat_mock *m = leat_i_mock_of(r);
+    const char *value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Authorization");
+    const char *key = NULL;
+    if (value && strncasecmp(value, "Bearer ", 7) == 0) {
+        key = value + 7;
+        while (*key == ' ')
+            key++;
+    }
+    r->key_hash = key ? XXH3_64bits(key, strlen(key)) : 0;
+    if (!m->key || r->route == LEAT_I_MOCK_ROUTE_HEALTH || r->route == LEAT_I_MOCK_ROUTE_STATS) return true;
+    if (!key || !*key) {
+        leat_i_mock_fail(r, 401, "invalid_request_error", NULL, NULL,
+                         "You didn't provide an API key. Give it in an Authorization header using Bearer auth.");
+        return false;
+    }
+    if (r->key_hash == m->key_hash) return true;
+    leat_i_mock_fail(r, 401, "invalid_request_error", NULL, "invalid_api_key", "Incorrect API key provided.");
+    return false;
+}
+
+static void answer_models(leat_i_mock_request *r)
+{
+    r->status = 200;
+    leat_i_buf_puts(&r->out,
+                    "{\"object\":\"list\",\"data\":["
+                    "{\"id\":\"" LEAT_I_MOCK_MODEL "\",\"object\":\"model\",\"created\":0,\"owned_by\":\"leat\"},"
+                    "{\"id\":\"" LEAT_I_MOCK_EMBED_MODEL "\",\"object\":\"model\",\"created\":0,\"owned_by\":\"leat\"}]}");
+}
+
+static void answer_stats(leat_i_mock_request *r)
+{
+    leat_mock_stats s;
+    leat_i_mock_stats_read(leat_i_mock_of(r), &s);
+    r->status = 200;
+    leat_i_buf_printf(
+        &r->out,
+        "{\"requests\":%llu,\"answered\":%llu,\"refused_429\":%llu,\"refused_503\":%llu,\"errors\":%llu,\"cut\":%llu,"
+        "\"window_max\":%llu,\"in_flight_peak\":%u,\"in_flight\":%u,\"connections\":%u,\"log_lost\":%llu}",
+        (unsigned long long)s.requests, (unsigned long long)s.answered, (unsigned long long)s.refused_429,
+        (unsigned long long)s.refused_503, (unsigned long long)s.errors, (unsigned long long)s.cut,
+        (unsigned long long)s.window_max, s.in_flight_peak, s.in_flight, s.connections, (unsigned long long)s.log_lost);
+}
+
+static void answer_json(leat_i_mock_request *r)
+{
+    size_t error_at = 0;
+    leat_i_json body = leat_i_json_parse(r->body.data ? r->body.data : "", r->body.size, &error_at);
+    if (body.type == LEAT_I_JSON_NONE) {
+        leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL,
+                         "We could not parse the JSON body of your request (byte %zu). The API expects a JSON payload.",
+                         error_at);
+    } else if (body.type != LEAT_I_JSON_OBJECT) {
+        leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL, "The JSON body must be an object, but got %s instead.",
+                         leat_i_mock_json_kind(body));
+    } else if (r->route == LEAT_I_MOCK_ROUTE_CHAT) {
+        leat_i_mock_chat(r, body);
+    } else {
+        leat_i_mock_embed(r, body);
+    }
+}
+
+static void answer_make(leat_i_mock_request *r, const char *method, const char *url)
+{
+    if (!request_route(r, method, url) || !request_key(r)) return;
+    if (r->too_large) {
+        leat_i_mock_fail(r, 413, "invalid_request_error", NULL, "request_too_large",
+                         "The request is larger than this endpoint's limit of %zu bytes.",
+                         leat_i_mock_of(r)->opts.body_bytes_max);
+    } else if (r->no_memory) {
+        leat_i_mock_fail_memory(r);
+    } else if (r->route == LEAT_I_MOCK_ROUTE_MODELS) {
+        answer_models(r);
+    } else if (r->route == LEAT_I_MOCK_ROUTE_STATS) {
+        answer_stats(r);
+    } else if (r->route == LEAT_I_MOCK_ROUTE_HEALTH) {
+        r->status = 200;
+        leat_i_buf_puts(&r->out, "{\"status\":\"ok\",\"model\":\"" LEAT_I_MOCK_MODEL "\"}");
+    } else {
+        answer_json(r);
+    }
+}
+
+static const char *decision_name(const leat_i_mock_request *r)
+{
+    if (r->decision) return r->decision;
+    switch (r->status) {
+    case 200:
+        return "accepted";
+    case 401:
+        return "unauthorized";
+    case 404:
+    case 405:
+        return "not_found";
+    case 413:
+        return "too_large";
+    default:
+        return r->status < 500 ? "invalid" : "failed";
+    }
+}
+
+static void request_log(leat_i_mock_request *r)
+{
+    leat_mock *m = leat_i_mock_of(r);
+    if (m->log.fd < 0) return;
+    leat_i_mock_log_line line = {
+        .time_ns = r->start_ns - m->start_ns,
+        .wall_ns = m->start_wall_ns + (r->start_ns - m->start_ns),
+        .id = leat_i_mock_id(r),
+        .key_hash = r->key_hash,
+        .body_hash = r->body.size ? XXH3_64bits(r->body.data, r->body.size) : 0,
+        .tokens = r->tokens,
+        .decision = decision_name(r),
+        .status = r->status,
+        .in_flight = leat_load_relaxed(&m->counters.in_flight),
+    };
+    leat_i_mock_log_put(&m->log, &line, r->start_ns);
+    leat_store_relaxed(&m->counters.log_lost, m->log.lost);
+}
+
+/* Who watches (health, stats) does not count. */
+static void request_count(leat_i_mock_request *r)
+{
+    leat_i_mock_counters *c = &leat_i_mock_of(r)->counters;
+    leat_add_relaxed(&c->requests, 1);
+    if (r->status == 429)
+        leat_add_relaxed(&c->refused_429, 1);
+    else if (r->status == 503 && !r->admitted)
+        leat_add_relaxed(&c->refused_503, 1);
+    else if (r->status >= 400)
+        leat_add_relaxed(&c->errors, 1);
+}
+
+int64_t leat_i_mock_answer(leat_i_mock_request *r, const char *method, const char *url)
+{
+    leat_mock *m = leat_i_mock_of(r);
+    int64_t delay_ns = 0;
+    r->start_ns = leat_i_os_now_ns();
+    r->serial = ++m->serial;
+    answer_make(r, method, url);
+    if (r->out.failed) leat_i_mock_fail_memory(r);
+    if (r->admitted) delay_ns = leat_i_mock_fault(r);
+    if (r->route == LEAT_I_MOCK_ROUTE_HEALTH || r->route == LEAT_I_MOCK_ROUTE_STATS) return 0;
+    request_count(r);
+    request_log(r);
+    return delay_ns;
+}

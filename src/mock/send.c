@@ -1,0 +1,125 @@
+/* send.c: hands an answer to libmicrohttpd: status, headers, and the body at once, in events, or cut. */
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "stream.h"
+
+static const char no_memory_body[] =
+    "{\"error\":{\"message\":\"The mock endpoint is out of memory.\",\"type\":\"server_error\","
+    "\"param\":null,\"code\":null}}";
+
+/* "12ms", "1.5s", "6m0s": the durations of OpenAI's reset headers, rounded up to a millisecond. */
+static void put_duration(char *text, size_t room, int64_t ns)
+{
+    long long ms = (long long)((ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS);
+    char seconds[32];
+    if (ms < 1000) {
+        snprintf(text, room, "%lldms", ms);
+        return;
+    }
+    long long rest = ms % 60000;
+    if (rest % 1000)
+        snprintf(seconds, sizeof seconds, "%lld.%03llds", rest / 1000, rest % 1000);
+    else
+        snprintf(seconds, sizeof seconds, "%llds", rest / 1000);
+    if (ms >= 60000)
+        snprintf(text, room, "%lldm%s", ms / 60000, seconds);
+    else
+        snprintf(text, room, "%s", seconds);
+}
+
+static void add_u64(struct MHD_Response *response, const char *name, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    (void)MHD_add_response_header(response, name, text);
+}
+
+static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    const leat_i_mock_limits *l = &leat_i_mock_of(r)->limits;
+    const leat_i_mock_state *s = &r->limit_state;
+    char text[64];
+    if (l->requests) {
+        add_u64(response, "x-ratelimit-limit-requests", l->requests);
+        add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
+        put_duration(text, sizeof text, s->requests_reset_ns);
+        (void)MHD_add_response_header(response, "x-ratelimit-reset-requests", text);
+    }
+    if (l->tokens) {
+        add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
+        add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
+        put_duration(text, sizeof text, s->tokens_reset_ns);
+        (void)MHD_add_response_header(response, "x-ratelimit-reset-tokens", text);
+    }
+}
+
+static void add_headers(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    char text[32];
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                  r->streaming ? "text/event-stream; charset=utf-8" : "application/json");
+    if (r->streaming) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+    snprintf(text, sizeof text, "req_%016llx", (unsigned long long)leat_i_mock_id(r));
+    (void)MHD_add_response_header(response, "x-request-id", text);
+    add_u64(response, "openai-processing-ms", (uint64_t)((leat_i_os_now_ns() - r->start_ns) / LEAT_I_NS_PER_MS));
+    if (r->limits_known) add_limits(response, r);
+    if (r->allow) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
+    if (r->status == 401) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->retry_ns >= 0) {
+        /* Retry-After has whole seconds and must not promise too early; the other header is exact. */
+        add_u64(response, MHD_HTTP_HEADER_RETRY_AFTER, (uint64_t)((r->retry_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
+        add_u64(response, "retry-after-ms", (uint64_t)((r->retry_ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS));
+    }
+}
+
+/* Bytes of a stream that may be out by now; arms the timer when the next event is not due yet. */
+static size_t stream_ready(leat_i_mock_request *r, size_t pos)
+{
+    if (leat_i_mock_of(r)->opts.tokens_per_s <= 0) return r->out.size;
+    int64_t now_ns = leat_i_os_now_ns();
+    if (r->first_event_ns == 0) r->first_event_ns = now_ns;
+    while (r->event_next < r->event_count && r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next) <= now_ns)
+        r->event_next++;
+    size_t ready = r->event_next > 0 ? r->event_end[r->event_next - 1] : 0;
+    if (ready > pos || r->event_next == r->event_count) return ready;
+    if (leat_i_mock_suspend(r, r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next))) return pos;
+    return r->event_end[r->event_next++]; /* no memory for the timer: early is better than never */
+}
+
+static ssize_t send_read(void *request, uint64_t pos, char *to, size_t room)
+{
+    leat_i_mock_request *r = request;
+    size_t end = r->streaming ? stream_ready(r, pos) : r->out.size;
+    if (r->cut_at <= pos) {
+        leat_mock *m = leat_i_mock_of(r);
+        leat_add_relaxed(&m->counters.cut, 1);
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (end > r->cut_at) end = r->cut_at;
+    if (pos >= r->out.size) return MHD_CONTENT_READER_END_OF_STREAM;
+    size_t size = end - pos < room ? end - pos : room;
+    memcpy(to, r->out.data + pos, size);
+    return (ssize_t)size;
+}
+
+enum MHD_Result leat_i_mock_send(leat_i_mock_request *r)
+{
+    struct MHD_Response *response;
+    bool by_reader = r->streaming || r->cut_at != SIZE_MAX;
+    if (r->out.size == 0)
+        response = MHD_create_response_from_buffer(sizeof no_memory_body - 1, (void *)(uintptr_t)no_memory_body,
+                                                   MHD_RESPMEM_PERSISTENT);
+    else if (by_reader)
+        response =
+            MHD_create_response_from_callback(r->streaming ? MHD_SIZE_UNKNOWN : r->out.size, 4096, send_read, r, NULL);
+    else
+        response = MHD_create_response_from_buffer(r->out.size, r->out.data, MHD_RESPMEM_PERSISTENT);
+    if (!response) return MHD_NO;
+    r->phase = LEAT_I_MOCK_SENDING;
+    add_headers(response, r);
+    enum MHD_Result queued = MHD_queue_response(r->connection, (unsigned)r->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
