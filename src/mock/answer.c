@@ -130,7 +130,7 @@ static const char *decision_name(const leat_i_mock_request *r)
     if (r->decision) return r->decision;
     switch (r->status) {
     case 200:
-        return "accepted";
+        return r->admitted ? "accepted" : "served";
     case 401:
         return "unauthorized";
     case 404:
