@@ -1,0 +1,133 @@
+/*
+ * window.c: a ring of entries by number (time shifted right), and the same summed by groups of 64, so that the search for the
+ * moment when enough has left looks at some 200 sums at most.
+ *
+ * Numbers count from the time -WINDOW, so that they are never negative: number(t) = (t + WINDOW) >> SHIFT, and an entry counts
+ * at `now` while number >= now >> SHIFT. The window spans 7,160 entries; with the 64 of a group that is less than the ring, so
+ * two live entries never share a place, nor two live groups.
+ */
+#include "window.h"
+
+#include <string.h>
+
+#include "../base/check.h"
+
+_Static_assert((LEAT_I_WINDOW_NS >> LEAT_I_WINDOW_ENTRY_SHIFT) + 2 < LEAT_I_WINDOW_ENTRIES - LEAT_I_WINDOW_GROUP_SIZE,
+               "the ring must hold the window and a group");
+
+static int64_t number_of(int64_t ns)
+{
+    return (ns + LEAT_I_WINDOW_NS) >> LEAT_I_WINDOW_ENTRY_SHIFT;
+}
+
+static leat_i_charge *entry_at(leat_i_window *w, int64_t number)
+{
+    return &w->entry[(uint64_t)number % LEAT_I_WINDOW_ENTRIES];
+}
+
+static leat_i_charge *group_at(leat_i_window *w, int64_t number)
+{
+    return &w->group[(uint64_t)number / LEAT_I_WINDOW_GROUP_SIZE % LEAT_I_WINDOW_GROUPS];
+}
+
+static void charge_add(leat_i_charge *to, leat_i_charge c)
+{
+    to->input += c.input;
+    to->output += c.output;
+    to->requests += c.requests;
+}
+
+static leat_i_charge charge_negated(leat_i_charge c)
+{
+    return (leat_i_charge){ -c.input, -c.output, -c.requests };
+}
+
+static bool charge_is_zero(const leat_i_charge *c)
+{
+    return c->input == 0 && c->output == 0 && c->requests == 0;
+}
+
+int64_t leat_i_charge_of(const leat_i_charge *c, leat_i_account account)
+{
+    switch (account) {
+    case LEAT_I_ACCOUNT_INPUT:
+        return c->input;
+    case LEAT_I_ACCOUNT_OUTPUT:
+        return c->output;
+    case LEAT_I_ACCOUNT_SUM:
+        return c->input + c->output;
+    case LEAT_I_ACCOUNT_REQUESTS:
+        return c->requests;
+    case LEAT_I_ACCOUNT_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static void entry_change(leat_i_window *w, int64_t number, leat_i_charge delta)
+{
+    charge_add(entry_at(w, number), delta);
+    charge_add(group_at(w, number), delta);
+    charge_add(&w->total, delta);
+}
+
+void leat_i_window_advance(leat_i_window *w, int64_t now_ns)
+{
+    int64_t oldest = now_ns >> LEAT_I_WINDOW_ENTRY_SHIFT;
+    if (oldest <= w->oldest) return;
+    if (oldest > w->newest && !charge_is_zero(&w->total)) {
+        /* Time jumped over all of it. */
+        memset(w->entry, 0, sizeof w->entry);
+        memset(w->group, 0, sizeof w->group);
+        w->total = (leat_i_charge){ 0 };
+    }
+    /* No charge lies before the first one after an empty log, so there is nothing to look at then. */
+    for (int64_t n = w->oldest; n < oldest && !charge_is_zero(&w->total); n++) {
+        if (charge_is_zero(group_at(w, n))) {
+            n |= LEAT_I_WINDOW_GROUP_SIZE - 1; /* The last of this group. */
+            continue;
+        }
+        entry_change(w, n, charge_negated(*entry_at(w, n)));
+    }
+    w->oldest = oldest;
+}
+
+void leat_i_window_add(leat_i_window *w, int64_t now_ns, leat_i_charge c)
+{
+    int64_t number = number_of(now_ns);
+    if (number < w->newest) number = w->newest;
+    w->newest = number;
+    LEAT_ASSERT(number >= w->oldest);
+    LEAT_ASSERT(number - w->oldest < LEAT_I_WINDOW_ENTRIES - LEAT_I_WINDOW_GROUP_SIZE);
+    entry_change(w, number, c);
+}
+
+void leat_i_window_adjust(leat_i_window *w, int64_t then_ns, leat_i_charge delta)
+{
+    int64_t number = number_of(then_ns);
+    if (number < w->oldest || number > w->newest) return;
+    entry_change(w, number, delta);
+    LEAT_ASSERT(entry_at(w, number)->input >= 0);
+    LEAT_ASSERT(entry_at(w, number)->output >= 0);
+}
+
+int64_t leat_i_window_gone_ns(const leat_i_window *w, leat_i_account account, int64_t amount)
+{
+    if (amount <= 0) return 0;
+    leat_i_window *own = (leat_i_window *)w; /* For the accessors; nothing is changed. */
+    int64_t number = w->oldest;
+    while (number <= w->newest) {
+        bool group_starts = number % LEAT_I_WINDOW_GROUP_SIZE == 0;
+        int64_t group = leat_i_charge_of(group_at(own, number), account);
+        if (group_starts && group < amount) {
+            amount -= group;
+            number += LEAT_I_WINDOW_GROUP_SIZE;
+            continue;
+        }
+        amount -= leat_i_charge_of(entry_at(own, number), account);
+        if (amount <= 0) break;
+        number++;
+    }
+    /* Entry n counts until now >> SHIFT is n + 1. */
+    return (number + 1) << LEAT_I_WINDOW_ENTRY_SHIFT;
+}
