@@ -17,6 +17,12 @@ static int64_t max_ns(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* The time that slots may not lie before: a clock may start at 0, and a burst reaches back beyond that. */
+static int64_t slot_floor_ns(const leat_i_pace *p)
+{
+    return p->floor_ns > 0 ? p->floor_ns : INT64_MIN;
+}
+
 static int64_t ns_of(double ns)
 {
     /* Far beyond any wait that ends, and far enough from the end of int64_t for sums of two. */
@@ -84,7 +90,7 @@ void leat_i_pace_take(leat_i_pace *p, int64_t now_ns)
     p->undo_slot_ns = p->slot_ns;
     if (!p->started) {
         /* Nothing to catch up at the start: only the burst that was asked for. */
-        p->slot_ns = max_ns(now_ns - p->burst_ns, p->floor_ns);
+        p->slot_ns = max_ns(now_ns - p->burst_ns, slot_floor_ns(p));
         p->undo_slot_ns = p->slot_ns - p->interval_ns;
         p->started = true;
         return;
@@ -95,7 +101,7 @@ void leat_i_pace_take(leat_i_pace *p, int64_t now_ns)
         interval = interval_at_stage(p, stage);
         if (ramp_is_over(p, stage)) p->ramp_ns = 0;
     }
-    p->slot_ns = max_ns(max_ns(leat_i_os_add_ns(p->slot_ns, interval), now_ns - p->slack_ns), p->floor_ns);
+    p->slot_ns = max_ns(max_ns(leat_i_os_add_ns(p->slot_ns, interval), now_ns - p->slack_ns), slot_floor_ns(p));
 }
 
 void leat_i_pace_untake(leat_i_pace *p)

@@ -28,7 +28,7 @@ typedef struct leat_i_pace {
     int64_t burst_ns;     /* the part of the slack that the burst is */
     int64_t slot_ns;      /* slot of the last grant */
     int64_t undo_slot_ns; /* slot_ns before the last grant */
-    int64_t floor_ns;     /* end of the last pause: nobody before */
+    int64_t floor_ns;     /* end of the last pause: nobody before; 0 = there was none */
     int64_t ramp_ns;      /* interval at floor_ns; halves each second; 0 = no ramp */
     int64_t tally_at;     /* which stretch of time `tally` counts */
     int64_t tally[2];     /* grants in this stretch and in the one before: the rate seen */

@@ -1,0 +1,3 @@
+foreach(unit estimate pace property window)
+  leat_test(test_limiter_${unit})
+endforeach()
