@@ -229,7 +229,8 @@ static void check_use(const schedule *s)
         if (due != 0) fail_schedule(s, "granted at another time than charged", i);
         if (r->granted == s->request[i - 1].granted) continue;
         int others;
-        int64_t before = s->request[i - 1].granted;
+        int64_t before = r->granted - r->late - 1 * MS;
+        if (before < s->request[i - 1].granted) before = s->request[i - 1].granted;
         double sum = known_tokens(s, i, before, 60 * S + 70 * MS, &others);
         /* Each charge is rounded up, by a 32nd of a token at most. */
         if (sum + r->guess < s->opts.tokens_per_min - (others + 2) / 32.0 && others > 0)
