@@ -206,6 +206,17 @@ static void check_tokens(const schedule *s)
     }
 }
 
+static void check_in_flight(const schedule *s)
+{
+    if (s->opts.in_flight_max == 0) return;
+    for (int i = 0; i < s->count; i++) {
+        uint32_t open = 1;
+        for (int k = 0; k < i; k++)
+            open += s->request[k].settled > s->request[i].granted;
+        if (open > s->opts.in_flight_max) fail_schedule(s, "too many in flight", i);
+    }
+}
+
 /* Work is always there until the last grant; with one kind of limit alone, its use can be judged. */
 static void check_use(const schedule *s)
 {
@@ -255,6 +266,7 @@ static void test_random_schedules(void **state)
         schedule_run(s, b);
         check_requests(s);
         check_tokens(s);
+        check_in_flight(s);
         check_use(s);
     }
     print_message("%" PRIu64 " schedules\n", count);
