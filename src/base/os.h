@@ -64,11 +64,20 @@ int leat_i_os_ftruncate(int fd, int64_t size);
 int leat_i_os_rename(const char *from, const char *to);
 int leat_i_os_unlink(const char *path);
 int leat_i_os_stat(const char *path, struct stat *st);
+int leat_i_os_lstat(const char *path, struct stat *st);
 int leat_i_os_fstat(int fd, struct stat *st);
 int leat_i_os_lock(int fd); /* OFD write lock on the whole file, not waited for; -EAGAIN when another process holds it */
+int leat_i_os_wait_writable(int fd); /* until a write would not block: for descriptors that others made non-blocking */
+bool leat_i_os_is_terminal(int fd);
 int leat_i_os_eventfd(void);
 void leat_i_os_eventfd_signal(int fd);
 void leat_i_os_eventfd_drain(int fd);
+
+/* Folders: entries in no order, without . and .. */
+typedef struct leat_i_os_dir leat_i_os_dir;
+int leat_i_os_dir_open(leat_i_os_dir **dir, const char *path);
+int leat_i_os_dir_next(leat_i_os_dir *dir, const char **name); /* 1 = an entry, valid until the next call; 0 = the end */
+void leat_i_os_dir_close(leat_i_os_dir *dir);
 
 /* Tests: asked before each of the calls above that can fail; a value < 0 is returned instead of the call. NULL = none. */
 typedef int (*leat_i_os_fault_fn)(const char *call);

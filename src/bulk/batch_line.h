@@ -1,0 +1,26 @@
+/* batch_line.h: one line of OpenAI Batch input, or a bare body: its parts, or what is wrong with it. */
+#ifndef LEAT_I_BULK_BATCH_LINE_H
+#define LEAT_I_BULK_BATCH_LINE_H
+
+#include "leat/base.h"
+
+#include "../base/json.h"
+#include "../base/mem.h"
+
+enum { LEAT_I_KEY_BYTES_MAX = 1024, LEAT_I_URL_BYTES_MAX = 1024 };
+
+typedef struct leat_i_batch_line {
+    const char *key; /* custom_id, NUL-ended, in the arena; NULL = it has none that is usable */
+    size_t key_bytes;
+    const char *url;  /* NUL-ended, in the arena */
+    const char *body; /* span of the line, byte for byte */
+    size_t body_bytes;
+    char why[160]; /* "" = the line is good; else what is wrong, without the line's number */
+} leat_i_batch_line;
+
+/* Takes a line apart. `out->key` is set where there is a usable one, also when something else is wrong. False = memory short. */
+bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out);
+/* The same for a line that is a request body: no key, no URL. */
+void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* clean.c: see clean.h. */
+#include "clean.h"
+
+#include <string.h>
+
+#include "../base/json.h"
+
+const char *leat_i_clean_utf8(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes)
+{
+    *clean_bytes = bytes;
+    if (leat_i_utf8_valid(text, bytes)) return text;
+    /* The JSON writer knows how to replace what is not UTF-8, and the reader how to take it back. */
+    leat_i_buf b = { 0 };
+    const char *clean = NULL;
+    if (leat_i_json_put_string(&b, text, bytes)) {
+        leat_i_json string = { .type = LEAT_I_JSON_STRING, .escaped = true, .at = b.data, .size = b.size };
+        clean = leat_i_json_text(string, arena, clean_bytes);
+    }
+    leat_i_buf_fini(&b);
+    return clean;
+}
+
+/* Bytes of the UTF-8 character at `p`, or 0 when there is none within `left`. */
+static size_t char_bytes(const char *p, size_t left)
+{
+    unsigned char c = (unsigned char)*p;
+    size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    return n <= left && leat_i_utf8_valid(p, n) ? n : 0;
+}
+
+void leat_i_clean_put(leat_i_buf *b, const char *text, size_t max)
+{
+    size_t size = strnlen(text, max);
+    for (size_t i = 0; i < size;) {
+        unsigned char c = (unsigned char)text[i];
+        size_t n = char_bytes(text + i, size - i);
+        bool c1 = n == 2 && c == 0xc2 && (unsigned char)text[i + 1] < 0xa0;
+        if (n == 0 || c < 0x20 || c == 0x7f || c1) {
+            leat_i_buf_printf(b, "\\x%02x", c1 ? (unsigned char)text[i + 1] : c);
+            i += n ? n : 1;
+        } else {
+            leat_i_buf_append(b, text + i, n);
+            i += n;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/* clean.h: text for places that allow no surprises: keys in rows, and lines on a terminal. */
+#ifndef LEAT_I_BULK_CLEAN_H
+#define LEAT_I_BULK_CLEAN_H
+
+#include "../base/buf.h"
+#include "../base/mem.h"
+
+/* Gives `text` itself when it is valid UTF-8, else a copy in the arena with U+FFFD for what is not. NULL = memory is short. */
+const char *leat_i_clean_utf8(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes);
+/* Appends text so that it cannot move a cursor, change a colour or begin a line: control characters (C0, DEL, C1) become \xNN, and
+ * what is not UTF-8 too. At most `max` bytes of `text` are taken. */
+void leat_i_clean_put(leat_i_buf *b, const char *text, size_t max);
+
+#endif

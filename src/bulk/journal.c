@@ -1,0 +1,262 @@
+/* journal.c: opens, locks and repairs an output; see journal.h. */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/os.h"
+#include "fail.h"
+#include "files.h"
+
+enum { JOURNAL_OPEN_TRIES = 3, COPY_BYTES = 1024 * 1024 };
+
+static leat_err output_fail(const leat_i_journal *j, int rc, const char *what, leat_error *error)
+{
+    char text[80];
+    if (rc == -ENOMEM) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    return leat_i_fail(error, LEAT_IO, "cannot %s the output %.120s: %s", what, j->path,
+                       leat_i_errno_text(rc, text, sizeof text));
+}
+
+static bool beside_path(const char *path, const char *end, char *out, size_t size)
+{
+    int n = snprintf(out, size, "%s%s", path, end);
+    return n > 0 && (size_t)n < size;
+}
+
+/* ---- opening ---- */
+
+static leat_err stream_open(leat_i_journal *j, leat_error *error)
+{
+    struct stat st;
+    bool standard = strcmp(j->path, "-") == 0;
+    j->fd = standard ? 1 : leat_i_os_open(j->path, O_WRONLY, 0);
+    if (j->fd < 0) return output_fail(j, j->fd, "open", error);
+    int rc = leat_i_os_fstat(j->fd, &st);
+    if (rc < 0) return output_fail(j, rc, "look at", error);
+    /* Standard output that leads into a file is written without a detour, but it is not ours to cut or to resume. */
+    j->regular = S_ISREG(st.st_mode);
+    return LEAT_OK;
+}
+
+/* Opens and locks the file of that name: a rename may have put another in its place between the two. */
+static leat_err file_open_locked(leat_i_journal *j, leat_error *error)
+{
+    for (int i = 0; i < JOURNAL_OPEN_TRIES; i++) {
+        struct stat open_st, path_st;
+        j->fd = leat_i_os_open(j->path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+        if (j->fd < 0) return output_fail(j, j->fd, "open", error);
+        int rc = leat_i_os_lock(j->fd);
+        if (rc == -EAGAIN) return leat_i_fail(error, LEAT_LOCKED, "the output %.120s is in use by another process", j->path);
+        if (rc < 0) return output_fail(j, rc, "lock", error);
+        rc = leat_i_os_fstat(j->fd, &open_st);
+        if (rc < 0) return output_fail(j, rc, "look at", error);
+        rc = leat_i_os_stat(j->path, &path_st);
+        if (rc == 0 && open_st.st_dev == path_st.st_dev && open_st.st_ino == path_st.st_ino) {
+            j->bytes = open_st.st_size;
+            j->changed_ns = (int64_t)open_st.st_mtim.tv_sec * LEAT_I_NS_PER_S + open_st.st_mtim.tv_nsec;
+            return LEAT_OK;
+        }
+        (void)leat_i_os_close(j->fd);
+        j->fd = -1;
+    }
+    return leat_i_fail(error, LEAT_LOCKED, "the output %.120s is being replaced by another process", j->path);
+}
+
+static leat_err output_kind(leat_i_journal *j, bool *stream, leat_error *error)
+{
+    struct stat st, link;
+    *stream = strcmp(j->path, "-") == 0;
+    if (*stream || leat_i_os_stat(j->path, &st) < 0) return LEAT_OK; /* what is not there yet will be a file */
+    if (S_ISDIR(st.st_mode)) return leat_i_fail(error, LEAT_USAGE, "the output %.120s is a folder", j->path);
+    *stream = !S_ISREG(st.st_mode);
+    if (!*stream && leat_i_os_lstat(j->path, &link) == 0 && S_ISLNK(link.st_mode))
+        return leat_i_fail(error, LEAT_USAGE, "the output %.120s is a symbolic link: give the file that it leads to",
+                           j->path);
+    return LEAT_OK;
+}
+
+/* ---- rows ---- */
+
+static leat_err range_copy(const leat_i_journal *j, int to, int64_t at, int64_t end, char *buf, leat_error *error)
+{
+    while (at < end) {
+        size_t step = end - at < COPY_BYTES ? (size_t)(end - at) : COPY_BYTES;
+        ssize_t n = leat_i_os_pread(j->fd, buf, step, at);
+        if (n <= 0) return output_fail(j, n < 0 ? (int)n : -EIO, "read", error);
+        int rc = leat_i_os_write_all(to, buf, (size_t)n, NULL);
+        if (rc < 0) return output_fail(j, rc, "rewrite", error);
+        at += n;
+    }
+    return LEAT_OK;
+}
+
+static leat_err kept_copy(const leat_i_journal *j, const leat_i_scan *scan, int to, leat_error *error)
+{
+    char *buf = leat_i_alloc(COPY_BYTES);
+    if (!buf) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    leat_err err = LEAT_OK;
+    int64_t at = 0;
+    for (size_t i = 0; i < scan->drop_count && !err; i++) {
+        err = range_copy(j, to, at, scan->drop[i].at, buf, error);
+        at = scan->drop[i].at + scan->drop[i].bytes;
+    }
+    if (!err) err = range_copy(j, to, at, scan->bytes, buf, error);
+    leat_i_free(buf);
+    return err;
+}
+
+/* Puts the kept rows, fsynced, in the place of all rows. The new file is locked before it gets the name. */
+static leat_err rows_rewrite(leat_i_journal *j, const leat_i_scan *scan, leat_error *error)
+{
+    char tmp[PATH_MAX];
+    struct stat st;
+    if (!beside_path(j->path, ".leat.rows", tmp, sizeof tmp)) return output_fail(j, -ENAMETOOLONG, "rewrite", error);
+    int fd = leat_i_file_create(tmp);
+    if (fd < 0) return output_fail(j, fd, "rewrite", error);
+    int rc = leat_i_os_lock(fd);
+    leat_err err = rc < 0 ? output_fail(j, rc, "lock", error) : kept_copy(j, scan, fd, error);
+    if (!err &&
+        ((rc = leat_i_os_fstat(fd, &st)) < 0 || (rc = leat_i_os_fsync(fd)) < 0 || (rc = leat_i_os_rename(tmp, j->path)) < 0))
+        err = output_fail(j, rc, "rewrite", error);
+    if (err) {
+        (void)leat_i_os_unlink(tmp);
+        (void)leat_i_os_close(fd);
+        return err;
+    }
+    (void)leat_i_os_close(j->fd);
+    j->fd = fd;
+    j->bytes = st.st_size;
+    rc = leat_i_os_fsync_dir(j->path);
+    return rc < 0 ? output_fail(j, rc, "rewrite", error) : LEAT_OK;
+}
+
+static leat_err rows_repair(leat_i_journal *j, const leat_i_scan *scan, leat_error *error)
+{
+    j->rows = scan->rows;
+    j->rows_failed = scan->failed;
+    j->torn_bytes = scan->torn_bytes;
+    j->bad_rows = scan->bad;
+    j->first_bad_line = scan->first_bad_line;
+    if (scan->drop_count > 0) return rows_rewrite(j, scan, error);
+    j->bytes = scan->bytes;
+    if (scan->torn_bytes == 0) return LEAT_OK;
+    int rc = leat_i_os_ftruncate(j->fd, scan->bytes);
+    return rc < 0 ? output_fail(j, rc, "repair", error) : LEAT_OK;
+}
+
+static leat_i_scan_opts scan_opts(const leat_bulk_opts *opts, const leat_i_settings *old, bool found)
+{
+    return (leat_i_scan_opts){
+        .extras = found && old->extras,
+        .any_form = !found,
+        .drop_bad = opts->force_resume,
+        .retry_failed = opts->retry_failed,
+    };
+}
+
+/* May a run go on here, and with which settings were the rows written? */
+static leat_err settings_agree(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now,
+                               leat_i_settings *old, bool *found, leat_i_arena *arena, leat_error *error)
+{
+    char path[PATH_MAX];
+    if (!beside_path(j->path, ".leat", path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
+    leat_err err = leat_i_settings_load(old, path, arena, found, error);
+    if (err == LEAT_MISMATCH && opts->force_resume) err = LEAT_OK; /* an unreadable OUT.leat is one that is missing */
+    if (err || opts->force_resume) return err;
+    if (!*found)
+        return leat_i_fail(error, LEAT_MISMATCH,
+                           "the output %.60s has rows, but %.60s.leat is missing: was it made by leat?", j->path, j->path);
+    return leat_i_settings_compare(old, now, error);
+}
+
+static leat_err rows_take(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
+                          leat_error *error)
+{
+    leat_i_arena arena = { 0 };
+    leat_i_settings old;
+    leat_i_scan scan = { 0 };
+    bool found = false;
+    leat_err err = settings_agree(j, opts, now, &old, &found, &arena, error);
+    if (!err) {
+        leat_i_scan_opts so = scan_opts(opts, &old, found);
+        err = leat_i_scan_run(&scan, j->fd, j->path, &so, ids, error);
+    }
+    if (!err) err = rows_repair(j, &scan, error);
+    leat_i_scan_fini(&scan);
+    leat_i_arena_fini(&arena);
+    return err;
+}
+
+static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
+                          leat_error *error)
+{
+    char path[PATH_MAX];
+    if (!beside_path(j->path, ".leat", path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
+    LEAT_TRY(file_open_locked(j, error));
+    j->regular = j->resumable = true;
+    if (opts->overwrite && j->bytes > 0) {
+        int rc = leat_i_os_ftruncate(j->fd, 0);
+        if (rc < 0) return output_fail(j, rc, "empty", error);
+        j->bytes = 0;
+    }
+    if (j->bytes > 0)
+        LEAT_TRY(rows_take(j, opts, now, ids, error));
+    else
+        j->changed_ns = 0;
+    return leat_i_settings_save(now, path, error);
+}
+
+leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
+                             leat_error *error)
+{
+    bool stream = false;
+    memset(j, 0, sizeof *j);
+    j->path = opts->output;
+    j->fd = -1;
+    if (!j->path || !j->path[0]) return leat_i_fail(error, LEAT_USAGE, "a run needs an output");
+    leat_err err = output_kind(j, &stream, error);
+    if (!err) err = stream ? stream_open(j, error) : file_open(j, opts, now, ids, error);
+    if (err) (void)leat_i_journal_close(j, NULL);
+    return err;
+}
+
+leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
+                             leat_error *error)
+{
+    struct stat st;
+    memset(j, 0, sizeof *j);
+    j->path = opts->output;
+    j->fd = -1;
+    if (!j->path || opts->overwrite || strcmp(j->path, "-") == 0 || leat_i_os_stat(j->path, &st) < 0) return LEAT_OK;
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) return LEAT_OK;
+    j->fd = leat_i_os_open(j->path, O_RDONLY, 0);
+    if (j->fd < 0) return output_fail(j, j->fd, "open", error);
+    leat_i_arena arena = { 0 };
+    leat_i_settings old;
+    leat_i_scan scan = { 0 };
+    bool found = false;
+    leat_err err = settings_agree(j, opts, now, &old, &found, &arena, error);
+    if (!err) {
+        leat_i_scan_opts so = scan_opts(opts, &old, found);
+        err = leat_i_scan_run(&scan, j->fd, j->path, &so, ids, error);
+    }
+    j->rows = scan.rows;
+    j->rows_failed = scan.failed;
+    leat_i_scan_fini(&scan);
+    leat_i_arena_fini(&arena);
+    (void)leat_i_journal_close(j, NULL);
+    return err;
+}
+
+leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)
+{
+    int fd = j->fd;
+    j->fd = -1;
+    /* Standard output belongs to the program. */
+    int rc = fd > 1 ? leat_i_os_close(fd) : 0;
+    return rc < 0 ? output_fail(j, rc, "close", error) : LEAT_OK;
+}

@@ -1,0 +1,101 @@
+/* row.c: writes a row of output. */
+#include "row.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "../base/json.h"
+#include "hex.h"
+
+/* Room for all that is neither key, body nor message, with each number at its longest. */
+enum { ROW_FIXED_BYTES = 768 };
+
+static bool put_i64(leat_i_buf *b, int64_t v)
+{
+    if (v < 0 && !leat_i_buf_append(b, "-", 1)) return false;
+    return leat_i_buf_put_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+static bool put_member(leat_i_buf *b, const char *name, uint64_t v)
+{
+    leat_i_buf_puts(b, name);
+    return leat_i_buf_put_u64(b, v);
+}
+
+static bool reply_is_good(const leat_llm_reply *r)
+{
+    return r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH;
+}
+
+static void put_response(leat_i_buf *b, const leat_llm_reply *r)
+{
+    /* A flow that answers by itself reads no reply; its document counts as answered all the same. */
+    int status = r->http_status > 0 ? r->http_status : 200;
+    const char *id = r->request_id ? r->request_id : "";
+    put_member(b, ",\"response\":{\"status_code\":", (uint64_t)status);
+    leat_i_buf_puts(b, ",\"request_id\":");
+    leat_i_json_put_string(b, id, strlen(id));
+    leat_i_buf_puts(b, ",\"body\":");
+    if (r->body)
+        leat_i_buf_append(b, r->body, r->body_bytes);
+    else
+        leat_i_buf_puts(b, "null");
+    leat_i_buf_puts(b, "},\"error\":null");
+}
+
+static void put_error(leat_i_buf *b, const leat_llm_reply *r)
+{
+    const char *cls = leat_class_name(r->cls);
+    leat_i_buf_puts(b, ",\"response\":null,\"error\":{\"code\":");
+    leat_i_json_put_string(b, cls, strlen(cls));
+    leat_i_buf_puts(b, ",\"message\":");
+    leat_i_json_put_string(b, r->message, strnlen(r->message, sizeof r->message));
+    leat_i_buf_append(b, "}", 1);
+}
+
+static void put_extras(leat_i_buf *b, const leat_doc *doc, size_t row_start)
+{
+    const leat_llm_reply *r = &doc->reply;
+    put_member(b, ",\"leat\":{\"line\":", doc->line);
+    put_member(b, ",\"attempts\":", r->attempts);
+    put_member(b, ",\"throttles\":", r->throttles);
+    leat_i_buf_puts(b, ",\"class\":\"");
+    leat_i_buf_puts(b, leat_class_name(r->cls));
+    leat_i_buf_puts(b, "\",\"ms\":");
+    put_i64(b, r->ms);
+    leat_i_buf_puts(b, ",\"ttft_ms\":");
+    if (r->ttft_ms < 0)
+        leat_i_buf_puts(b, "null");
+    else
+        put_i64(b, r->ttft_ms);
+    put_member(b, ",\"tokens_in\":", r->tokens_in);
+    put_member(b, ",\"tokens_out\":", r->tokens_out);
+    leat_i_buf_puts(b, r->estimated ? ",\"estimated\":true" : ",\"estimated\":false");
+    put_member(b, ",\"possibly_billed\":", r->possibly_billed);
+    if (b->failed) return;
+    char hex[17];
+    leat_i_hex_put(hex, XXH3_64bits(b->data + row_start, b->size - row_start));
+    leat_i_buf_puts(b, ",\"sum\":\"");
+    leat_i_buf_append(b, hex, 16);
+    leat_i_buf_puts(b, "\"}");
+}
+
+bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, bool extras)
+{
+    const leat_llm_reply *r = &doc->reply;
+    size_t key_bytes = strlen(doc->key), start = b->size;
+    /* One growth in place of many: nearly all rows are their body and some hundred bytes. */
+    if (!leat_i_buf_grow(b, r->body_bytes + key_bytes + ROW_FIXED_BYTES)) return false;
+    char hex[17];
+    leat_i_hex_put(hex, XXH3_64bits(doc->key, key_bytes));
+    leat_i_buf_puts(b, "{\"id\":\"batch_req_");
+    leat_i_buf_append(b, hex, 16);
+    leat_i_buf_puts(b, "\",\"custom_id\":");
+    leat_i_json_put_string(b, doc->key, key_bytes);
+    if (r->body || reply_is_good(r))
+        put_response(b, r);
+    else
+        put_error(b, r);
+    if (extras) put_extras(b, doc, start);
+    return leat_i_buf_append(b, "}\n", 2);
+}

@@ -1,0 +1,43 @@
+/*
+ * row.h: one line of output: written here, and read here when a run goes on.
+ *
+ * A row in full, on one line, ended by LF:
+ *
+ *   {"id":"batch_req_<16 hex>","custom_id":"...","response":{"status_code":200,"request_id":"...","body":{...}},"error":null,
+ *    "leat":{"line":1,"attempts":1,"throttles":0,"class":"ok","ms":12,"ttft_ms":null,"tokens_in":9,"tokens_out":5,
+ *    "estimated":false,"possibly_billed":0,"sum":"<16 hex>"}}
+ *
+ * `id` is the XXH3-64 of the key. Where a reply with a body was read, `response` is filled and `error` is null, whatever the
+ * status; else `response` is null and `error` is {"code":class,"message":sentence}.
+ * `sum` is the XXH3-64 of all bytes of the line up to, and without, `,"sum":`.
+ */
+#ifndef LEAT_I_BULK_ROW_H
+#define LEAT_I_BULK_ROW_H
+
+#include "leat/bulk.h"
+
+#include "../base/buf.h"
+#include "../base/mem.h"
+
+/* Appends the row of `doc`, LF included, with the `leat` object if `extras`. False = the buffer failed. */
+bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, bool extras);
+
+typedef enum leat_i_row_state {
+    LEAT_I_ROW_GOOD,
+    LEAT_I_ROW_FOREIGN, /* not a row of leat's */
+    LEAT_I_ROW_DAMAGED, /* a row whose bytes do not give its sum */
+    LEAT_I_ROW_NOMEM,
+} leat_i_row_state;
+
+typedef struct leat_i_row_facts {
+    const char *key; /* in the arena, NUL-ended */
+    size_t key_bytes;
+    bool failed;
+    char cls[24]; /* name of the class, or the error's code */
+} leat_i_row_facts;
+
+/* Reads a line of output, without its LF. With `extras` only rows with a right sum are good; without, any row of the form of
+ * OpenAI's or vLLM's batch output is. */
+leat_i_row_state leat_i_row_read(const char *line, size_t size, bool extras, leat_i_arena *arena, leat_i_row_facts *facts);
+
+#endif

@@ -1,0 +1,163 @@
+/* settings_file.c: OUT.leat as a file: one JSON object, read strictly and replaced whole. */
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "../base/json.h"
+#include "../base/os.h"
+#include "fail.h"
+#include "files.h"
+#include "hex.h"
+
+enum { SETTINGS_VERSION = 1, SETTINGS_BYTES_MAX = 64 * 1024 * 1024 };
+
+static leat_err load_fail(leat_error *error, const char *path, const char *why)
+{
+    return leat_i_fail(error, LEAT_MISMATCH, "%.120s cannot be used: %s", path, why);
+}
+
+/* ---- writing ---- */
+
+static void put_text(leat_i_buf *b, const char *name, const char *text)
+{
+    leat_i_buf_printf(b, ",\"%s\":", name);
+    if (text)
+        leat_i_json_put_string(b, text, strlen(text));
+    else
+        leat_i_buf_puts(b, "null");
+}
+
+static void put_hex(leat_i_buf *b, const char *name, const uint64_t *v, size_t count)
+{
+    leat_i_buf_printf(b, ",\"%s\":\"", name);
+    for (size_t i = 0; i < count; i++) {
+        char hex[17];
+        leat_i_hex_put(hex, v[i]);
+        leat_i_buf_append(b, hex, 16);
+    }
+    leat_i_buf_append(b, "\"", 1);
+}
+
+static void put_input(leat_i_buf *b, const leat_i_input_print *p)
+{
+    leat_i_buf_puts(b, "{\"path\":");
+    leat_i_json_put_string(b, p->path, strlen(p->path));
+    if (p->sized) {
+        leat_i_buf_puts(b, ",\"bytes\":");
+        leat_i_buf_put_u64(b, p->bytes);
+        put_hex(b, "head", p->head, 2);
+        put_hex(b, "tail", p->tail, 2);
+    }
+    leat_i_buf_append(b, "}", 1);
+}
+
+leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error)
+{
+    leat_i_buf b = { 0 };
+    leat_i_buf_printf(&b, "{\"leat\":%d,\"format\":\"%s\"", SETTINGS_VERSION, s->format);
+    put_text(&b, "url", s->url);
+    put_text(&b, "model", s->model);
+    put_hex(&b, "template", &s->template_hash, 1);
+    put_hex(&b, "system", &s->system_hash, 1);
+    put_hex(&b, "extra_body", &s->extra_hash, 1);
+    leat_i_buf_puts(&b, s->extras ? ",\"extras\":true,\"input\":[" : ",\"extras\":false,\"input\":[");
+    for (size_t i = 0; i < s->input_count; i++) {
+        if (i > 0) leat_i_buf_append(&b, ",", 1);
+        put_input(&b, &s->input[i]);
+    }
+    leat_i_buf_puts(&b, "]}\n");
+    int rc = b.failed ? -ENOMEM : leat_i_file_replace(path, b.data, b.size);
+    leat_i_buf_fini(&b);
+    char text[80];
+    if (rc == 0) return LEAT_OK;
+    return leat_i_fail(error, rc == -ENOMEM ? LEAT_NOMEM : LEAT_IO, "cannot write %.120s: %s", path,
+                       leat_i_errno_text(rc, text, sizeof text));
+}
+
+/* ---- reading ---- */
+
+/* A member that is a string or null. False = it is something else, or memory is short. */
+static bool get_text(leat_i_json object, const char *name, leat_i_arena *arena, const char **text)
+{
+    leat_i_json v = leat_i_json_get(object, name);
+    size_t size;
+    *text = NULL;
+    if (v.type == LEAT_I_JSON_NULL) return true;
+    if (v.type != LEAT_I_JSON_STRING) return false;
+    *text = leat_i_json_text(v, arena, &size);
+    return *text != NULL;
+}
+
+static bool get_hex(leat_i_json object, const char *name, uint64_t *v, size_t count)
+{
+    leat_i_json string = leat_i_json_get(object, name);
+    if (string.type != LEAT_I_JSON_STRING || string.size != count * 16 + 2) return false;
+    for (size_t i = 0; i < count; i++)
+        if (!leat_i_hex_get(string.at + 1 + i * 16, &v[i])) return false;
+    return true;
+}
+
+static bool get_input(leat_i_json object, leat_i_arena *arena, leat_i_input_print *p)
+{
+    memset(p, 0, sizeof *p);
+    if (!get_text(object, "path", arena, &p->path) || !p->path) return false;
+    leat_i_json bytes = leat_i_json_get(object, "bytes");
+    if (bytes.type == LEAT_I_JSON_NONE) return true;
+    p->sized = true;
+    return leat_i_json_u64(bytes, &p->bytes) && get_hex(object, "head", p->head, 2) && get_hex(object, "tail", p->tail, 2);
+}
+
+static bool get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
+{
+    leat_i_json element;
+    if (array.type != LEAT_I_JSON_ARRAY) return false;
+    for (size_t at = 0; leat_i_json_next_element(array, &at, &element);)
+        s->input_count++;
+    s->input = leat_i_arena_alloc(arena, (s->input_count + 1) * sizeof *s->input);
+    if (!s->input) return false;
+    size_t i = 0;
+    for (size_t at = 0; leat_i_json_next_element(array, &at, &element); i++)
+        if (!get_input(element, arena, &s->input[i])) return false;
+    return true;
+}
+
+static bool settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *arena)
+{
+    leat_i_json extras = leat_i_json_get(whole, "extras");
+    s->extras = extras.type == LEAT_I_JSON_TRUE;
+    return get_text(whole, "format", arena, &s->format) && s->format && get_text(whole, "url", arena, &s->url) &&
+           get_text(whole, "model", arena, &s->model) && get_hex(whole, "template", &s->template_hash, 1) &&
+           get_hex(whole, "system", &s->system_hash, 1) && get_hex(whole, "extra_body", &s->extra_hash, 1) &&
+           (s->extras || extras.type == LEAT_I_JSON_FALSE) && get_inputs(leat_i_json_get(whole, "input"), arena, s);
+}
+
+leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena *arena, bool *found, leat_error *error)
+{
+    leat_i_buf b = { .max = SETTINGS_BYTES_MAX };
+    char text[80];
+    memset(s, 0, sizeof *s);
+    *found = false;
+    int rc = leat_i_file_read(path, &b);
+    if (rc == -ENOENT) return LEAT_OK;
+    leat_err err = LEAT_OK;
+    uint64_t version = 0;
+    if (rc == -ENOMEM) {
+        err = leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    } else if (rc < 0) {
+        err = load_fail(error, path, rc == -ELOOP ? "it is a symbolic link" : leat_i_errno_text(rc, text, sizeof text));
+    } else {
+        leat_i_json whole = leat_i_json_parse(b.data ? b.data : "", b.size, NULL);
+        if (!leat_i_json_u64(leat_i_json_get(whole, "leat"), &version))
+            err = load_fail(error, path, "it is damaged, or not leat's");
+        else if (version != SETTINGS_VERSION)
+            err = load_fail(error, path, "it was written by another version of leat");
+        else if (!settings_parse(s, whole, arena))
+            err = load_fail(error, path, "it is damaged");
+        else
+            *found = true;
+    }
+    leat_i_buf_fini(&b);
+    return err;
+}

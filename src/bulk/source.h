@@ -1,0 +1,29 @@
+/*
+ * source.h: the bytes of one input: a file, a pipe or standard input, unpacked when they are gzip (told by their first bytes).
+ */
+#ifndef LEAT_I_BULK_SOURCE_H
+#define LEAT_I_BULK_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct leat_i_source { /* zeroed memory is a closed source */
+    bool open;
+    int fd;
+    bool end; /* the last read gave 0 */
+    bool gzip;
+    struct leat_i_gunzip *gz; /* NULL unless gzip */
+    unsigned char first[8];   /* bytes read ahead to tell gzip from text */
+    size_t first_bytes, first_at;
+    uint64_t bytes; /* taken from the input so far, packed as they are there */
+} leat_i_source;
+
+/* `path` "-" is standard input. 0 or -errno. May block on a pipe. */
+int leat_i_source_open(leat_i_source *s, const char *path);
+/* Bytes given (at most `size`), 0 at the end, -errno; -EBADMSG when compressed data is damaged or cut. May block on a pipe. */
+ssize_t leat_i_source_read(leat_i_source *s, void *buf, size_t size);
+void leat_i_source_close(leat_i_source *s); /* fine when closed */
+
+#endif

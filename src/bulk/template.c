@@ -1,0 +1,221 @@
+/*
+ * template.c: cuts a prompt template into pieces and builds bodies from them.
+ *
+ * A placeholder is `{{`, a name of [a-z0-9_.] with blanks allowed around it, `}}`. Other braces are text, so that JSON and code
+ * samples can stand in a prompt. A name that is not known is refused at the start: a typing error would cost a whole run.
+ */
+#include "template.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/json.h"
+
+enum { TEMPLATE_PIECES_MAX = 256 };
+
+typedef struct placeholder {
+    const char *at, *end; /* with the braces */
+    const char *name;
+    size_t name_bytes;
+} placeholder;
+
+static bool name_has(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+}
+
+/* Finds the next placeholder from `p` on. */
+static bool placeholder_next(const char *p, placeholder *out)
+{
+    for (; (p = strstr(p, "{{")) != NULL; p++) {
+        const char *name = p + 2 + strspn(p + 2, " \t");
+        const char *end = name;
+        while (name_has(*end))
+            end++;
+        const char *close = end + strspn(end, " \t");
+        if (end == name || close[0] != '}' || close[1] != '}') continue;
+        *out = (placeholder){ .at = p, .end = close + 2, .name = name, .name_bytes = (size_t)(end - name) };
+        return true;
+    }
+    return false;
+}
+
+static bool placeholder_is(const placeholder *ph, const char *name)
+{
+    return ph->name_bytes == strlen(name) && memcmp(ph->name, name, ph->name_bytes) == 0;
+}
+
+static const char *arena_take(leat_i_arena *arena, leat_i_buf *b, size_t *bytes)
+{
+    const char *copy = b->failed ? NULL : leat_i_arena_strndup(arena, b->data ? b->data : "", b->size);
+    *bytes = b->size;
+    leat_i_buf_clear(b);
+    return copy;
+}
+
+static leat_err piece_literal(leat_i_template *tp, leat_i_buf *b, const char *text, size_t bytes)
+{
+    if (bytes == 0) return LEAT_OK;
+    leat_i_json_put_escaped(b, text, bytes);
+    struct leat_i_template_piece *p = &tp->piece[tp->piece_count++];
+    p->kind = LEAT_I_PIECE_LITERAL;
+    p->escaped = arena_take(&tp->arena, b, &p->bytes);
+    return p->escaped ? LEAT_OK : LEAT_NOMEM;
+}
+
+static leat_err piece_placeholder(leat_i_template *tp, const placeholder *ph, char *why, size_t why_bytes)
+{
+    struct leat_i_template_piece *p = &tp->piece[tp->piece_count];
+    if (placeholder_is(ph, "text")) {
+        p->kind = LEAT_I_PIECE_TEXT;
+    } else if (placeholder_is(ph, "name")) {
+        p->kind = LEAT_I_PIECE_NAME;
+    } else {
+        bool field = ph->name_bytes >= 6 && memcmp(ph->name, "field.", 6) == 0;
+        snprintf(why, why_bytes,
+                 field ? "the template asks for {{%.*s}}, but plain-text documents have no fields: use {{text}} or {{name}}"
+                       : "the template asks for {{%.*s}}, which is not known: use {{text}} or {{name}}",
+                 (int)(ph->name_bytes < 60 ? ph->name_bytes : 60), ph->name);
+        return LEAT_USAGE;
+    }
+    tp->piece_count++;
+    return LEAT_OK;
+}
+
+static leat_err template_cut(leat_i_template *tp, leat_i_buf *b, const char *text, char *why, size_t why_bytes)
+{
+    tp->piece = leat_i_arena_alloc(&tp->arena, (size_t)TEMPLATE_PIECES_MAX * sizeof *tp->piece);
+    if (!tp->piece) return LEAT_NOMEM;
+    const char *at = text;
+    placeholder ph;
+    while (placeholder_next(at, &ph)) {
+        if (tp->piece_count + 3 > TEMPLATE_PIECES_MAX) {
+            snprintf(why, why_bytes, "the template has more than %d placeholders", TEMPLATE_PIECES_MAX / 2 - 1);
+            return LEAT_USAGE;
+        }
+        LEAT_TRY(piece_literal(tp, b, at, (size_t)(ph.at - at)));
+        LEAT_TRY(piece_placeholder(tp, &ph, why, why_bytes));
+        at = ph.end;
+    }
+    if (at == text) {
+        snprintf(why, why_bytes, "the template has no {{text}}: every document would be asked the same");
+        return LEAT_USAGE;
+    }
+    return piece_literal(tp, b, at, strlen(at));
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && memcmp(s + n - m, end, m) == 0;
+}
+
+/* What stands between the model and the prompt's characters, and what closes it. */
+static leat_err form_put(const leat_i_template_opts *o, leat_i_buf *head, const char **close, char *why, size_t why_bytes)
+{
+    const char *url = o->url ? o->url : "/v1/chat/completions";
+    if (ends_with(url, "/chat/completions")) {
+        leat_i_buf_puts(head, "\"messages\":[");
+        if (o->system) {
+            leat_i_buf_puts(head, "{\"role\":\"system\",\"content\":");
+            leat_i_json_put_string(head, o->system, strlen(o->system));
+            leat_i_buf_puts(head, "},");
+        }
+        leat_i_buf_puts(head, "{\"role\":\"user\",\"content\":\"");
+        *close = "\"}]";
+        return LEAT_OK;
+    }
+    bool prompt = ends_with(url, "/completions");
+    if (!prompt && !ends_with(url, "/embeddings") && !ends_with(url, "/responses")) {
+        snprintf(why, why_bytes, "bodies for %.80s cannot be built from a template: give them ready made (JSONL)", url);
+        return LEAT_USAGE;
+    }
+    if (o->system) {
+        snprintf(why, why_bytes, "a system message needs a URL path that ends in /chat/completions");
+        return LEAT_USAGE;
+    }
+    leat_i_buf_puts(head, prompt ? "\"prompt\":\"" : "\"input\":\"");
+    *close = "\"";
+    return LEAT_OK;
+}
+
+/* Checks the extra members and appends them; tells whether they name a model. */
+static leat_err extra_put(const leat_i_template_opts *o, leat_i_buf *tail, bool *model, char *why, size_t why_bytes)
+{
+    *model = false;
+    if (!o->extra_body) return LEAT_OK;
+    leat_i_json extra = leat_i_json_parse(o->extra_body, strlen(o->extra_body), NULL), key, value;
+    if (extra.type != LEAT_I_JSON_OBJECT) {
+        snprintf(why, why_bytes, "the extra body is not a JSON object");
+        return LEAT_USAGE;
+    }
+    for (size_t at = 0; leat_i_json_next_member(extra, &at, &key, &value);) {
+        bool is_model = leat_i_json_str_eq(key, "model");
+        if (leat_i_json_str_eq(key, "messages") || leat_i_json_str_eq(key, "prompt") || leat_i_json_str_eq(key, "input") ||
+            leat_i_json_str_eq(key, "stream") || (is_model && o->model)) {
+            snprintf(why, why_bytes, "the extra body may not set %.*s: it is set already",
+                     (int)(key.size < 60 ? key.size : 60), key.at);
+            return LEAT_USAGE;
+        }
+        *model = *model || is_model;
+        leat_i_buf_append(tail, ",", 1);
+        leat_i_json_put_compact(tail, key);
+        leat_i_buf_append(tail, ":", 1);
+        leat_i_json_put_compact(tail, value);
+    }
+    return LEAT_OK;
+}
+
+static leat_err frame_build(leat_i_template *tp, const leat_i_template_opts *o, leat_i_buf *b, char *why, size_t why_bytes)
+{
+    const char *close = "";
+    bool model = false;
+    leat_i_buf_append(b, "{", 1);
+    if (o->model) {
+        leat_i_buf_puts(b, "\"model\":");
+        leat_i_json_put_string(b, o->model, strlen(o->model));
+        leat_i_buf_append(b, ",", 1);
+    }
+    LEAT_TRY(form_put(o, b, &close, why, why_bytes));
+    if (!(tp->head = arena_take(&tp->arena, b, &tp->head_bytes))) return LEAT_NOMEM;
+    leat_i_buf_puts(b, close);
+    LEAT_TRY(extra_put(o, b, &model, why, why_bytes));
+    if (!o->model && !model) {
+        snprintf(why, why_bytes, "documents need a model");
+        return LEAT_USAGE;
+    }
+    leat_i_buf_append(b, "}", 1);
+    tp->tail = arena_take(&tp->arena, b, &tp->tail_bytes);
+    return tp->tail ? LEAT_OK : LEAT_NOMEM;
+}
+
+leat_err leat_i_template_init(leat_i_template *tp, const leat_i_template_opts *opts, char *why, size_t why_bytes)
+{
+    memset(tp, 0, sizeof *tp);
+    leat_i_buf b = { 0 };
+    leat_err err = template_cut(tp, &b, opts->text ? opts->text : "{{text}}", why, why_bytes);
+    if (!err) err = frame_build(tp, opts, &b, why, why_bytes);
+    leat_i_buf_fini(&b);
+    return err;
+}
+
+bool leat_i_template_put(const leat_i_template *tp, leat_i_buf *body, const char *text, size_t text_bytes, const char *name)
+{
+    leat_i_buf_append(body, tp->head, tp->head_bytes);
+    for (size_t i = 0; i < tp->piece_count; i++) {
+        const struct leat_i_template_piece *p = &tp->piece[i];
+        if (p->kind == LEAT_I_PIECE_TEXT)
+            leat_i_json_put_escaped(body, text, text_bytes);
+        else if (p->kind == LEAT_I_PIECE_NAME)
+            leat_i_json_put_escaped(body, name, strlen(name));
+        else
+            leat_i_buf_append(body, p->escaped, p->bytes);
+    }
+    return leat_i_buf_append(body, tp->tail, tp->tail_bytes);
+}
+
+void leat_i_template_fini(leat_i_template *tp)
+{
+    leat_i_arena_fini(&tp->arena);
+    memset(tp, 0, sizeof *tp);
+}
