@@ -1,0 +1,4 @@
+# Tests of the bulk room.
+foreach(unit reader template bulk_ids bulk_line)
+  leat_test(test_${unit} SOURCES bulk_support.c LIBRARIES PkgConfig::JANSSON PkgConfig::ZLIB)
+endforeach()

@@ -1,0 +1,157 @@
+/* test_bulk_line.c: lines of OpenAI Batch input: what is taken, byte for byte, and what is wrong with the others. */
+#include "bulk_support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bulk/batch_line.h"
+#include "bulk/clean.h"
+
+#define GOOD_URL "\"method\":\"POST\",\"url\":\"/v1/chat/completions\""
+
+static void body_passes_byte_for_byte(void **state)
+{
+    (void)state;
+    const char *body = "{ \"model\" : \"m\",\"messages\":[ ],\"x\":1.50e+3 , \"u\":\"\\u00e9\\ud83d\\ude00\" }";
+    char line[512];
+    int n = snprintf(line, sizeof line, " {\"custom_id\":\"a\\u00e9\\n\", " GOOD_URL " ,\"body\": %s, \"more\":1} ", body);
+    leat_i_arena arena = { 0 };
+    leat_i_batch_line out;
+    assert_true(leat_i_batch_line_parse(line, (size_t)n, &arena, &out));
+    assert_string_equal(out.why, "");
+    assert_string_equal(out.key, "a\xc3\xa9\n");
+    assert_string_equal(out.url, "/v1/chat/completions");
+    assert_int_equal(out.body_bytes, strlen(body));
+    assert_memory_equal(out.body, body, out.body_bytes);
+    leat_i_arena_fini(&arena);
+}
+
+static const struct {
+    const char *line, *key, *why; /* key NULL = none usable; why is part of the sentence */
+} wrong[] = {
+    { "{\"custom_id\":\"a\"", NULL, "not valid JSON" },
+    { "hello", NULL, "not valid JSON (byte 1)" },
+    { "[1]", NULL, "not a JSON object" },
+    { "\"\xff\"", NULL, "not valid UTF-8" },
+    { "{" GOOD_URL ",\"body\":{}}", NULL, "custom_id is missing" },
+    { "{\"custom_id\":7," GOOD_URL ",\"body\":{}}", NULL, "custom_id is not a string" },
+    { "{\"custom_id\":\"\"," GOOD_URL ",\"body\":{}}", NULL, "custom_id is empty" },
+    { "{\"custom_id\":\"a\\u0000b\"," GOOD_URL ",\"body\":{}}", NULL, "NUL" },
+    { "{\"custom_id\":\"a\\ud800b\"," GOOD_URL ",\"body\":{}}", NULL, "surrogate" },
+    { "{\"custom_id\":\"a\",\"url\":\"/v1/x\",\"body\":{}}", "a", "method is missing" },
+    { "{\"custom_id\":\"a\",\"method\":\"GET\",\"url\":\"/v1/x\",\"body\":{}}", "a", "method is not \"POST\"" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"body\":{}}", "a", "url is missing" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":1,\"body\":{}}", "a", "url is not a string" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"http://other/v1\",\"body\":{}}", "a", "url is not a path" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"//other/v1\",\"body\":{}}", "a", "url is not a path" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"/v1/x\\r\\nHost: y\",\"body\":{}}", "a", "url is not a path" },
+    { "{\"custom_id\":\"a\",\"method\":\"POST\",\"url\":\"/v1/../admin\",\"body\":{}}", "a", "url is not a path" },
+    { "{\"custom_id\":\"a\"," GOOD_URL "}", "a", "body is missing" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":\"x\"}", "a", "body is not an object" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{\"stream\":true}}", "a", "stream" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{\"str\\u0065am\":true}}", "a", "stream" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{\"m\":\"\\ud83d\"}}", "a", "surrogate" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{\"m\":\"\\ude00\\ud83d\"}}", "a", "surrogate" },
+    { "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{\"m\":\"\\ud83d\\ud83d\\ude00\"}}", "a", "surrogate" },
+};
+
+static void each_defect_is_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        leat_i_arena arena = { 0 };
+        leat_i_batch_line out;
+        assert_true(leat_i_batch_line_parse(wrong[i].line, strlen(wrong[i].line), &arena, &out));
+        if (!strstr(out.why, wrong[i].why)) fail_msg("%s: got \"%s\", not \"%s\"", wrong[i].line, out.why, wrong[i].why);
+        if (wrong[i].key)
+            assert_string_equal(out.key, wrong[i].key);
+        else
+            assert_null(out.key);
+        leat_i_arena_fini(&arena);
+    }
+}
+
+static void key_has_a_longest_form(void **state)
+{
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        char line[2048], key[LEAT_I_KEY_BYTES_MAX + 2];
+        memset(key, 'k', sizeof key);
+        key[LEAT_I_KEY_BYTES_MAX + over] = 0;
+        int n = snprintf(line, sizeof line, "{\"custom_id\":\"%s\"," GOOD_URL ",\"body\":{}}", key);
+        leat_i_arena arena = { 0 };
+        leat_i_batch_line out;
+        assert_true(leat_i_batch_line_parse(line, (size_t)n, &arena, &out));
+        assert_int_equal(out.why[0] != 0, over);
+        leat_i_arena_fini(&arena);
+    }
+}
+
+static void escaped_backslashes_are_no_surrogates(void **state)
+{
+    (void)state;
+    leat_i_batch_line out;
+    const char *line = "{\"a\":\"\\\\ud800 \\\\\\\\ud800 \\ud83d\\ude00\",\"stream\":false}";
+    leat_i_body_line_parse(line, strlen(line), &out);
+    assert_string_equal(out.why, "");
+    assert_int_equal(out.body_bytes, strlen(line));
+    leat_i_body_line_parse("[]", 2, &out);
+    assert_string_equal(out.why, "not a JSON object");
+}
+
+static void memory_may_be_short_at_any_allocation(void **state)
+{
+    (void)state;
+    const char *line = "{\"custom_id\":\"a\"," GOOD_URL ",\"body\":{}}";
+    for (uint64_t n = 1;; n++) {
+        leat_i_arena arena = { 0 };
+        leat_i_batch_line out;
+        leat_i_mem_fail_after(n, false);
+        bool ok = leat_i_batch_line_parse(line, strlen(line), &arena, &out);
+        leat_i_mem_fail_after(0, false);
+        leat_i_arena_fini(&arena);
+        if (ok) {
+            assert_true(n > 1);
+            break;
+        }
+    }
+}
+
+static void text_for_terminals_has_no_control_characters(void **state)
+{
+    (void)state;
+    leat_i_buf b = { 0 };
+    leat_i_clean_put(&b, "a\x1b[31m\r\n\x7f\xc2\x9b\xff\xc3\xa9z", 100);
+    assert_string_equal(b.data, "a\\x1b[31m\\x0d\\x0a\\x7f\\x9b\\xff\xc3\xa9z");
+    leat_i_buf_clear(&b);
+    leat_i_clean_put(&b, "\xc3\xa9\xc3\xa9", 3);
+    assert_string_equal(b.data, "\xc3\xa9\\xc3");
+    leat_i_buf_fini(&b);
+}
+
+static void keys_become_utf8(void **state)
+{
+    (void)state;
+    leat_i_arena arena = { 0 };
+    size_t size;
+    const char *good = "na\xc3\xafve";
+    assert_ptr_equal(leat_i_clean_utf8(good, strlen(good), &arena, &size), good);
+    const char *clean = leat_i_clean_utf8("a\xff\"b\n", 5, &arena, &size);
+    assert_string_equal(clean, "a\xef\xbf\xbd\"b\n");
+    assert_int_equal(size, 7);
+    leat_i_arena_fini(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(body_passes_byte_for_byte),
+        cmocka_unit_test(each_defect_is_named),
+        cmocka_unit_test(key_has_a_longest_form),
+        cmocka_unit_test(escaped_backslashes_are_no_surrogates),
+        cmocka_unit_test(memory_may_be_short_at_any_allocation),
+        cmocka_unit_test(text_for_terminals_has_no_control_characters),
+        cmocka_unit_test(keys_become_utf8),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* test_template.c: prompt templates and the bodies built from them. */
+#include "bulk_support.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bulk/template.h"
+
+static char *build(const leat_i_template_opts *opts, const char *text, const char *name)
+{
+    leat_i_template tp;
+    char why[200] = "";
+    leat_err err = leat_i_template_init(&tp, opts, why, sizeof why);
+    if (err) fail_msg("refused: %s", why);
+    leat_i_buf b = { 0 };
+    assert_true(leat_i_template_put(&tp, &b, text, strlen(text), name));
+    leat_i_template_fini(&tp);
+    char *copy = strdup(b.data);
+    leat_i_buf_fini(&b);
+    return copy;
+}
+
+static void check_refused(const leat_i_template_opts *opts, const char *part)
+{
+    leat_i_template tp;
+    char why[200] = "";
+    assert_int_equal(leat_i_template_init(&tp, opts, why, sizeof why), LEAT_USAGE);
+    if (!strstr(why, part)) fail_msg("\"%s\" does not say \"%s\"", why, part);
+    leat_i_template_fini(&tp);
+}
+
+static void body_is_what_was_asked_for(void **state)
+{
+    (void)state;
+    leat_i_template_opts o = { .text = "Sum up {{ name }}:\n\"{{text}}\" {x} {{ }} {{text}}",
+                               .model = "m\"1",
+                               .system = "Be\tbrief.",
+                               .extra_body = " { \"max_tokens\" : 60 , \"n\":[1, 2]} " };
+    char *body = build(&o, "One \"two\"\n\x01", "a/b.txt");
+    assert_string_equal(body,
+                        "{\"model\":\"m\\\"1\",\"messages\":[{\"role\":\"system\",\"content\":\"Be\\tbrief.\"},"
+                        "{\"role\":\"user\",\"content\":\"Sum up a/b.txt:\\n\\\"One \\\"two\\\"\\n\\u0001\\\" {x} {{ }} One "
+                        "\\\"two\\\"\\n\\u0001\"}],\"max_tokens\":60,\"n\":[1,2]}");
+    json_t *j = json_loads(body, 0, NULL);
+    assert_non_null(j);
+    json_decref(j);
+    free(body);
+}
+
+static void each_endpoint_has_its_form(void **state)
+{
+    (void)state;
+    char *body = build(&(leat_i_template_opts){ .model = "m" }, "T", "n");
+    assert_string_equal(body, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"T\"}]}");
+    free(body);
+    body = build(&(leat_i_template_opts){ .model = "m", .url = "/v1/embeddings" }, "T", "n");
+    assert_string_equal(body, "{\"model\":\"m\",\"input\":\"T\"}");
+    free(body);
+    body = build(&(leat_i_template_opts){ .url = "/v1/completions", .extra_body = "{\"model\":\"x\"}" }, "T", "n");
+    assert_string_equal(body, "{\"prompt\":\"T\",\"model\":\"x\"}");
+    free(body);
+}
+
+static void mistakes_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{field.title}} {{text}}" },
+                  "field.title}}, but plain-text");
+    check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{txt}}" }, "{{txt}}, which is not known");
+    check_refused(&(leat_i_template_opts){ .model = "m", .text = "no place" }, "has no {{text}}");
+    check_refused(&(leat_i_template_opts){ .text = "{{text}}" }, "need a model");
+    check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "[1]" }, "not a JSON object");
+    check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "{\"messages\":[]}" }, "\"messages\"");
+    check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "{\"stream\":true}" }, "\"stream\"");
+    check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "{\"model\":\"y\"}" }, "\"model\"");
+    check_refused(&(leat_i_template_opts){ .model = "m", .url = "/v1/moderations" }, "/v1/moderations");
+    check_refused(&(leat_i_template_opts){ .model = "m", .url = "/v1/embeddings", .system = "s" }, "system message");
+}
+
+static void number_of_placeholders_has_a_limit(void **state)
+{
+    (void)state;
+    for (int count = 126; count <= 128; count++) {
+        leat_i_buf text = { 0 };
+        for (int i = 0; i < count; i++)
+            leat_i_buf_puts(&text, "x{{text}}");
+        leat_i_template tp;
+        char why[200] = "";
+        leat_err err =
+            leat_i_template_init(&tp, &(leat_i_template_opts){ .text = text.data, .model = "m" }, why, sizeof why);
+        assert_int_equal(err, count <= 127 ? LEAT_OK : LEAT_USAGE);
+        leat_i_template_fini(&tp);
+        leat_i_buf_fini(&text);
+    }
+}
+
+static void memory_may_be_short_at_any_allocation(void **state)
+{
+    (void)state;
+    leat_i_template_opts o = { .text = "a{{text}}b", .model = "m", .system = "s", .extra_body = "{\"a\":1}" };
+    leat_err err = LEAT_NOMEM;
+    for (uint64_t n = 1; err == LEAT_NOMEM; n++) {
+        leat_i_template tp;
+        char why[200] = "";
+        int64_t live = leat_i_mem_live_count();
+        leat_i_mem_fail_after(n, false);
+        err = leat_i_template_init(&tp, &o, why, sizeof why);
+        leat_i_mem_fail_after(0, false);
+        leat_i_template_fini(&tp);
+        assert_int_equal(leat_i_mem_live_count(), live);
+        assert_true(n < 100);
+    }
+    assert_int_equal(err, LEAT_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(body_is_what_was_asked_for),
+        cmocka_unit_test(each_endpoint_has_its_form),
+        cmocka_unit_test(mistakes_are_refused_with_a_reason),
+        cmocka_unit_test(number_of_placeholders_has_a_limit),
+        cmocka_unit_test(memory_may_be_short_at_any_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
