@@ -94,6 +94,10 @@ struct leat_task {
     struct leat_i_gate *gate;
     const char *name; /* of the node class, for overflow messages and reports; may change per visit */
     leat_task *link;  /* deque, injection list, free list */
+    /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
+     * who embed a task and keep accounts of their own. */
+    void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
+    bool skip_canceled; /* canceled before it began: its body is not called */
 };
 
 /* Starts a child as leat_task_start does; the caller may set the inherited fields (visit, gate, deadlines) in `init`, which

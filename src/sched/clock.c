@@ -1,0 +1,73 @@
+/*
+ * clock.c: the runtime's time.
+ *
+ * The virtual clock stands still while anything can run. It jumps to the first timer of all when every worker is parked (all idle
+ * bits are set), nothing is queued anywhere, and nothing outside the pool is awaited. Who makes the last of these true looks: a
+ * worker that is about to park, or leat_i_runtime_external_end. The looks are serialized by clock_mutex.
+ *
+ * The order of a look matters: queues first, then bits. A queue that was seen empty because its worker had just drained it belongs
+ * to a worker whose bit was clear before it drained, and is set again only when that worker has nothing left to do.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+int64_t leat_i_runtime_now_ns(const leat_runtime *rt)
+{
+    if (!rt->virtual_clock) return leat_i_os_now_ns();
+    return leat_load_acquire(&((leat_runtime *)(uintptr_t)rt)->virtual_ns); /* acquire: pairs with leat_i_clock_evaluate */
+}
+
+static bool clock_all_queues_empty(leat_runtime *rt)
+{
+    if (leat_load_seq_cst(&rt->inject)) return false;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        if (leat_load_seq_cst(&rt->worker[i].inbox) || !leat_i_deque_is_empty(&rt->worker[i].deque)) return false;
+    return true;
+}
+
+static bool clock_all_idle(leat_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        if (!(leat_load_seq_cst(&rt->idle[i / 64]) >> (i % 64) & 1)) return false;
+    return true;
+}
+
+/* The worker whose timer comes first; NULL when there is no timer. */
+static leat_i_worker *clock_next(leat_runtime *rt)
+{
+    leat_i_worker *next = NULL;
+    int64_t next_ns = LEAT_I_NEVER_NS;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        int64_t when_ns = leat_load_relaxed(&rt->worker[i].next_ns); /* relaxed: its idle bit was seen, and published it */
+        if (when_ns >= next_ns) continue;
+        next_ns = when_ns;
+        next = &rt->worker[i];
+    }
+    return next;
+}
+
+void leat_i_clock_evaluate(leat_runtime *rt)
+{
+    LEAT_FENCE_SEQ_CST();
+    pthread_mutex_lock(&rt->clock_mutex);
+    if (clock_all_queues_empty(rt) && leat_load_seq_cst(&rt->external) == 0 && clock_all_idle(rt)) {
+        leat_i_worker *next = clock_next(rt);
+        if (next) {
+            int64_t when_ns = leat_load_relaxed(&next->next_ns);
+            if (when_ns > leat_load_relaxed(&rt->virtual_ns)) leat_store_release(&rt->virtual_ns, when_ns);
+            leat_i_worker_wake(next);
+        }
+    }
+    pthread_mutex_unlock(&rt->clock_mutex);
+}
+
+void leat_i_runtime_external_begin(leat_runtime *rt)
+{
+    if (rt->virtual_clock) leat_add_seq_cst(&rt->external, 1);
+}
+
+void leat_i_runtime_external_end(leat_runtime *rt)
+{
+    if (rt->virtual_clock && leat_sub_seq_cst(&rt->external, 1) == 1) leat_i_clock_evaluate(rt);
+}

@@ -1,0 +1,169 @@
+/*
+ * future.c: the one-shot result cell, and waiting for it.
+ *
+ * `state`: 0 -> waiter (owner, CAS) -> 0 (owner, CAS, when it stops waiting); 0 or waiter -> DONE (completer, exchange, once).
+ * Before DONE the cell's result belongs to the completer, after it to the owner. The completer's exchange is its last touch of the
+ * cell; the waiter that it found is unparked after that, which is safe since waiters outlive everything (sched.h).
+ *
+ * The list of a task's futures is touched by that task only: adopt puts in front, release takes out, from anywhere.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+void leat_i_future_init(leat_future *f, const leat_i_future_ops *ops)
+{
+    *f = (leat_future){ .ops = ops };
+}
+
+void leat_i_future_complete(leat_future *f, leat_err err, const void *result, const leat_error *error)
+{
+    f->err = err;
+    f->result = result;
+    f->error = error;
+    /* release: publishes the result to whoever reads DONE; acquire: pairs with the CAS that stored the waiter. */
+    uintptr_t state = leat_exchange_acq_rel(&f->state, LEAT_I_FUTURE_DONE);
+    LEAT_ASSERT(state != LEAT_I_FUTURE_DONE);
+    if (state) leat_i_unpark((leat_i_waiter *)state);
+}
+
+bool leat_future_is_done(const leat_future *f)
+{
+    /* acquire: pairs with the exchange in leat_i_future_complete. */
+    return leat_load_acquire(&((leat_future *)(uintptr_t)f)->state) == LEAT_I_FUTURE_DONE;
+}
+
+const leat_error *leat_future_error(const leat_future *f)
+{
+    if (!leat_future_is_done(f) || f->err == LEAT_OK) return NULL;
+    return f->error ? f->error : leat_i_error_of(f->err);
+}
+
+void leat_future_cancel(leat_future *f)
+{
+    if (!leat_future_is_done(f) && f->ops && f->ops->cancel) f->ops->cancel(f);
+}
+
+void leat_i_future_adopt(leat_task *t, leat_future *f)
+{
+    f->prev = NULL;
+    f->next = t->children;
+    if (t->children) t->children->prev = f;
+    t->children = f;
+}
+
+void leat_i_future_release(leat_task *t, leat_future *f)
+{
+    LEAT_ASSERT(leat_future_is_done(f));
+    if (f->prev)
+        f->prev->next = f->next;
+    else if (t->children == f)
+        t->children = f->next;
+    if (f->next) f->next->prev = f->prev;
+    f->prev = f->next = NULL;
+    if (f->ops && f->ops->free) f->ops->free(f);
+}
+
+/* Puts the waiter in; false = the future is done. */
+static bool future_watch(leat_future *f, leat_i_waiter *s)
+{
+    uintptr_t state = 0;
+    if (leat_cas_acq_rel(&f->state, &state, (uintptr_t)s)) return true; /* release: pairs with the completer's exchange */
+    return state != LEAT_I_FUTURE_DONE;
+}
+
+/* Takes the waiter out again; false = the future has been done meanwhile. */
+static bool future_unwatch(leat_future *f, leat_i_waiter *s)
+{
+    uintptr_t state = (uintptr_t)s;
+    return leat_cas_acq_rel(&f->state, &state, 0) || state == 0;
+}
+
+/* The result of a future that is done. A failure's story becomes the task's own, so that passing the code on passes it on too. */
+static leat_err future_result(leat_task *t, leat_future *f, const void **result)
+{
+    if (f->err == LEAT_OK) {
+        if (result) *result = f->result;
+        return LEAT_OK;
+    }
+    const leat_error *story = leat_future_error(f);
+    if (story) {
+        leat_error *copy = leat_i_arena_alloc(&t->arena, sizeof *copy);
+        if (copy) *copy = *story;
+        t->error = copy;
+    }
+    return f->err;
+}
+
+/* Waits until `f` is done; else why `t` was stopped. */
+static leat_err future_wait(leat_task *t, leat_future *f)
+{
+    leat_i_waiter *s = t->waiter;
+    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED; /* relaxed: seen now or at the next suspension */
+    if (leat_future_is_done(f) || !future_watch(f, s)) return LEAT_OK;
+    while (!leat_future_is_done(f)) {
+        leat_err err = leat_i_park(t, LEAT_I_NEVER_NS);
+        if (err != LEAT_OK && future_unwatch(f, s)) return err;
+    }
+    return LEAT_OK;
+}
+
+leat_err leat_await(leat_task *t, leat_future *f, const void **result)
+{
+    LEAT_TRY(future_wait(t, f));
+    return future_result(t, f, result);
+}
+
+leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
+{
+    leat_i_waiter *s = t->waiter;
+    bool told = false;
+    if (!leat_future_is_done(f) && future_watch(f, s)) {
+        leat_store_seq_cst(&t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
+        while (!leat_future_is_done(f)) {
+            if (!told && leat_load_seq_cst(&t->canceled)) {
+                told = true;
+                leat_future_cancel(f);
+            }
+            leat_i_park_shielded(t);
+        }
+        leat_store_relaxed(&t->parked, NULL);
+    }
+    return f->err;
+}
+
+leat_err leat_await_all(leat_task *t, leat_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        LEAT_TRY(future_wait(t, futures[i]));
+    for (size_t i = 0; i < count; i++)
+        LEAT_TRY(future_result(t, futures[i], NULL));
+    return LEAT_OK;
+}
+
+static size_t any_done(leat_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (leat_future_is_done(futures[i])) return i;
+    return count;
+}
+
+leat_err leat_await_any(leat_task *t, leat_future *const *futures, size_t count, size_t *index)
+{
+    leat_i_waiter *s = t->waiter;
+    leat_err err = LEAT_OK;
+    if (count == 0) return LEAT_USAGE;
+    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED;
+    size_t watched = 0;
+    while (watched < count && future_watch(futures[watched], s))
+        watched++;
+    size_t first;
+    while ((first = any_done(futures, count)) == count && err == LEAT_OK)
+        err = leat_i_park(t, LEAT_I_NEVER_NS);
+    while (watched-- > 0)
+        (void)future_unwatch(futures[watched], s);
+    first = any_done(futures, count); /* One may have ended while the others were let go. */
+    if (first == count) return err;
+    if (index) *index = first;
+    return LEAT_OK;
+}

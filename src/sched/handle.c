@@ -1,0 +1,211 @@
+/*
+ * handle.c: a task seen from outside the pool.
+ *
+ * `state`: DONE is set once by the worker on which the task ended, after the result was written. WATCHED is set by a thread that
+ * sleeps on the word, CALLBACK when a callback was set. Whoever comes second of {end, callback} calls the callback: the end on its
+ * worker, the setter by queueing a small task (its memory lies in the handle). In the same way the end and leat_handle_fd settle
+ * who signals the descriptor; both may, it stays readable.
+ *
+ * `busy`: how many on workers may still touch the handle: the task, and a late callback. FREE_WAITS: a thread sleeps in
+ * leat_handle_free until the count is 0, and frees then. FREE_LATER: leat_handle_free was called inside a task (or in the callback
+ * itself), where nothing may wait: the last to leave frees.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#include <string.h>
+
+#define STATE_DONE     1u
+#define STATE_WATCHED  2u
+#define STATE_CALLBACK 4u
+
+#define BUSY_COUNT      0xFFFFu
+#define BUSY_FREE_WAITS 0x10000u
+#define BUSY_FREE_LATER 0x20000u
+
+struct leat_handle {
+    leat_task task;
+    leat_task call; /* carries a callback that was set after the end */
+    LEAT_ATOMIC(uint32_t) state;
+    LEAT_ATOMIC(uint32_t) busy;
+    LEAT_ATOMIC(int) fd; /* -1 = none was asked for */
+    void (*on_done)(void *arg);
+    void *on_done_arg;
+};
+
+static void handle_dealloc(leat_handle *h)
+{
+    int fd = leat_load_relaxed(&h->fd);
+    if (fd >= 0) leat_i_os_close(fd);
+    leat_i_arena_fini(&h->task.arena);
+    leat_i_free(h);
+}
+
+/* The last touch of the handle by somebody on a worker. */
+static void handle_leave(leat_handle *h, leat_runtime *rt)
+{
+    leat_i_runtime_root_ended(rt);
+    uint32_t busy =
+        leat_sub_acq_rel(&h->busy, 1); /* release: what was done is done before the free; acquire: for the free here */
+    if ((busy & BUSY_COUNT) != 1) return;
+    if (busy & BUSY_FREE_LATER)
+        handle_dealloc(h);
+    else if (busy & BUSY_FREE_WAITS)
+        leat_i_os_futex_wake(&h->busy, 1); /* Maybe freed by now: then it wakes nobody. */
+}
+
+static void handle_ended(leat_task *t, leat_err err, const void *result, const leat_error *error)
+{
+    leat_handle *h = (leat_handle *)t; /* its first member */
+    leat_runtime *rt = t->rt;
+    t->future.err = err;
+    t->future.result = err == LEAT_OK ? result : NULL;
+    t->future.error = error;
+    /* seq_cst: release publishes the result; ordered before the look at fd, as leat_handle_fd orders its two the other way. */
+    uint32_t state = leat_or_seq_cst(&h->state, STATE_DONE);
+    if (state & STATE_WATCHED) leat_i_os_futex_wake(&h->state, INT32_MAX);
+    int fd = leat_load_seq_cst(&h->fd);
+    if (fd >= 0) leat_i_os_eventfd_signal(fd);
+    if (state & STATE_CALLBACK) h->on_done(h->on_done_arg);
+    handle_leave(h, rt);
+}
+
+leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
+{
+    if (!out) return LEAT_USAGE;
+    *out = NULL;
+    if (!rt || !fn || leat_i_worker_current() || leat_i_runtime_is_forked(rt)) return LEAT_USAGE;
+    leat_handle *h = leat_i_alloc(sizeof *h);
+    if (!h) return LEAT_NOMEM;
+    memset(h, 0, sizeof *h);
+    leat_i_task_init(&h->task, rt, fn, arg);
+    h->task.ended = handle_ended;
+    h->task.skip_canceled = true;
+    leat_store_relaxed(&h->fd, -1); /* relaxed: the injection publishes it */
+    leat_store_relaxed(&h->busy, 1);
+    leat_add_relaxed(&rt->roots, 1);
+    *out = h;
+    leat_i_runtime_inject(rt, &h->task, &h->task);
+    return LEAT_OK;
+}
+
+static bool handle_is_done(leat_handle *h)
+{
+    return leat_load_acquire(&h->state) & STATE_DONE; /* acquire: pairs with the end, for the result */
+}
+
+/* Sleeps until the end or `until_ns`. */
+static bool handle_watch(leat_handle *h, int64_t until_ns)
+{
+    while (!handle_is_done(h)) {
+        uint32_t state = leat_or_seq_cst(&h->state, STATE_WATCHED) | STATE_WATCHED;
+        if (state & STATE_DONE) break;
+        if (leat_i_os_futex_wait(&h->state, state, until_ns) != 0) return handle_is_done(h);
+    }
+    return true;
+}
+
+leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error)
+{
+    if (!h || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
+    if (!handle_is_done(h)) {
+        if (timeout_ms == 0) return LEAT_TIMEOUT;
+        if (leat_i_worker_current()) return LEAT_USAGE;
+        int64_t until_ns = LEAT_I_NEVER_NS;
+        if (timeout_ms > 0 && timeout_ms < INT64_MAX / LEAT_I_NS_PER_MS)
+            until_ns = leat_i_os_add_ns(leat_i_os_now_ns(), timeout_ms * LEAT_I_NS_PER_MS);
+        if (!handle_watch(h, until_ns)) return LEAT_TIMEOUT;
+    }
+    const leat_future *f = &h->task.future;
+    if (f->err == LEAT_OK) {
+        if (result) *result = f->result;
+    } else if (error) {
+        *error = *f->error;
+    }
+    return f->err;
+}
+
+leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error)
+{
+    leat_handle *h;
+    LEAT_TRY(leat_task_submit(rt, fn, arg, &h));
+    leat_err err = leat_handle_wait(h, -1, NULL, error);
+    leat_handle_free(h);
+    return err;
+}
+
+/* ---- the callback ---- */
+
+static leat_err callback_run(leat_task *t, void *arg, const void **result)
+{
+    leat_handle *h = arg;
+    (void)t, (void)result;
+    h->on_done(h->on_done_arg);
+    return LEAT_OK;
+}
+
+static void callback_ended(leat_task *t, leat_err err, const void *result, const leat_error *error)
+{
+    (void)err, (void)result, (void)error;
+    handle_leave((leat_handle *)t->arg, t->rt);
+}
+
+leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
+{
+    if (!h || !fn || h->on_done || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
+    leat_runtime *rt = h->task.rt;
+    h->on_done = fn;
+    h->on_done_arg = arg;
+    /* seq_cst: release publishes fn and arg to the end, which calls them unless it came first. */
+    if (!(leat_or_seq_cst(&h->state, STATE_CALLBACK) & STATE_DONE)) return LEAT_OK;
+    leat_i_task_init(&h->call, rt, callback_run, h);
+    h->call.ended = callback_ended;
+    leat_add_acq_rel(&h->busy, 1);
+    leat_add_relaxed(&rt->roots, 1);
+    leat_i_runtime_inject(rt, &h->call, &h->call);
+    return LEAT_OK;
+}
+
+/* ---- the descriptor ---- */
+
+int leat_handle_fd(leat_handle *h)
+{
+    if (!h || leat_i_runtime_is_forked(h->task.rt)) return -1;
+    int fd = leat_load_acquire(&h->fd);
+    if (fd >= 0) return fd;
+    int made = leat_i_os_eventfd();
+    if (made < 0) return -1;
+    /* seq_cst: stored before the look at `state`, as the end orders its two the other way: one of both signals, or both. */
+    if (!leat_cas_seq_cst(&h->fd, &fd, made)) {
+        leat_i_os_close(made);
+        return fd;
+    }
+    if (leat_load_seq_cst(&h->state) & STATE_DONE) leat_i_os_eventfd_signal(made);
+    return made;
+}
+
+/* ---- the end ---- */
+
+void leat_handle_cancel(leat_handle *h)
+{
+    if (h && !leat_i_runtime_is_forked(h->task.rt)) leat_i_task_cancel(&h->task);
+}
+
+void leat_handle_free(leat_handle *h)
+{
+    if (!h || leat_i_runtime_is_forked(h->task.rt)) return;
+    if (!handle_is_done(h)) leat_i_task_cancel(&h->task);
+    if (leat_i_worker_current()) {
+        uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
+        if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
+        return;
+    }
+    uint32_t busy = leat_load_acquire(&h->busy); /* acquire: pairs with the release in handle_leave */
+    while (busy & BUSY_COUNT) {
+        busy = leat_or_seq_cst(&h->busy, BUSY_FREE_WAITS) | BUSY_FREE_WAITS;
+        if (busy & BUSY_COUNT) leat_i_os_futex_wait(&h->busy, busy, LEAT_I_NEVER_NS);
+        busy = leat_load_acquire(&h->busy);
+    }
+    handle_dealloc(h);
+}

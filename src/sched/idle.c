@@ -1,0 +1,177 @@
+/*
+ * idle.c: looking for work at others, parking, and waking.
+ *
+ * A worker without work is in one of three states: searching (counted in rt->searching, at most half of the workers, for a few
+ * microseconds by the clock), about to park (its bit in rt->idle is set, and it looks once more), parked (in the futex on w->wake).
+ *
+ * No wake-up is lost, because both sides publish, fence, and look:
+ *     who publishes work: publish; fence; if nobody searches, clear an idle bit and wake its owner.
+ *     who parks: leave the search (searching - 1); set the idle bit; fence; look at everything once more; park.
+ * Who relied on a searcher is right: the searcher looks once more after it has left the search, whether it found something or
+ * not (leat_i_worker_found, leat_i_worker_sleep). Who cleared an idle bit, and only he, must store w->wake and wake the futex.
+ * One wakes one: a woken worker starts as a searcher on the waker's count, and when it has found something, and there is more, it
+ * wakes the next.
+ *
+ * A stack that is woken by another thread goes to its home's inbox, and wakes just that worker, if it is parked.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#define TRIM_AFTER_NS (1 * LEAT_I_NS_PER_S)
+#define TRIM_KEEP     64u
+
+static bool runtime_has_work(leat_runtime *rt)
+{
+    if (leat_load_relaxed(&rt->inject)) return true;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        if (!leat_i_deque_is_empty(&rt->worker[i].deque)) return true;
+    return false;
+}
+
+/* Clears the idle bit; true = it was set, and the caller must wake that worker. */
+static bool idle_claim(leat_i_worker *w)
+{
+    uint64_t bit = UINT64_C(1) << (w->index % 64);
+    LEAT_ATOMIC(uint64_t) *word = &w->rt->idle[w->index / 64];
+    if (!(leat_load_relaxed(word) & bit)) return false;
+    return (leat_and_seq_cst(word, ~bit) & bit) != 0;
+}
+
+static void worker_signal(leat_i_worker *w, uint32_t why)
+{
+    leat_store_release(&w->wake, why); /* release: pairs with the acquire in worker_take_signal */
+    leat_i_os_futex_wake(&w->wake, 1);
+}
+
+void leat_i_worker_wake(leat_i_worker *w)
+{
+    LEAT_FENCE_SEQ_CST(); /* pairs with the fence in leat_i_worker_sleep: it sees what was published, or we see its bit */
+    if (idle_claim(w)) worker_signal(w, LEAT_I_WAKE_INBOX);
+}
+
+void leat_i_runtime_wake_one(leat_runtime *rt)
+{
+    LEAT_FENCE_SEQ_CST(); /* pairs with the fence in leat_i_worker_sleep, and with the seq_cst ends of a search */
+    if (leat_load_relaxed(&rt->searching)) return;
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++) {
+        uint64_t bits = leat_load_relaxed(&rt->idle[i]);
+        for (; bits; bits &= bits - 1) {
+            leat_i_worker *w = &rt->worker[i * 64 + (uint32_t)__builtin_ctzll(bits)];
+            if (!idle_claim(w)) continue;
+            leat_add_seq_cst(&rt->searching, 1); /* on behalf of w, which ends the search */
+            worker_signal(w, LEAT_I_WAKE_SEARCH);
+            return;
+        }
+    }
+}
+
+void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last)
+{
+    leat_task *old = leat_load_relaxed(&rt->inject);
+    do {
+        last->link = old;
+    } while (!leat_cas_weak_release(&rt->inject, &old, first)); /* release: pairs with the take-all in worker.c */
+    /* Who found the list empty wakes for all who follow: a list that is not empty is seen by every worker before it parks. */
+    if (!old) leat_i_runtime_wake_one(rt);
+}
+
+void leat_i_worker_found(leat_i_worker *w)
+{
+    if (LEAT_LIKELY(!w->searching)) return;
+    w->searching = false;
+    leat_runtime *rt = w->rt;
+    /* seq_cst: who published while we were counted relied on us, and what he published is seen below. */
+    if (leat_sub_seq_cst(&rt->searching, 1) != 1) return;
+    LEAT_FENCE_SEQ_CST();
+    if (runtime_has_work(rt)) leat_i_runtime_wake_one(rt);
+}
+
+/* Steals one task into the own deque. */
+static bool worker_steal(leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    uint32_t count = rt->worker_count;
+    uint32_t start = (uint32_t)(leat_i_rand_next(&w->random) % count);
+    for (uint32_t i = 0; i < count; i++) {
+        leat_i_worker *victim = &rt->worker[(start + i) % count];
+        if (victim == w || leat_i_deque_is_empty(&victim->deque)) continue;
+        leat_task *task = leat_i_deque_steal_thief(&victim->deque);
+        if (!task) continue;
+        if (!leat_i_deque_push_owner(&w->deque, task)) leat_i_runtime_inject(rt, task, task);
+        return true;
+    }
+    return false;
+}
+
+static bool worker_sees_work(leat_i_worker *w)
+{
+    return leat_load_relaxed(&w->inbox) || leat_load_relaxed(&w->rt->inject) || worker_steal(w);
+}
+
+bool leat_i_worker_search(leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    if (worker_sees_work(w)) return true;
+    if (!w->searching) {
+        if (rt->searching_max == 0 || leat_load_relaxed(&rt->searching) >= rt->searching_max) return false;
+        leat_add_seq_cst(&rt->searching, 1);
+        w->searching = true;
+    }
+    int64_t now_ns = leat_i_os_now_ns(), end_ns = now_ns + (int64_t)rt->spin_ns;
+    int64_t timer_ns = rt->virtual_clock ? LEAT_I_NEVER_NS : leat_i_heap_first_ns(&w->timers);
+    for (; now_ns < end_ns && !leat_load_relaxed(&rt->stop); now_ns = leat_i_os_now_ns()) {
+        if (now_ns >= timer_ns || worker_sees_work(w)) return true;
+        leat_i_os_relax();
+    }
+    w->searching = false;
+    leat_sub_seq_cst(&rt->searching, 1); /* seq_cst: comes before the last look in leat_i_worker_sleep */
+    return false;
+}
+
+/* Waits for whoever cleared our idle bit to say why. */
+static void worker_take_signal(leat_i_worker *w)
+{
+    uint32_t why;
+    while ((why = leat_load_acquire(&w->wake)) == LEAT_I_WAKE_NONE)
+        leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, LEAT_I_NEVER_NS);
+    leat_store_relaxed(&w->wake, LEAT_I_WAKE_NONE); /* relaxed: nobody writes it before our bit is set again */
+    if (why == LEAT_I_WAKE_SEARCH) w->searching = true;
+}
+
+/* Sleeps in the futex until `until_ns`; true = woken by another, false = the time has come. */
+static bool worker_futex(leat_i_worker *w, int64_t until_ns)
+{
+    while (leat_load_acquire(&w->wake) == LEAT_I_WAKE_NONE)
+        if (leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, until_ns) != 0) return false;
+    return true;
+}
+
+/* The long part of parking: until woken, or the first timer. After a while without work, pages of idle stacks go back once. */
+static void worker_park(leat_i_worker *w)
+{
+    if (w->rt->virtual_clock) {
+        leat_i_clock_evaluate(w->rt);
+        worker_futex(w, LEAT_I_NEVER_NS);
+        return;
+    }
+    int64_t until_ns = leat_i_heap_first_ns(&w->timers);
+    int64_t trim_ns = leat_i_os_now_ns() + TRIM_AFTER_NS;
+    if (w->stacks.count > TRIM_KEEP && trim_ns < until_ns) {
+        if (worker_futex(w, trim_ns)) return;
+        leat_i_stack_trim(w, TRIM_KEEP);
+    }
+    worker_futex(w, until_ns);
+}
+
+void leat_i_worker_sleep(leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    LEAT_ASSERT(!w->searching);
+    LEAT_ASSERT(leat_load_relaxed(&w->wake) == LEAT_I_WAKE_NONE);
+    leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the bit below publishes it */
+    leat_or_seq_cst(&rt->idle[w->index / 64], UINT64_C(1) << (w->index % 64));
+    LEAT_FENCE_SEQ_CST(); /* pairs with the fence of whoever publishes */
+    if (!leat_load_relaxed(&w->inbox) && !runtime_has_work(rt) && !leat_load_relaxed(&rt->stop)) worker_park(w);
+    if (!idle_claim(w)) worker_take_signal(w);
+}

@@ -1,0 +1,184 @@
+/*
+ * park.c: suspending a task and waking it.
+ *
+ * The token of a waiter:
+ *     EMPTY     -> NOTIFIED  unpark, any thread: nobody waits, the next park returns at once
+ *     EMPTY     -> PARKED    park, home worker: then, and only then, the stack is left
+ *     PARKED    -> NOTIFIED  unpark, any thread, exactly one: this one makes the stack ready
+ *     NOTIFIED  -> EMPTY     park, home worker: at its start (nothing is suspended then), or when the stack goes on
+ * A stack goes on exactly once per PARKED -> NOTIFIED: by the home's FIFO when the home woke it (or its timer), else by the inbox.
+ *
+ * Cancel and park are partners in a Dekker game: park stores t->parked, then reads t->canceled; cancel stores t->canceled, then
+ * reads t->parked. One of the two sees the other. A cancel that comes late unparks a stack that may serve another task by then:
+ * a spurious wake, which every park allows.
+ *
+ * The gate is let go only when the stack is really left, and taken again before the park returns.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#include <errno.h>
+
+enum { TOKEN_EMPTY, TOKEN_PARKED, TOKEN_NOTIFIED };
+
+void leat_i_unpark(leat_i_waiter *s)
+{
+    /* acq_rel: release pairs with the acquire of the park that sees it; acquire pairs with the CAS to PARKED, which publishes home. */
+    if (leat_exchange_acq_rel(&s->token, TOKEN_NOTIFIED) != TOKEN_PARKED) return;
+    leat_i_worker *home = s->home;
+    if (home == leat_i_worker_current()) {
+        leat_i_worker_push_ready(home, s);
+        return;
+    }
+    leat_i_waiter *old = leat_load_relaxed(&home->inbox);
+    do {
+        s->link = old;
+    } while (!leat_cas_weak_release(&home->inbox, &old, s)); /* release: pairs with the take-all in worker.c */
+    leat_i_worker_wake(home);
+}
+
+/* Called by the home worker when a timer has left the heap because it was due. */
+bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer)
+{
+    leat_i_waiter *s = (leat_i_waiter *)((char *)timer - offsetof(leat_i_waiter, timer));
+    if (leat_exchange_acq_rel(&s->token, TOKEN_NOTIFIED) != TOKEN_PARKED) return false; /* woken already */
+    leat_i_worker_push_ready(w, s);
+    return true;
+}
+
+leat_i_waiter *leat_i_task_waiter(leat_task *t)
+{
+    return t->waiter;
+}
+
+/* Consumes a token that came first; acquire: pairs with the release of leat_i_unpark. */
+static bool token_consume(leat_i_waiter *s)
+{
+    if (leat_load_relaxed(&s->token) != TOKEN_NOTIFIED) return false;
+    return leat_exchange_acquire(&s->token, TOKEN_EMPTY) == TOKEN_NOTIFIED;
+}
+
+/* Leaves the stack until it is woken. The token was not there a moment ago; if it has come since, nothing is left. */
+static void stack_park(leat_i_worker *w, leat_i_waiter *s)
+{
+    uint32_t token = TOKEN_EMPTY;
+    if (leat_cas_acq_rel(&s->token, &token, TOKEN_PARKED)) {
+        int saved = errno;
+        leat_i_worker_suspend(w, s);
+        errno = saved;
+    }
+    leat_exchange_acquire(&s->token, TOKEN_EMPTY); /* acquire: pairs with the release of leat_i_unpark */
+}
+
+/* Leaves the stack at the end of the ready FIFO. Nobody can wake it twice: it is not PARKED. */
+static void stack_yield(leat_i_worker *w, leat_i_waiter *s)
+{
+    int saved = errno;
+    leat_i_worker_push_ready(w, s);
+    leat_i_worker_suspend(w, s);
+    errno = saved;
+}
+
+static bool task_has_stop(const leat_task *t)
+{
+    return leat_load_relaxed(&((leat_task *)(uintptr_t)t)->canceled) || leat_load_relaxed(&t->rt->canceling);
+}
+
+leat_err leat_i_task_check(leat_task *t)
+{
+    if (task_has_stop(t)) return LEAT_CANCELED;
+    if (t->deadline_ns == LEAT_I_NEVER_NS && t->attempt_deadline_ns == LEAT_I_NEVER_NS) return LEAT_OK;
+    int64_t now_ns = leat_i_runtime_now_ns(t->rt);
+    if (now_ns >= t->deadline_ns) return LEAT_CANCELED;
+    return now_ns >= t->attempt_deadline_ns ? LEAT_TIMEOUT : LEAT_OK;
+}
+
+/* Waits until woken or `limit_ns`; true = the limit has passed. Memory for the timer may be short: then it goes round the FIFO. */
+static bool park_limited(leat_i_worker *w, leat_i_waiter *s, int64_t limit_ns)
+{
+    if (!leat_i_heap_add(&w->timers, &s->timer, limit_ns)) {
+        stack_yield(w, s);
+        return leat_i_runtime_now_ns(w->rt) >= limit_ns;
+    }
+    stack_park(w, s);
+    if (s->timer.place == 0) return true;
+    leat_i_heap_remove(&w->timers, &s->timer);
+    return false;
+}
+
+static leat_i_gate *gate_let_go(leat_task *t)
+{
+    if (!t->gate_held) return NULL;
+    leat_i_gate *g = t->gate;
+    leat_i_gate_leave(t);
+    return g;
+}
+
+leat_err leat_i_park(leat_task *t, int64_t until_ns)
+{
+    leat_i_waiter *s = t->waiter;
+    leat_i_worker *w = s->home;
+    LEAT_ASSERT(w->running == s);
+    int64_t limit_ns = until_ns;
+    leat_err late = LEAT_TIMEOUT;
+    if (t->attempt_deadline_ns < limit_ns) limit_ns = t->attempt_deadline_ns;
+    if (t->deadline_ns <= limit_ns && t->deadline_ns != LEAT_I_NEVER_NS) {
+        limit_ns = t->deadline_ns;
+        late = LEAT_CANCELED;
+    }
+    if (task_has_stop(t)) return LEAT_CANCELED;
+    if (token_consume(s)) return LEAT_OK;
+    leat_i_gate *gate = gate_let_go(t);
+    leat_store_seq_cst(&t->parked, s); /* seq_cst: before the next line; partner of leat_i_task_cancel */
+    bool passed = false;
+    if (!leat_load_seq_cst(&t->canceled)) {
+        if (limit_ns == LEAT_I_NEVER_NS)
+            stack_park(w, s);
+        else
+            passed = park_limited(w, s, limit_ns);
+    }
+    leat_store_relaxed(&t->parked, NULL); /* relaxed: who still reads it makes a spurious wake */
+    if (gate) leat_i_gate_enter(t, gate);
+    if (task_has_stop(t)) return LEAT_CANCELED;
+    return passed ? late : LEAT_OK;
+}
+
+void leat_i_park_shielded(leat_task *t)
+{
+    leat_i_waiter *s = t->waiter;
+    LEAT_ASSERT(s->home->running == s);
+    if (token_consume(s)) return;
+    leat_i_gate *gate = gate_let_go(t);
+    stack_park(s->home, s);
+    if (gate) leat_i_gate_enter(t, gate);
+}
+
+void leat_i_task_cancel(leat_task *t)
+{
+    leat_store_seq_cst(&t->canceled, 1); /* seq_cst: before the next line; partner of leat_i_park */
+    leat_i_waiter *s = leat_load_seq_cst(&t->parked);
+    if (s) leat_i_unpark(s);
+}
+
+static leat_err task_yield(leat_task *t)
+{
+    leat_i_gate *gate = gate_let_go(t);
+    stack_yield(t->waiter->home, t->waiter);
+    if (gate) leat_i_gate_enter(t, gate);
+    return leat_i_task_check(t);
+}
+
+leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
+{
+    LEAT_TRY(leat_i_task_check(t));
+    if (duration_ms <= 0) return task_yield(t);
+    int64_t duration_ns = duration_ms > INT64_MAX / LEAT_I_NS_PER_MS ? LEAT_I_NEVER_NS : duration_ms * LEAT_I_NS_PER_MS;
+    int64_t until_ns = leat_i_os_add_ns(leat_i_runtime_now_ns(t->rt), duration_ns);
+    for (;;) {
+        leat_err err = leat_i_park(t, until_ns);
+        if (err == LEAT_OK) continue; /* woken without cause */
+        if (err == LEAT_TIMEOUT && until_ns < t->attempt_deadline_ns) return LEAT_OK;
+        return err;
+    }
+}

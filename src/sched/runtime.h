@@ -1,0 +1,135 @@
+/*
+ * runtime.h: the two structures behind the scheduler, and what its files offer each other.
+ *
+ * Who touches what: a worker's private part only its own thread; the rest of it, and the runtime's shared words, whoever the
+ * comment says. Lock order: a room's mutex (rooms) -> none; stacks.mutex, blocking.mutex and clock_mutex are leaves.
+ */
+#ifndef LEAT_I_RUNTIME_H
+#define LEAT_I_RUNTIME_H
+
+#include "deque.h"
+#include "stack.h"
+
+#include <signal.h>
+
+#define LEAT_I_WORKERS_MAX 256u
+#define LEAT_I_IDLE_WORDS  (LEAT_I_WORKERS_MAX / 64u)
+
+typedef struct leat_i_list { /* FIFO of stacks, linked by `link` */
+    leat_i_waiter *first, *last;
+} leat_i_list;
+
+struct leat_i_worker {
+    /* Private. */
+    leat_runtime *rt;
+    leat_i_waiter *running; /* the stack that this thread stands on; NULL on its own */
+    leat_i_waiter *leaving; /* left for good by the last switch: to be given back on the other side */
+    leat_i_list ready;
+    leat_i_heap timers;
+    leat_i_stack_cache stacks;
+    leat_task *free_tasks;
+    uint32_t free_task_count;
+    uint32_t index;
+    uint32_t tick;       /* rounds, for what is looked at only now and then */
+    uint32_t fresh_tick; /* fresh tasks, so that each n-th is the oldest */
+    bool fresh_turn;     /* a fresh task goes before a ready stack, this time */
+    bool searching;      /* counted in rt->searching */
+    uint64_t random;
+    leat_i_fiber thread_fiber;
+    void *signal_stack;
+    stack_t signal_stack_old;
+    pthread_t thread;
+    /* Shared. */
+    leat_i_deque deque;
+    _Alignas(64) LEAT_ATOMIC(leat_i_waiter *) inbox; /* woken by others; newest first; the worker takes all */
+    _Alignas(64) LEAT_ATOMIC(uint32_t) wake;         /* futex word: LEAT_I_WAKE_* */
+    LEAT_ATOMIC(int64_t) next_ns;                    /* virtual clock: first timer, valid while idle */
+};
+
+enum { LEAT_I_WAKE_NONE, LEAT_I_WAKE_INBOX, LEAT_I_WAKE_SEARCH };
+
+/* Helper threads for leat_blocking (blocking.c). All fields are guarded by `mutex`. */
+typedef struct leat_i_blocking {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct leat_i_blocking_job *first, *last;
+    struct leat_i_blocking_thread *ended; /* to be joined */
+    uint32_t thread_count, idle_count, thread_max;
+    bool stopping;
+} leat_i_blocking;
+
+struct leat_runtime {
+    uint32_t worker_count;
+    uint32_t fork_count; /* forks this process had behind it when the runtime was made */
+    bool virtual_clock;
+    uint64_t spin_ns;
+    uint32_t searching_max;
+    leat_i_worker *worker;
+    void (*log)(void *arg, leat_log_level level, const char *text);
+    void *log_arg;
+    leat_i_stack_pool stacks;
+    leat_i_blocking blocking;
+    pthread_mutex_t room_mutex;
+    struct {
+        LEAT_ATOMIC(void *) object;
+        void (*free)(void *object);
+        uint32_t order; /* of making, from 1; 0 = not made. Guarded by room_mutex */
+    } room[LEAT_I_ROOM_COUNT];
+    uint32_t room_count;
+    pthread_mutex_t clock_mutex;
+    LEAT_ATOMIC(int64_t) virtual_ns;
+    LEAT_ATOMIC(uint32_t) external;
+    LEAT_ATOMIC(uint32_t) canceling;               /* the runtime ends while tasks still run: all are as good as canceled */
+    LEAT_ATOMIC(uint32_t) stop;                    /* workers end when they have nothing to do */
+    LEAT_ATOMIC(uint32_t) roots;                   /* root tasks that have not ended; futex word for leat_runtime_free */
+    _Alignas(64) LEAT_ATOMIC(leat_task *) inject;  /* submitted from outside; newest first; a worker takes all */
+    _Alignas(64) LEAT_ATOMIC(uint32_t) searching;  /* workers that look for work and will look once more before they park */
+    LEAT_ATOMIC(uint64_t) idle[LEAT_I_IDLE_WORDS]; /* parked workers; who clears a bit must wake that worker */
+};
+
+/* worker.c */
+leat_i_worker *leat_i_worker_current(void); /* NULL outside the pool */
+void *leat_i_worker_main(void *worker);
+/* Leaves the running stack `s`, which is parked or on a list already, until it is gone on with. */
+void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s);
+void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s);
+
+/* idle.c */
+void leat_i_worker_found(leat_i_worker *w);  /* it has something to do: ends its search, wakes the next if there is more */
+bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while; true = look again at what is there */
+void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
+void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
+void leat_i_runtime_wake_one(leat_runtime *rt);                                  /* after publishing a task, any thread */
+void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last); /* linked newest first; any thread */
+
+/* park.c */
+bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer);
+
+/* task.c */
+void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);
+void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
+void leat_i_task_cancel(leat_task *task); /* any thread, while the task's memory lives */
+void leat_i_worker_free_tasks(leat_i_worker *w);
+const leat_error *leat_i_error_of(leat_err code); /* the story of an error that nobody told: the code's sentence */
+
+/* clock.c */
+void leat_i_clock_evaluate(leat_runtime *rt); /* virtual: if all wait, jump to the next timer and wake its worker */
+
+/* blocking.c */
+void leat_i_blocking_init(leat_i_blocking *b, uint32_t thread_max);
+void leat_i_blocking_fini(leat_i_blocking *b); /* joins the helper threads; none has a job */
+
+/* overflow.c */
+void leat_i_overflow_install(void); /* counts; the process-wide handler is there while any runtime is */
+void leat_i_overflow_remove(void);
+void leat_i_overflow_thread_begin(leat_i_worker *w);
+void leat_i_overflow_thread_end(leat_i_worker *w);
+
+/* runtime.c */
+void leat_i_runtime_root_ended(leat_runtime *rt); /* a root task has ended: partner of the count in rt->roots */
+
+/* forked.c */
+uint32_t leat_i_fork_count(void); /* forks that this process came from, as far as a runtime had been made before them */
+bool leat_i_runtime_is_forked(const leat_runtime *rt); /* this is a child of the process that made it: it has no workers */
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * stack.h: pooled, guarded stacks. The head of a stack is the waiter that others wake (sched.h): it stands apart from the stack's
+ * memory, and neither is given back before the runtime dies.
+ */
+#ifndef LEAT_I_STACK_H
+#define LEAT_I_STACK_H
+
+#include "fiber.h"
+#include "sched.h"
+
+typedef struct leat_i_worker leat_i_worker;
+
+/* What guards the low end of a stack: a run past it faults, or is at least noticed when the stack goes back. */
+typedef enum leat_i_guard { LEAT_I_GUARD_LIGHT, LEAT_I_GUARD_MPROTECT, LEAT_I_GUARD_CANARY } leat_i_guard;
+
+struct leat_i_waiter {
+    LEAT_ATOMIC(uint32_t) token; /* park.c */
+    leat_i_guard guard;
+    leat_i_worker *home; /* written when it is taken; stable until it is given back */
+    leat_i_waiter *link; /* it is in one list at most: ready, inbox, or pool */
+    leat_i_timer timer;  /* in the home worker's heap while parked with a limit */
+    leat_task *task;     /* what runs on it, for the overflow message; home worker only */
+    char *low;           /* lowest usable byte; the guard lies below */
+    bool clean;          /* its pages were given back since the last use */
+    leat_i_fiber fiber;
+};
+
+/* Stacks come in slabs, each one reservation. Lists: a LIFO per worker (no lock), and one for all, in batches, under `mutex`. */
+typedef struct leat_i_stack_pool {
+    pthread_mutex_t mutex;
+    struct leat_i_slab *slab; /* newest first; guarded by mutex */
+    leat_i_waiter *spare;     /* given back by workers that had too many; guarded by mutex */
+    uint32_t spare_count;     /* guarded by mutex */
+    uint32_t stack_bytes;     /* usable bytes of each */
+    uint32_t guard_bytes;
+    uint32_t stride_bytes;
+    uint32_t mprotect_left; /* guards that may still be made by mprotect; guarded by mutex */
+    leat_i_guard guard;     /* what new slabs get; guarded by mutex */
+} leat_i_stack_pool;
+
+typedef struct leat_i_stack_cache { /* of one worker */
+    leat_i_waiter *list;
+    uint32_t count;
+} leat_i_stack_cache;
+
+#define LEAT_I_STACK_BYTES_MIN 16384u
+
+int leat_i_stack_pool_init(leat_i_stack_pool *p, uint32_t stack_bytes); /* 0 or -errno */
+void leat_i_stack_pool_fini(leat_i_stack_pool *p);                      /* all workers have ended */
+const char *leat_i_stack_pool_guard_name(const leat_i_stack_pool *p);
+/* Gives a stack for `w`; its fiber is not made yet. NULL when memory is short. */
+leat_i_waiter *leat_i_stack_take(leat_i_worker *w);
+/* Takes back a stack of `w` that nobody runs on. */
+void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s);
+/* Gives the pages of idle stacks back, those beyond the first `keep`; true when there were any. */
+bool leat_i_stack_trim(leat_i_worker *w, uint32_t keep);
+/* Calls fn for every stack there ever was. */
+void leat_i_stack_pool_each(leat_i_stack_pool *p, void (*fn)(leat_i_waiter *s));
+
+void leat_i_stack_put_canary(leat_i_waiter *s);
+bool leat_i_stack_canary_holds(const leat_i_waiter *s);
+
+#endif

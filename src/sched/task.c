@@ -1,0 +1,158 @@
+/*
+ * task.c: the life of a task, from its start to the completion of its future.
+ *
+ * A task's object is in one place at a time: the free list of a worker, the parent's hands (leat_i_task_start), a deque or the
+ * injection list, a stack that runs it, then (its future done) the parent's list of children, until the parent releases it.
+ * Whoever runs it touches it last in leat_i_future_complete or `ended`: the owner may free it at once.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#define FREE_TASKS_MAX 512u
+
+const leat_error *leat_i_error_of(leat_err code)
+{
+#define TASK_STORY(code, retryable, sentence) { LEAT_##code, 0, -1, 0, "", sentence },
+    static const leat_error story[] = { LEAT_ERR_MAP(TASK_STORY) };
+#undef TASK_STORY
+    static const leat_error unknown = { .retry_after_ms = -1, .text = "unknown error" };
+    return (size_t)code < sizeof story / sizeof story[0] ? &story[code] : &unknown;
+}
+
+void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg)
+{
+    *task = (leat_task){
+        .rt = rt, .fn = fn, .arg = arg, .deadline_ns = LEAT_I_NEVER_NS, .attempt_deadline_ns = LEAT_I_NEVER_NS
+    };
+}
+
+/* ---- the free list of a worker ---- */
+
+static leat_task *task_alloc(leat_i_worker *w)
+{
+    leat_task *task = w->free_tasks;
+    if (!task) return leat_i_alloc(sizeof *task);
+    w->free_tasks = task->link;
+    w->free_task_count--;
+    return task;
+}
+
+/* AddressSanitizer sees a use after the end only if the memory really goes back. */
+static void task_dealloc(leat_i_worker *w, leat_task *task)
+{
+    if (LEAT_ASAN || !w || w->free_task_count >= FREE_TASKS_MAX) {
+        leat_i_free(task);
+        return;
+    }
+    task->link = w->free_tasks;
+    w->free_tasks = task;
+    w->free_task_count++;
+}
+
+void leat_i_worker_free_tasks(leat_i_worker *w)
+{
+    while (w->free_tasks) {
+        leat_task *task = w->free_tasks;
+        w->free_tasks = task->link;
+        leat_i_free(task);
+    }
+    w->free_task_count = 0;
+}
+
+/* ---- a child's future, as its parent sees it ---- */
+
+static leat_task *task_of_future(leat_future *f)
+{
+    return (leat_task *)((char *)f - offsetof(leat_task, future));
+}
+
+static void child_cancel(leat_future *f)
+{
+    leat_i_task_cancel(task_of_future(f));
+}
+
+static void child_free(leat_future *f)
+{
+    leat_task *task = task_of_future(f);
+    leat_i_arena_fini(&task->arena);
+    task_dealloc(leat_i_worker_current(), task);
+}
+
+static const leat_i_future_ops child_ops = { child_cancel, child_free };
+
+/* What leat_task_start gives when memory is short. Read only, so one is enough for all. */
+static leat_future no_memory = { .state = LEAT_I_FUTURE_DONE, .err = LEAT_NOMEM };
+
+static leat_task *task_start(leat_task *t, leat_task_fn fn, void *arg, bool skip_canceled,
+                             void (*init)(leat_task *child, void *arg))
+{
+    leat_i_worker *w = t->waiter->home;
+    LEAT_ASSERT(w->running == t->waiter);
+    leat_task *child = task_alloc(w);
+    if (!child) return NULL;
+    leat_i_task_init(child, t->rt, fn, arg);
+    child->future.ops = &child_ops;
+    child->parent = t;
+    child->skip_canceled = skip_canceled;
+    child->name = t->name;
+    child->deadline_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
+    if (init) init(child, arg);
+    leat_i_future_adopt(t, &child->future);
+    if (leat_i_deque_push_owner(&w->deque, child))
+        leat_i_runtime_wake_one(t->rt);
+    else
+        leat_i_runtime_inject(t->rt, child, child);
+    return child;
+}
+
+leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *child, void *arg))
+{
+    return task_start(t, fn, arg, false, init);
+}
+
+leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg)
+{
+    leat_task *child = task_start(t, fn, arg, true, NULL);
+    return child ? &child->future : &no_memory;
+}
+
+void leat_i_task_end_children(leat_task *t, leat_future *mark)
+{
+    if (t->children == mark) return;
+    for (leat_future *f = t->children; f != mark; f = f->next)
+        leat_future_cancel(f);
+    while (t->children != mark) {
+        leat_future *f = t->children;
+        (void)leat_i_await_shielded(t, f);
+        leat_i_future_release(t, f);
+    }
+}
+
+/* ---- running ---- */
+
+/* The story of a failed task: its own words if they are about this failure, else the code's sentence. */
+static const leat_error *task_story(const leat_task *task, leat_err err)
+{
+    if (err == LEAT_OK) return NULL;
+    if (task->error && task->error->code == err) return task->error;
+    return leat_i_error_of(err);
+}
+
+void leat_i_task_execute(leat_task *task, leat_i_waiter *s)
+{
+    const void *result = NULL;
+    leat_err err = LEAT_OK;
+    task->waiter = s;
+    s->task = task;
+    if (task->skip_canceled) err = leat_i_task_check(task);
+    if (err == LEAT_OK) err = task->fn(task, task->arg, &result);
+    LEAT_ASSERT(!task->gate_held);
+    leat_i_task_end_children(task, NULL);
+    if (err == LEAT_OK && task->nomem) err = LEAT_NOMEM;
+    s->task = NULL;
+    if (task->ended)
+        task->ended(task, err, result, task_story(task, err));
+    else
+        leat_i_future_complete(&task->future, err, err == LEAT_OK ? result : NULL, task_story(task, err));
+}

@@ -1,0 +1,72 @@
+/* task_user.c: the small things that a task's own code asks of its task. */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void *leat_task_alloc(leat_task *t, size_t size)
+{
+    void *p = leat_i_arena_alloc(&t->arena, size);
+    if (p)
+        memset(p, 0, size);
+    else
+        t->nomem = true;
+    return p;
+}
+
+const char *leat_task_printf(leat_task *t, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const char *text = leat_i_arena_vprintf(&t->arena, fmt, args);
+    va_end(args);
+    if (text) return text;
+    t->nomem = true;
+    return "";
+}
+
+leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...)
+{
+    t->error = leat_i_arena_alloc(&t->arena, sizeof *t->error);
+    if (!t->error) return code; /* The code's own sentence must do. */
+    *t->error = (leat_error){ .code = code, .retry_after_ms = -1 };
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(t->error->text, sizeof t->error->text, fmt, args);
+    va_end(args);
+    return code;
+}
+
+bool leat_task_is_canceled(const leat_task *t)
+{
+    return leat_i_task_check((leat_task *)(uintptr_t)t) != LEAT_OK;
+}
+
+leat_runtime *leat_task_runtime(const leat_task *t)
+{
+    return t->rt;
+}
+
+int64_t leat_task_now_ns(const leat_task *t)
+{
+    return leat_i_runtime_now_ns(t->rt);
+}
+
+leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg, const void **result)
+{
+    const void *value = NULL;
+    int64_t outer_ns = t->attempt_deadline_ns;
+    if (duration_ms > 0) {
+        int64_t duration_ns = duration_ms > INT64_MAX / LEAT_I_NS_PER_MS ? LEAT_I_NEVER_NS : duration_ms * LEAT_I_NS_PER_MS;
+        int64_t until_ns = leat_i_os_add_ns(leat_i_runtime_now_ns(t->rt), duration_ns);
+        if (until_ns < outer_ns) t->attempt_deadline_ns = until_ns;
+    }
+    leat_err err = fn(t, arg, &value);
+    /* A child inherits the deadline as the end of its run, so it may say LEAT_CANCELED before we notice that time is up. */
+    if (err == LEAT_CANCELED && leat_i_task_check(t) == LEAT_TIMEOUT) err = LEAT_TIMEOUT;
+    t->attempt_deadline_ns = outer_ns;
+    if (err == LEAT_OK && result) *result = value;
+    return err;
+}

@@ -1,0 +1,256 @@
+/*
+ * worker.c: what a worker does next, and on which stack.
+ *
+ * The scheduling loop itself runs on a pooled stack, and a fresh task is called on top of it. So a task that never waits costs no
+ * stack. A task that waits leaves its whole stack behind, the loop's frame at the bottom of it; the worker goes on with a stack
+ * that is ready, or else takes one from the pool and starts the loop anew there. When the task goes on and ends, the loop below
+ * it goes on. A loop that has nothing on top gives its stack back when it goes on with a ready one. So:
+ *
+ *     running   one per worker; w->running. Runs the loop, maybe a task on top.
+ *     parked    its task waits; token PARKED or NOTIFIED (park.c); in no list, or in its home's inbox
+ *     ready     in its home's FIFO
+ *     pooled    in a pool; its fiber is dead and is made anew when taken
+ *
+ * A stack belongs to its home worker from take to give: only that thread runs it, resumes it, puts it on the FIFO. Others wake it
+ * through the home's inbox. That is why a stack may be marked as parked before its registers are saved: nobody but this very
+ * thread could resume it too early. Only the give-back must wait until the stack is left, and is done on the other side (`leaving`).
+ *
+ * Fairness: ready stacks and fresh tasks take turns, timers and inbox are looked at every POLL_TICKS rounds, the injection list
+ * every INJECT_TICKS, and each OLDEST_TICKS-th fresh task is the oldest of the own deque: what waits there must not starve under
+ * a stream of newer work.
+ */
+#include "runtime.h"
+
+#include "../base/check.h"
+
+#include <signal.h>
+
+#define POLL_TICKS   8u
+#define INJECT_TICKS 61u
+#define OLDEST_TICKS 61u
+#define COLOR_BYTES  192u
+#define COLOR_COUNT  8u
+
+static _Thread_local leat_i_worker *worker_of_thread __attribute__((tls_model("initial-exec")));
+
+/* Opaque to the compiler, so that no result is kept over anything. */
+__attribute__((noinline)) leat_i_worker *leat_i_worker_current(void)
+{
+    leat_i_worker *w = worker_of_thread;
+    __asm__ volatile("" : "+r"(w));
+    return w;
+}
+
+void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s)
+{
+    s->link = NULL;
+    if (w->ready.last)
+        w->ready.last->link = s;
+    else
+        w->ready.first = s;
+    w->ready.last = s;
+}
+
+static leat_i_waiter *worker_pop_ready(leat_i_worker *w)
+{
+    leat_i_waiter *s = w->ready.first;
+    if (!s) return NULL;
+    w->ready.first = s->link;
+    if (!s->link) w->ready.last = NULL;
+    return s;
+}
+
+/* Takes all that others have woken, oldest first. */
+static void worker_poll_inbox(leat_i_worker *w)
+{
+    if (!leat_load_relaxed(&w->inbox)) return;
+    leat_i_waiter *s = leat_exchange_acquire(&w->inbox, NULL); /* acquire: pairs with the release of the push in park.c */
+    leat_i_waiter *oldest = NULL;
+    while (s) {
+        leat_i_waiter *next = s->link;
+        s->link = oldest;
+        oldest = s;
+        s = next;
+    }
+    while (oldest) {
+        leat_i_waiter *next = oldest->link;
+        leat_i_worker_push_ready(w, oldest);
+        oldest = next;
+    }
+}
+
+static void worker_poll_timers(leat_i_worker *w)
+{
+    if (!leat_i_heap_first(&w->timers)) return;
+    int64_t now_ns = leat_i_runtime_now_ns(w->rt);
+    leat_i_timer *timer;
+    while ((timer = leat_i_heap_pop_due(&w->timers, now_ns)))
+        leat_i_park_timer_due(w, timer);
+}
+
+/* Takes all that was submitted from outside into the own deque: newest first, so that the owner pops the oldest first. */
+static void worker_poll_inject(leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    if (!leat_load_relaxed(&rt->inject)) return;
+    leat_task *task = leat_exchange_acquire(&rt->inject, NULL); /* acquire: pairs with leat_i_runtime_inject */
+    bool many = task && task->link;
+    while (task) {
+        leat_task *next = task->link;
+        if (!leat_i_deque_push_owner(&w->deque, task)) {
+            /* Memory is short: what does not fit goes back. */
+            leat_task *last = task;
+            while (last->link)
+                last = last->link;
+            leat_i_runtime_inject(rt, task, last);
+            break;
+        }
+        task = next;
+    }
+    if (many) leat_i_runtime_wake_one(rt);
+}
+
+static void worker_poll(leat_i_worker *w)
+{
+    worker_poll_inbox(w);
+    worker_poll_timers(w);
+    if (leat_i_deque_is_empty(&w->deque)) worker_poll_inject(w);
+}
+
+/* What is looked at now and then however much there is to do. */
+static void worker_tick(leat_i_worker *w)
+{
+    uint32_t tick = ++w->tick;
+    if (tick % POLL_TICKS == 0) {
+        worker_poll_inbox(w);
+        worker_poll_timers(w);
+    }
+    if (tick % INJECT_TICKS == 0) worker_poll_inject(w);
+}
+
+/* A ready stack if it is its turn, or if there is nothing fresh. */
+static leat_i_waiter *worker_ready_turn(leat_i_worker *w)
+{
+    if (!w->ready.first) return NULL;
+    if (w->fresh_turn && !leat_i_deque_is_empty(&w->deque)) return NULL;
+    w->fresh_turn = true;
+    return worker_pop_ready(w);
+}
+
+/* The newest task, and now and then the oldest. */
+static leat_task *worker_pop_fresh(leat_i_worker *w)
+{
+    w->fresh_turn = false;
+    if (leat_i_deque_is_empty(&w->deque)) return NULL;
+    if (++w->fresh_tick % OLDEST_TICKS == 0) return leat_i_deque_steal_thief(&w->deque);
+    return leat_i_deque_pop_owner(&w->deque);
+}
+
+static void worker_loop(void *stack);
+
+/* Gives back the stack that was left for good by the switch that has just ended. */
+static void worker_arrive(leat_i_worker *w)
+{
+    leat_i_waiter *left = w->leaving;
+    if (!left) return;
+    w->leaving = NULL;
+    leat_i_fiber_fini(&left->fiber);
+    leat_i_stack_give(w, left);
+}
+
+/* Takes a stack on which the loop will start when it is switched to; NULL when memory is short. */
+static leat_i_waiter *worker_new_loop(leat_i_worker *w)
+{
+    leat_i_waiter *s = leat_i_stack_take(w);
+    if (!s) return NULL;
+    leat_i_stack_pool *p = &w->rt->stacks;
+    uint32_t color = (uint32_t)((uintptr_t)s->low / p->stride_bytes % COLOR_COUNT) * COLOR_BYTES;
+    leat_i_fiber_make(&s->fiber, s->low, p->stack_bytes - color, worker_loop, s);
+    return s;
+}
+
+static void worker_switch(leat_i_worker *w, leat_i_waiter *from, leat_i_waiter *to)
+{
+    w->running = to;
+    leat_i_fiber_switch(&from->fiber, &to->fiber, false);
+    worker_arrive(w);
+}
+
+/* Memory for another stack is short: waits on top of `s` for any stack to become ready, and asks for memory now and then. */
+static leat_i_waiter *worker_wait_in_place(leat_i_worker *w)
+{
+    for (;;) {
+        worker_poll(w);
+        leat_i_waiter *next = worker_pop_ready(w);
+        if (!next) next = worker_new_loop(w);
+        if (next) return next;
+        leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+    }
+}
+
+void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s)
+{
+    worker_tick(w);
+    leat_i_waiter *next = worker_ready_turn(w);
+    if (!next) next = worker_new_loop(w);
+    if (LEAT_UNLIKELY(!next)) next = worker_wait_in_place(w);
+    if (next != s) worker_switch(w, s, next);
+}
+
+/* One round: goes on with a ready stack (and does not come back), or runs a fresh task. False = there is nothing. */
+static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
+{
+    worker_tick(w);
+    leat_i_waiter *ready = worker_ready_turn(w);
+    if (ready) {
+        leat_i_worker_found(w);
+        w->leaving = s;
+        w->running = ready;
+        leat_i_fiber_switch(&s->fiber, &ready->fiber, true);
+        LEAT_BUG("a stack that was left for good was gone on with");
+    }
+    leat_task *task = worker_pop_fresh(w);
+    if (!task) return false;
+    leat_i_worker_found(w);
+    leat_i_task_execute(task, s);
+    return true;
+}
+
+/* What every pooled stack runs. */
+static void worker_loop(void *stack)
+{
+    leat_i_waiter *s = stack;
+    leat_i_worker *w = s->home;
+    leat_i_fiber_begin(&w->thread_fiber);
+    worker_arrive(w);
+    for (;;) {
+        if (worker_round(w, s)) continue;
+        worker_poll(w);
+        if (w->ready.first || !leat_i_deque_is_empty(&w->deque)) continue;
+        if (leat_i_worker_search(w)) continue;
+        if (leat_load_acquire(&w->rt->stop)) break; /* acquire: pairs with leat_runtime_free */
+        leat_i_worker_sleep(w);
+    }
+    leat_i_worker_found(w);
+    w->leaving = s;
+    w->running = NULL;
+    leat_i_fiber_switch(&s->fiber, &w->thread_fiber, true);
+    LEAT_BUG("a stack was gone on with after the end of its worker");
+}
+
+void *leat_i_worker_main(void *worker)
+{
+    leat_i_worker *w = worker;
+    worker_of_thread = w;
+    leat_i_overflow_thread_begin(w);
+    leat_i_fiber_adopt_thread(&w->thread_fiber);
+    leat_i_waiter *s;
+    while (!(s = worker_new_loop(w))) /* Memory is short: the first stack is worth waiting for. */
+        leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+    w->running = s;
+    leat_i_fiber_switch(&w->thread_fiber, &s->fiber, false);
+    worker_arrive(w);
+    leat_i_overflow_thread_end(w);
+    worker_of_thread = NULL;
+    return NULL;
+}

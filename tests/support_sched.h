@@ -1,0 +1,41 @@
+/* support_sched.h: what the tests of the scheduler share. */
+#ifndef LEAT_TEST_SUPPORT_SCHED_H
+#define LEAT_TEST_SUPPORT_SCHED_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "leat/fork.h"
+#include "leat/task.h"
+#include "sched/sched.h"
+
+/* For code inside tasks: cmocka's own assertions jump to another stack, which must not be done from a fiber. */
+#define CHECK(cond)                                                                   \
+    do {                                                                              \
+        if (!(cond)) {                                                                \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
+            abort();                                                                  \
+        }                                                                             \
+    } while (0)
+
+/* Runs the block after it for 1, 2, 4 and 8 workers. */
+#define EACH_WORKER_COUNT(count) for (uint32_t count = 1; count <= 8; count *= 2)
+
+static inline leat_runtime *runtime_with(uint32_t worker_count, bool virtual_clock)
+{
+    leat_runtime *rt = NULL;
+    leat_runtime_opts opts = { .worker_count = worker_count, .virtual_clock = virtual_clock };
+    assert_int_equal(leat_runtime_new(&rt, &opts), LEAT_OK);
+    assert_non_null(rt);
+    return rt;
+}
+
+#endif
