@@ -66,13 +66,13 @@ static void fiber_prepare(leat_i_fiber *f, char *low, size_t bytes, void (*entry
 {
     uintptr_t top = ((uintptr_t)low + bytes) & ~(uintptr_t)15;
 #if defined(__x86_64__)
-    void **sp = (void **)top - 8; /* r15 r14 r13 r12 rbx rbp rip, and one word so that the entry finds sp at 16 */
+    void **sp = (void **)top - 9; /* r15 r14 r13 r12 rbx rbp rip, and two words: the entry finds sp at a multiple of 16 */
     sp[0] = sp[1] = NULL;
     sp[2] = (void *)(uintptr_t)entry;
     sp[3] = arg;
     sp[4] = sp[5] = NULL;
     sp[6] = (void *)(uintptr_t)leat_i_switch_entry;
-    sp[7] = NULL;
+    sp[7] = sp[8] = NULL;
 #else
     void **sp = (void **)top - 20; /* x19 - x30, d8 - d15 */
     for (int i = 0; i < 20; i++)
