@@ -1,0 +1,180 @@
+/*
+ * attempt.c: the attempts of exec, the waits between them, and the fallback after the last.
+ *
+ * What happens exactly once per attempt: a permit of the run's budget is taken (if there is one), the attempt's deadline is
+ * set, exec is called, the deadline is put back, the permit is given back. Waits hold no permit.
+ *
+ * A cancel, and a deadline that belongs to something around the attempt, end it all: no further attempt, no fallback.
+ */
+#include "walk.h"
+
+#include <stdio.h>
+
+#define RETRY_WAIT_MAX_MS INT64_C(60000) /* default cap of a growing wait */
+#define RETRY_TOLD_MAX_MS \
+    INT64_C(600000) /* cap of a wait that a server asks for: beyond it, trying is better than believing */
+
+bool leat_i_retry_wanted(const leat_node_opts *opts, const leat_error *cause)
+{
+    if (cause->code == LEAT_CANCELED) return false;
+    if (opts->retry_if) return opts->retry_if(cause);
+    return cause->code != LEAT_USAGE && cause->code != LEAT_NOMEM;
+}
+
+/* The wait before attempt `attempt` by the options alone. */
+static int64_t wait_own_ms(const leat_node_opts *opts, uint32_t attempt)
+{
+    int64_t ms = opts->retry_wait_ms, max = opts->retry_wait_max_ms > 0 ? opts->retry_wait_max_ms : RETRY_WAIT_MAX_MS;
+    if (opts->backoff == LEAT_BACKOFF_CONSTANT || ms <= 0) return ms;
+    for (uint32_t n = 1; n < attempt && ms < max; n++)
+        ms = ms > max / 2 ? max : ms * 2;
+    if (ms > max) ms = max;
+    if (opts->backoff == LEAT_BACKOFF_JITTER) {
+        uint64_t seed;
+        leat_i_os_random(&seed, sizeof seed);
+        ms = ms / 2 + (int64_t)(leat_i_rand_unit(&seed) * (double)(ms - ms / 2 + 1));
+    }
+    return ms;
+}
+
+leat_err leat_i_retry_wait(leat_task *t, const leat_node_opts *opts, uint32_t attempt, const leat_error *cause)
+{
+    int64_t ms = wait_own_ms(opts, attempt), told = cause->retry_after_ms;
+    if (told > RETRY_TOLD_MAX_MS) told = RETRY_TOLD_MAX_MS;
+    if (ms < told) ms = told;
+    return ms > 0 ? leat_sleep_ms(t, ms) : leat_i_stop_check(t);
+}
+
+/* What a helper thread needs to call exec; the task is suspended meanwhile, so that exec may use it. */
+struct blocking_call {
+    leat_task *t;
+    leat_err (*exec)(leat_task *t, const void *prep_res, const void **exec_res);
+    const void *prep_res;
+    const void **exec_res;
+};
+
+static leat_err blocking_main(void *arg)
+{
+    struct blocking_call *call = arg;
+    return call->exec(call->t, call->prep_res, call->exec_res);
+}
+
+static leat_err exec_call(leat_task *t, const leat_node *node, const void *prep_res, const void **exec_res)
+{
+    if (LEAT_LIKELY(!node->opts.blocking)) return node->cls->exec(t, prep_res, exec_res);
+    struct blocking_call call = { t, node->cls->exec, prep_res, exec_res };
+    return leat_blocking(t, blocking_main, &call);
+}
+
+/* exec under the attempt's own deadline. */
+static leat_err exec_within(leat_task *t, const leat_node *node, const void *prep_res, const void **exec_res)
+{
+    int64_t around = t->attempt_deadline_ns, ms = node->opts.attempt_deadline_ms;
+    int64_t own =
+        ms > INT64_MAX / LEAT_I_NS_PER_MS ? LEAT_I_NEVER_NS : leat_i_os_add_ns(leat_task_now_ns(t), ms * LEAT_I_NS_PER_MS);
+    if (own < around) t->attempt_deadline_ns = own;
+    leat_err err = exec_call(t, node, prep_res, exec_res);
+    t->attempt_deadline_ns = around;
+    if (err == LEAT_TIMEOUT && own < around && (!t->error || t->error->code != LEAT_TIMEOUT))
+        leat_task_fail(t, LEAT_TIMEOUT, "the attempt's deadline of %lld ms passed", (long long)ms);
+    return err;
+}
+
+leat_err leat_i_permit_take(leat_task *t, struct leat_i_visit *v)
+{
+    leat_err err = LEAT_OK;
+    leat_i_run *r, *end = NULL;
+    /* Inner budgets first, always in this order: so nobody waits for one that waits for it. */
+    for (r = v->frame->run; r; r = r->outer) {
+        if (!r->budget) continue;
+        err = leat_semaphore_acquire(t, r->budget);
+        if (err != LEAT_OK) break;
+    }
+    if (err != LEAT_OK) {
+        for (end = r, r = v->frame->run; r != end; r = r->outer) {
+            if (r->budget) leat_semaphore_release(r->budget);
+        }
+        return err;
+    }
+    leat_store_release(&v->permit, true); /* release: pairs with the exchange in permit_give */
+    return LEAT_OK;
+}
+
+bool leat_i_permit_give(struct leat_i_visit *v)
+{
+    /* acq_rel: a task that the attempt started may give them back too; one of the two does. */
+    if (!leat_exchange_acq_rel(&v->permit, false)) return false;
+    for (leat_i_run *r = v->frame->run; r; r = r->outer) {
+        if (r->budget) leat_semaphore_release(r->budget);
+    }
+    return true;
+}
+
+/* One attempt, from the permit to its return. */
+static leat_err attempt_once(leat_task *t, struct leat_i_visit *v, const void *prep_res, const void **exec_res)
+{
+    const leat_node *node = v->node;
+    bool budgeted = v->frame->run->budgeted;
+    if (LEAT_UNLIKELY(budgeted)) LEAT_TRY(leat_i_permit_take(t, v));
+    leat_err err = LEAT_LIKELY(node->opts.attempt_deadline_ms == 0) ? exec_call(t, node, prep_res, exec_res)
+                                                                    : exec_within(t, node, prep_res, exec_res);
+    if (LEAT_UNLIKELY(budgeted)) leat_i_permit_give(v);
+    return leat_i_phase_err(t, err);
+}
+
+/* After the last failed attempt. Its own failure replaces the cause. */
+static leat_err fallback_call(leat_task *t, struct leat_i_visit *v, const void *prep_res, leat_err err,
+                              const void **exec_res)
+{
+    const leat_error *cause = leat_i_error_story(t, err);
+    if (!v->node->cls->fallback) return err;
+    v->fallback = true;
+    t->error = NULL; /* the cause stays readable: it is in the arena */
+    t->nomem = false;
+    err = leat_i_phase_err(t, v->node->cls->fallback(t, prep_res, cause, exec_res));
+    if (err != LEAT_OK) *exec_res = NULL;
+    return err;
+}
+
+/* A failed attempt leaves nothing running: nobody could reach what it started. */
+static void attempt_end_children(leat_task *t, leat_future *mark)
+{
+    leat_error *error = t->error;
+    if (t->children != mark) leat_i_task_end_children(t, mark);
+    t->error = error;
+}
+
+/* The error of an attempt by which everything ends, or LEAT_OK when the attempt may be followed by another or the fallback. */
+static leat_err attempt_stop(leat_task *t, leat_err err)
+{
+    leat_err stop = leat_i_stop_check(t);
+    return err == LEAT_CANCELED ? LEAT_CANCELED : stop;
+}
+
+leat_err leat_i_attempts(leat_task *t, struct leat_i_visit *v, const void *prep_res, const void **exec_res)
+{
+    const leat_node_opts *opts = &v->node->opts;
+    uint32_t max = opts->max_attempts > 0 ? (uint32_t)opts->max_attempts : 1;
+    for (uint32_t attempt = 0;; attempt++) {
+        leat_future *mark = t->children;
+        v->attempt = attempt;
+        v->fallback = false;
+        t->error = NULL;
+        t->nomem = false;
+        *exec_res = NULL;
+        leat_err err = attempt_once(t, v, prep_res, exec_res);
+        if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
+        *exec_res = NULL;
+        attempt_end_children(t, mark);
+        leat_err stop = attempt_stop(t, err);
+        if (stop != LEAT_OK) return stop;
+        leat_error *cause = (leat_error *)leat_i_error_story(t, err);
+        if (t->error) {
+            cause->attempt = attempt;
+            snprintf(cause->node, sizeof cause->node, "%s", leat_i_node_name(v->node));
+        }
+        if (attempt + 1 >= max || !leat_i_retry_wanted(opts, cause)) return fallback_call(t, v, prep_res, err, exec_res);
+        err = leat_i_retry_wait(t, opts, attempt + 1, cause);
+        if (err != LEAT_OK) return err;
+    }
+}

@@ -1,0 +1,218 @@
+/*
+ * draw.c: a flow as a picture, in the languages of Graphviz and Mermaid.
+ *
+ * Nodes are called n<flow>_<index>, where <flow> counts the flows in the order of leat_i_flow_next. A flow in a flow is a box
+ * around its nodes; links to it lead to its start, and links from it begin at its start too, marked with the box (dot) or
+ * at the box itself (Mermaid, which allows that).
+ */
+#include "graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/buf.h"
+
+enum { DRAW_DOT, DRAW_MERMAID };
+
+struct draw {
+    leat_i_buf out;
+    int language;
+    const leat_flow *top;
+};
+
+/* Number of the flow in the drawing. */
+static uint32_t flow_number(const struct draw *d, const leat_flow *flow)
+{
+    uint32_t n = 0;
+    for (const leat_flow *f = d->top; f && f != flow; f = leat_i_flow_next(f, d->top))
+        n++;
+    return n;
+}
+
+/* Text inside double quotes. */
+static void put_quoted(struct draw *d, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '"' && d->language == DRAW_MERMAID)
+            leat_i_buf_puts(&d->out, "#quot;");
+        else if (*text == '#' && d->language == DRAW_MERMAID)
+            leat_i_buf_puts(&d->out, "#35;");
+        else if (*text == '"' || (*text == '\\' && d->language == DRAW_DOT))
+            leat_i_buf_printf(&d->out, "\\%c", *text);
+        else
+            leat_i_buf_append(&d->out, (unsigned char)*text < ' ' ? " " : text, 1);
+    }
+}
+
+static void put_node_id(struct draw *d, const leat_node *node)
+{
+    leat_i_buf_printf(&d->out, "n%u_%u", flow_number(d, node->flow), node->index);
+}
+
+static uint32_t level(const struct draw *d, const leat_flow *flow)
+{
+    uint32_t n = 1;
+    for (; flow != d->top; flow = flow->place->flow)
+        n++;
+    return n;
+}
+
+static void put_indent(struct draw *d, uint32_t levels)
+{
+    for (; levels > 0; levels--)
+        leat_i_buf_puts(&d->out, "    ");
+}
+
+/* What is worth knowing of a batch: how many at once. */
+static void put_batch(struct draw *d, bool batch, uint32_t in_flight_max)
+{
+    if (batch) leat_i_buf_printf(&d->out, " (batch of %u at once)", in_flight_max > 1 ? in_flight_max : 1);
+}
+
+static void put_node(struct draw *d, const leat_node *node)
+{
+    bool start = node == node->flow->start;
+    put_indent(d, level(d, node->flow));
+    put_node_id(d, node);
+    leat_i_buf_puts(&d->out, d->language == DRAW_DOT ? " [label=\"" : start ? "([\"" : "[\"");
+    put_quoted(d, leat_i_node_name(node));
+    put_batch(d, node->opts.batch, node->opts.in_flight_max);
+    if (d->language == DRAW_DOT)
+        leat_i_buf_puts(&d->out, start ? "\", style=bold];\n" : "\"];\n");
+    else
+        leat_i_buf_puts(&d->out, start ? "\"])\n" : "\"]\n");
+}
+
+static void put_box_begin(struct draw *d, const leat_flow *flow)
+{
+    put_indent(d, level(d, flow) - 1);
+    leat_i_buf_printf(&d->out, d->language == DRAW_DOT ? "subgraph cluster_%u {\n" : "subgraph f%u[\"",
+                      flow_number(d, flow));
+    if (d->language == DRAW_DOT) {
+        put_indent(d, level(d, flow));
+        leat_i_buf_puts(&d->out, "label=\"");
+    }
+    put_quoted(d, flow->opts.name);
+    put_batch(d, flow->opts.batch, flow->opts.in_flight_max);
+    leat_i_buf_puts(&d->out, d->language == DRAW_DOT ? "\";\n" : "\"]\n");
+}
+
+static void put_box_end(struct draw *d, const leat_flow *flow)
+{
+    put_indent(d, level(d, flow) - 1);
+    leat_i_buf_puts(&d->out, d->language == DRAW_DOT ? "}\n" : "end\n");
+}
+
+/* The boxes and nodes, without recursion: down into a flow when its node comes, up again at its last. */
+static void put_boxes(struct draw *d)
+{
+    const leat_flow *flow = d->top;
+    const leat_node *node = flow->start;
+    for (;;) {
+        if (node && node->inner) {
+            flow = node->inner;
+            put_box_begin(d, flow);
+            node = flow->start;
+        } else if (node) {
+            put_node(d, node);
+            node = node->next;
+        } else {
+            if (flow == d->top) return;
+            put_box_end(d, flow);
+            node = flow->place->next;
+            flow = flow->place->flow;
+        }
+    }
+}
+
+/* The node where a link ends: a box is entered at its start. NULL when the box is empty. */
+static const leat_node *link_end(const leat_node *node)
+{
+    while (node && node->inner)
+        node = node->inner->start;
+    return node;
+}
+
+static void put_link_dot(struct draw *d, const leat_node *from, const leat_i_link *link)
+{
+    const leat_node *a = link_end(from), *b = link_end(link->to);
+    if (!a || !b) return;
+    leat_i_buf_puts(&d->out, "    ");
+    put_node_id(d, a);
+    leat_i_buf_puts(&d->out, " -> ");
+    put_node_id(d, b);
+    leat_i_buf_puts(&d->out, " [label=\"");
+    put_quoted(d, link->action);
+    leat_i_buf_puts(&d->out, "\"");
+    if (from->inner) leat_i_buf_printf(&d->out, ", ltail=cluster_%u", flow_number(d, from->inner));
+    if (link->to->inner) leat_i_buf_printf(&d->out, ", lhead=cluster_%u", flow_number(d, link->to->inner));
+    leat_i_buf_puts(&d->out, "];\n");
+}
+
+static void put_end_mermaid(struct draw *d, const leat_node *node)
+{
+    if (node->inner)
+        leat_i_buf_printf(&d->out, "f%u", flow_number(d, node->inner));
+    else
+        put_node_id(d, node);
+}
+
+static void put_link_mermaid(struct draw *d, const leat_node *from, const leat_i_link *link)
+{
+    leat_i_buf_puts(&d->out, "    ");
+    put_end_mermaid(d, from);
+    leat_i_buf_puts(&d->out, " -- \"");
+    put_quoted(d, link->action);
+    leat_i_buf_puts(&d->out, "\" --> ");
+    put_end_mermaid(d, link->to);
+    leat_i_buf_puts(&d->out, "\n");
+}
+
+static void put_links(struct draw *d)
+{
+    for (const leat_flow *f = d->top; f; f = leat_i_flow_next(f, d->top)) {
+        for (const leat_node *n = f->start; n; n = n->next) {
+            for (const leat_i_link *l = n->links; l; l = l->next) {
+                if (d->language == DRAW_DOT)
+                    put_link_dot(d, n, l);
+                else
+                    put_link_mermaid(d, n, l);
+            }
+        }
+    }
+}
+
+/* The text goes out in memory that the user gives back with free(). */
+static char *draw_take(struct draw *d)
+{
+    char *text = d->out.failed ? NULL : malloc(d->out.size + 1);
+    if (text) {
+        if (d->out.size) memcpy(text, d->out.data, d->out.size);
+        text[d->out.size] = '\0';
+    }
+    leat_i_buf_fini(&d->out);
+    return text;
+}
+
+char *leat_flow_dot(const leat_flow *flow)
+{
+    struct draw d = { .language = DRAW_DOT, .top = flow };
+    if (!flow) return NULL;
+    leat_i_buf_puts(&d.out, "digraph \"");
+    put_quoted(&d, flow->opts.name);
+    leat_i_buf_puts(&d.out, "\" {\n    compound=true;\n    node [shape=box];\n");
+    put_boxes(&d);
+    put_links(&d);
+    leat_i_buf_puts(&d.out, "}\n");
+    return draw_take(&d);
+}
+
+char *leat_flow_mermaid(const leat_flow *flow)
+{
+    struct draw d = { .language = DRAW_MERMAID, .top = flow };
+    if (!flow) return NULL;
+    leat_i_buf_puts(&d.out, "flowchart TD\n");
+    put_boxes(&d);
+    put_links(&d);
+    return draw_take(&d);
+}

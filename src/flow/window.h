@@ -1,0 +1,65 @@
+/*
+ * window.h: items of a batch that run in parallel, at most so many at once, in the memory of the window.
+ */
+#ifndef LEAT_I_WINDOW_H
+#define LEAT_I_WINDOW_H
+
+#include "lock.h"
+#include "walk.h"
+
+#define LEAT_I_WINDOW_MAX 1048576u /* items in flight of one batch */
+
+/* ---- memory of items that is kept until the post of the batch has returned ---- */
+
+typedef struct leat_i_kept leat_i_kept;
+
+/* Waits for the end of what was started since the mark, canceling it, and keeps its results. */
+void leat_i_kept_join(leat_task *t, leat_future *mark);
+/* Takes the task's arena and ended children over to the list; false when memory is short. */
+bool leat_i_kept_take(leat_i_kept **list, leat_task *t);
+void leat_i_kept_free(leat_i_kept *list);
+
+/* ---- the window ---- */
+
+typedef struct leat_i_runner leat_i_runner;
+typedef struct leat_i_window leat_i_window;
+
+struct leat_i_window {
+    /* Set by the owner, then constant. */
+    leat_task *owner;
+    struct leat_i_visit *visit; /* the owner's: of the batch node, or of the batch flow */
+    void *batch;                /* what `work` and `pull` need */
+    uint32_t max;               /* items started and not ended */
+    bool keep;                  /* what items make is kept until the owner frees `kept` */
+    size_t count;               /* array: items in all */
+    /* Gives the next item of a source, NULL at the end; one caller at a time. NULL = an array, whose items `work` knows. */
+    leat_err (*pull)(leat_task *t, leat_i_window *w, const void **item);
+    /* Does one item, in the task `t`, and ends what it made unless `keep`. An error ends the batch; its story is t->error. */
+    leat_err (*work)(leat_task *t, leat_i_window *w, size_t index, const void *item);
+
+    leat_i_waiter *waiter;     /* the owner's */
+    LEAT_ATOMIC(size_t) next;  /* index of the next item; source: written under `lock` */
+    LEAT_ATOMIC(bool) stopped; /* no item starts any more */
+
+    leat_i_lock lock;       /* guards what follows */
+    uint32_t live;          /* runners not yet gone */
+    uint32_t places;        /* of the window, taken by runners */
+    bool pulling;           /* source: somebody is asking for the next item */
+    bool missed;            /* source: a runner left since somebody was; the one who is starts another */
+    bool drained;           /* source: it has ended */
+    leat_i_runner *runners; /* those who may be canceled */
+    leat_i_kept *kept;
+    leat_err fatal;              /* the error that ended the batch; LEAT_OK = none */
+    leat_error story;            /* of `fatal` */
+    size_t each_next;            /* each in order: whose turn it is */
+    leat_i_waiter **each_waiter; /* ring of `max` places: who waits for its turn; NULL = not in order */
+};
+
+/* Runs all items and waits for the end of all; on error too, nothing runs any more when it returns. */
+leat_err leat_i_window_run(leat_i_window *w);
+
+/* Each in order: waits for the turn of `index`; hands it on. LEAT_CANCELED when the batch has ended before. */
+leat_err leat_i_window_turn_wait(leat_i_window *w, leat_task *t, size_t index);
+void leat_i_window_turn_done(leat_i_window *w);
+
+#endif
