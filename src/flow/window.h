@@ -38,10 +38,10 @@ struct leat_i_window {
     leat_err (*work)(leat_task *t, leat_i_window *w, size_t index, const void *item);
 
     leat_i_waiter *waiter;     /* the owner's */
-    LEAT_ATOMIC(size_t) next;  /* index of the next item; source: written under `lock` */
     LEAT_ATOMIC(bool) stopped; /* no item starts any more */
-
-    leat_i_lock lock;       /* guards what follows */
+    /* On lines of their own: each taking writes `next`, and what stands above is read all the time. */
+    _Alignas(LEAT_CACHE_LINE_BYTES) LEAT_ATOMIC(size_t) next; /* index of the next item; source: written under `lock` */
+    _Alignas(LEAT_CACHE_LINE_BYTES) leat_i_lock lock;         /* guards what follows */
     uint32_t live;          /* runners not yet gone */
     uint32_t places;        /* of the window, taken by runners */
     bool pulling;           /* source: somebody is asking for the next item */
