@@ -128,7 +128,8 @@ static void row_04_a_flow_that_runs_alone_warns_of_its_links(void **state)
     struct script a = { .name = "a" }, b = { .name = "b" };
     leat_flow *inner = leat_flow_new(&(leat_flow_opts){ .name = "inner" }), *outer = leat_flow_new(NULL);
     leat_flow_add(inner, &script_class, &(leat_node_opts){ .self = &a });
-    leat_flow_link(leat_flow_add_flow(outer, inner), NULL, leat_flow_add(outer, &script_class, &(leat_node_opts){ .self = &b }));
+    leat_flow_link(leat_flow_add_flow(outer, inner), NULL,
+                   leat_flow_add(outer, &script_class, &(leat_node_opts){ .self = &b }));
     assert_int_equal(leat_flow_run(*state, inner, NULL, NULL), LEAT_OK);
     assert_int_equal(a.calls, 1);
     assert_int_equal(b.calls, 0);
@@ -200,7 +201,9 @@ static void row_08_option_exponential_up_to_its_cap(void **state)
 static void row_08_option_jitter_stays_between_half_and_all(void **state)
 {
     struct script s = { .name = "a", .fails = 99 };
-    leat_node_opts opts = { .max_attempts = 8, .retry_wait_ms = 100, .backoff = LEAT_BACKOFF_JITTER, .retry_wait_max_ms = 400 };
+    leat_node_opts opts = {
+        .max_attempts = 8, .retry_wait_ms = 100, .backoff = LEAT_BACKOFF_JITTER, .retry_wait_max_ms = 400
+    };
     leat_flow *flow = flow_of(&script_class, &s, opts);
     assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_USER);
     for (int i = 0; i < 7; i++) {
@@ -208,7 +211,6 @@ static void row_08_option_jitter_stays_between_half_and_all(void **state)
         assert_true(wait >= full / 2 && wait <= full);
     }
 }
-
 
 static leat_err limited_child(leat_task *t, void *arg, const void **result)
 {
@@ -373,7 +375,8 @@ static void row_16_option_which_errors_to_try_again(void **state)
 static void row_16_wrong_calls_are_not_tried_again(void **state)
 {
     struct script s = { .name = "a", .fails = 1, .code = LEAT_USAGE };
-    assert_int_equal(run_free(*state, flow_of(&script_class, &s, (leat_node_opts){ .max_attempts = 3 }), NULL, NULL), LEAT_USAGE);
+    assert_int_equal(run_free(*state, flow_of(&script_class, &s, (leat_node_opts){ .max_attempts = 3 }), NULL, NULL),
+                     LEAT_USAGE);
     assert_int_equal(s.calls, 1);
 }
 

@@ -139,7 +139,7 @@ leat_err leat_flow_submit(leat_runtime *rt, leat_flow *flow, void *shared, const
         return submit_fault(opts, LEAT_NOMEM, leat_err_sentence(LEAT_NOMEM));
     }
     *s = (struct start){ .flow = flow, .shared = shared, .opts = opts ? *opts : none };
-    err = leat_task_submit(rt, submit_main, s, out);
+    err = leat_i_task_submit(rt, submit_main, s, false, out); /* always called: it gives back */
     if (err == LEAT_OK) return LEAT_OK;
     leat_i_free(s);
     leat_i_flow_run_end(flow);

@@ -42,9 +42,9 @@ struct leat_i_window {
     /* On lines of their own: each taking writes `next`, and what stands above is read all the time. */
     _Alignas(LEAT_CACHE_LINE_BYTES) LEAT_ATOMIC(size_t) next; /* index of the next item; source: written under `lock` */
     _Alignas(LEAT_CACHE_LINE_BYTES) leat_i_lock lock;         /* guards what follows */
-    uint32_t live;          /* runners not yet gone */
-    uint32_t places;        /* of the window, taken by runners */
-    bool pulling;           /* source: somebody is asking for the next item */
+    uint32_t live;                                            /* runners not yet gone */
+    uint32_t places;                                          /* of the window, taken by runners */
+    bool pulling;                                             /* source: somebody is asking for the next item */
     bool missed;            /* source: a runner left since somebody was; the one who is starts another */
     bool drained;           /* source: it has ended */
     leat_i_runner *runners; /* those who may be canceled */

@@ -71,7 +71,7 @@ static void handle_ended(leat_task *t, leat_err err, const void *result, const l
     handle_leave(h, rt);
 }
 
-leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
+leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled, leat_handle **out)
 {
     if (!out) return LEAT_USAGE;
     *out = NULL;
@@ -81,13 +81,18 @@ leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_han
     memset(h, 0, sizeof *h);
     leat_i_task_init(&h->task, rt, fn, arg);
     h->task.ended = handle_ended;
-    h->task.skip_canceled = true;
+    h->task.skip_canceled = skip_canceled;
     leat_store_relaxed(&h->fd, -1); /* relaxed: the injection publishes it */
     leat_store_relaxed(&h->busy, 1);
     leat_add_relaxed(&rt->roots, 1);
     *out = h;
     leat_i_runtime_inject(rt, &h->task, &h->task);
     return LEAT_OK;
+}
+
+leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
+{
+    return leat_i_task_submit(rt, fn, arg, true, out);
 }
 
 static bool handle_is_done(leat_handle *h)

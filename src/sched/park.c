@@ -133,6 +133,7 @@ leat_err leat_i_park(leat_task *t, int64_t until_ns)
     leat_store_seq_cst(&t->parked, s); /* seq_cst: before the next line; partner of leat_i_task_cancel */
     bool passed = false;
     if (!leat_load_seq_cst(&t->canceled)) {
+        t->suspended = true;
         if (limit_ns == LEAT_I_NEVER_NS)
             stack_park(w, s);
         else
@@ -150,6 +151,7 @@ void leat_i_park_shielded(leat_task *t)
     LEAT_ASSERT(s->home->running == s);
     if (token_consume(s)) return;
     leat_i_gate *gate = gate_let_go(t);
+    t->suspended = true;
     stack_park(s->home, s);
     if (gate) leat_i_gate_enter(t, gate);
 }
@@ -164,6 +166,7 @@ void leat_i_task_cancel(leat_task *t)
 static leat_err task_yield(leat_task *t)
 {
     leat_i_gate *gate = gate_let_go(t);
+    t->suspended = true;
     stack_yield(t->waiter->home, t->waiter);
     if (gate) leat_i_gate_enter(t, gate);
     return leat_i_task_check(t);

@@ -110,6 +110,10 @@ leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*in
  * Whoever starts it makes sure that what `arg` points to lives until fn's last use of it. false when memory is short. */
 bool leat_i_task_spawn(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *task, void *arg));
 
+/* As leat_task_submit; with `skip_canceled` off, `fn` is called also when the task was canceled before it began: for those whose
+ * `arg` must be given back. */
+leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled, leat_handle **out);
+
 /* Asks a task to stop, as leat_future_cancel does: flag and unpark. Any thread that knows that the task has not ended. */
 void leat_i_task_cancel(leat_task *t);
 

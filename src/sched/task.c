@@ -84,6 +84,23 @@ static const leat_i_future_ops child_ops = { child_cancel, child_free };
 /* What leat_task_start gives when memory is short. Read only, so one is enough for all. */
 static leat_future no_memory = { .state = LEAT_I_FUTURE_DONE, .err = LEAT_NOMEM };
 
+/* What `t` hands down to a task that it starts. */
+static void task_inherit(leat_task *task, const leat_task *t)
+{
+    task->parent = (leat_task *)(uintptr_t)t;
+    task->name = t->name;
+    task->visit = t->visit;
+    task->deadline_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
+}
+
+static void task_publish(leat_i_worker *w, leat_task *task)
+{
+    if (leat_i_deque_push_owner(&w->deque, task))
+        leat_i_runtime_wake_one(w->rt);
+    else
+        leat_i_runtime_inject(w->rt, task, task);
+}
+
 static leat_task *task_start(leat_task *t, leat_task_fn fn, void *arg, bool skip_canceled,
                              void (*init)(leat_task *child, void *arg))
 {
@@ -93,16 +110,11 @@ static leat_task *task_start(leat_task *t, leat_task_fn fn, void *arg, bool skip
     if (!child) return NULL;
     leat_i_task_init(child, t->rt, fn, arg);
     child->future.ops = &child_ops;
-    child->parent = t;
     child->skip_canceled = skip_canceled;
-    child->name = t->name;
-    child->deadline_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
+    task_inherit(child, t);
     if (init) init(child, arg);
     leat_i_future_adopt(t, &child->future);
-    if (leat_i_deque_push_owner(&w->deque, child))
-        leat_i_runtime_wake_one(t->rt);
-    else
-        leat_i_runtime_inject(t->rt, child, child);
+    task_publish(w, child);
     return child;
 }
 
@@ -115,6 +127,29 @@ leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg)
 {
     leat_task *child = task_start(t, fn, arg, true, NULL);
     return child ? &child->future : &no_memory;
+}
+
+/* ---- tasks that nobody awaits as a future ---- */
+
+/* The worker's last touch of it. */
+static void spawned_ended(leat_task *task, leat_err err, const void *result, const leat_error *error)
+{
+    (void)err, (void)result, (void)error;
+    child_free(&task->future);
+}
+
+bool leat_i_task_spawn(leat_task *t, leat_task_fn fn, void *arg, void (*init)(leat_task *task, void *arg))
+{
+    leat_i_worker *w = t->waiter->home;
+    LEAT_ASSERT(w->running == t->waiter);
+    leat_task *task = task_alloc(w);
+    if (!task) return false;
+    leat_i_task_init(task, t->rt, fn, arg);
+    task->ended = spawned_ended;
+    task_inherit(task, t);
+    if (init) init(task, arg);
+    task_publish(w, task);
+    return true;
 }
 
 void leat_i_task_end_children(leat_task *t, leat_future *mark)

@@ -102,9 +102,9 @@ struct script {
     int calls;           /* of exec */
     uint32_t attempt[8]; /* what leat_task_attempt said in them */
     uint32_t fallback_attempt, post_attempt;
-    leat_error cause;    /* what the fallback was told */
-    int64_t at_ms[8];    /* virtual time of the calls */
-    char exec_res[64];   /* what post got */
+    leat_error cause;  /* what the fallback was told */
+    int64_t at_ms[8];  /* virtual time of the calls */
+    char exec_res[64]; /* what post got */
 };
 
 static inline leat_err script_prep(leat_task *t, void *shared, const void **prep_res)
@@ -143,7 +143,8 @@ static inline leat_err script_fallback(leat_task *t, const void *prep_res, const
     return LEAT_OK;
 }
 
-static inline leat_err script_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
+static inline leat_err script_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res,
+                                   const char **action)
 {
     struct script *s = leat_task_self(t);
     (void)shared, (void)prep_res;

@@ -1,0 +1,1 @@
+leat_test(test_flow_node)
