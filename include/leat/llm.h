@@ -40,7 +40,8 @@ typedef struct leat_llm leat_llm; /* an endpoint with its settings; shared by an
     X(INPUT, "input", "the input is not usable")                       \
     X(DUPLICATE, "duplicate_id", "a row before has this id")           \
     X(CANCELED, "canceled", "stopped before it was done")              \
-    X(LOCAL, "local", "this machine ran out of memory or descriptors")
+    X(LOCAL, "local", "this machine ran out of memory or descriptors") \
+    X(USER, "user", "a node of the flow failed")
 
 typedef enum leat_class {
 #define LEAT_CLASS_ENUM(code, name, meaning) LEAT_CLASS_##code,

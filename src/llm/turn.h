@@ -1,0 +1,26 @@
+/*
+ * turn.h: what the bulk room uses of a call beside leat/llm.h: a turn that is held while a call is at the endpoint, and given
+ * back while it waits to try again; and the limiter behind a client.
+ *
+ * So a run with 64 turns has at most 64 requests and answers on the way, and who waits for a retry stands in nobody's way.
+ */
+#ifndef LEAT_I_LLM_TURN_H
+#define LEAT_I_LLM_TURN_H
+
+#include "leat/llm.h"
+
+typedef struct leat_i_llm_turn {
+    leat_err (*take)(leat_task *t,
+                     void *arg); /* before each attempt, before the limiter is asked; may suspend. Fine to be called
+                                                  while the turn is held. An error ends the call with that error. */
+    void (*give)(void *arg);     /* before the call waits to try again */
+    void *arg;
+} leat_i_llm_turn;
+
+/* As leat_llm_call, in turn. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
+leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                                 const leat_i_llm_turn *turn, leat_llm_reply *reply);
+
+leat_limiter *leat_i_llm_limiter(const leat_llm *llm); /* NULL = none */
+
+#endif
