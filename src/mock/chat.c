@@ -52,7 +52,7 @@ static bool part_take(leat_i_mock_request *r, leat_i_json part, const char *para
     leat_i_json value = leat_i_json_get(part, "text");
     if (value.type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.text'.", param);
-    const char *s = leat_i_json_text(value, &r->arena, &size);
+    const char *s = leat_i_json_text(value, &leat_i_mock_of(r)->scratch, &size);
     if (!s || (text->size && !leat_i_buf_puts(text, "\n\n")) || !leat_i_buf_append(text, s, size)) {
         leat_i_mock_fail_memory(r);
         return false;
@@ -72,7 +72,7 @@ static bool parts_take(leat_i_mock_request *r, leat_i_json parts, size_t index, 
         ok = part_take(r, part, param, &all);
     }
     if (ok) {
-        *text = leat_i_arena_strndup(&r->arena, all.data ? all.data : "", all.size);
+        *text = leat_i_arena_strndup(&leat_i_mock_of(r)->scratch, all.data ? all.data : "", all.size);
         *text_size = all.size;
         if (!*text) leat_i_mock_fail_memory(r);
         ok = *text != NULL;
@@ -98,7 +98,7 @@ static bool content_take(leat_i_mock_request *r, leat_i_json content, leat_i_jso
     *text = "";
     *size = 0;
     if (content.type == LEAT_I_JSON_STRING) {
-        *text = leat_i_json_text(content, &r->arena, size);
+        *text = leat_i_json_text(content, &leat_i_mock_of(r)->scratch, size);
         if (!*text) leat_i_mock_fail_memory(r);
         return *text != NULL;
     }
@@ -226,13 +226,13 @@ void leat_i_mock_chat(leat_i_mock_request *r, leat_i_json body)
     if (!ask_take(r, body, &ask)) return;
     /* Charged is what the request may cost: its max_tokens, else the answer itself, which then must be known first. */
     bool early = leat_i_mock_of(r)->limits.tokens && !ask.tokens_max;
-    if (early && !leat_i_mock_extract(ask.text, ask.text_size, 0, &r->arena, &s)) {
+    if (early && !leat_i_mock_extract(ask.text, ask.text_size, 0, &leat_i_mock_of(r)->scratch, &s)) {
         leat_i_mock_fail_memory(r);
         return;
     }
     uint64_t tokens = ask.prompt_tokens + (ask.tokens_max ? ask.tokens_max : s.tokens);
     if (leat_i_mock_admit(r, tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
-    if (!early && !leat_i_mock_extract(ask.text, ask.text_size, ask.tokens_max, &r->arena, &s)) {
+    if (!early && !leat_i_mock_extract(ask.text, ask.text_size, ask.tokens_max, &leat_i_mock_of(r)->scratch, &s)) {
         leat_i_mock_fail_memory(r);
         return;
     }

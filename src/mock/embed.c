@@ -59,8 +59,8 @@ static bool input_vector(leat_i_mock_request *r, leat_i_json input, float *v, ui
     } else {
         leat_i_mock_split s;
         size_t size = 0;
-        const char *text = leat_i_json_text(input, &r->arena, &size);
-        if (!text || !leat_i_mock_split_text(&s, text, size, &r->arena)) return false;
+        const char *text = leat_i_json_text(input, &leat_i_mock_of(r)->scratch, &size);
+        if (!text || !leat_i_mock_split_text(&s, text, size, &leat_i_mock_of(r)->scratch)) return false;
         for (uint32_t i = 0; i < s.word_count; i++)
             vector_add(v, dimensions, s.word[i]);
     }
@@ -90,7 +90,7 @@ static void base64_put(leat_i_buf *b, const unsigned char *data, size_t size)
 /* Little-endian IEEE floats, whatever this machine is. */
 static void vector_put_base64(leat_i_mock_request *r, const float *v, uint32_t dimensions)
 {
-    unsigned char *bytes = leat_i_arena_alloc(&r->arena, dimensions * 4u);
+    unsigned char *bytes = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, dimensions * 4u);
     if (!bytes) {
         r->out.failed = true;
         return;
@@ -127,14 +127,14 @@ static bool input_check(leat_i_mock_request *r, leat_i_json input, embed_ask *as
 {
     if (input.type == LEAT_I_JSON_STRING) {
         size_t size = 0;
-        leat_i_arena_mark mark = leat_i_arena_save(&r->arena);
-        const char *text = leat_i_json_text(input, &r->arena, &size);
+        leat_i_arena_mark mark = leat_i_arena_save(&leat_i_mock_of(r)->scratch);
+        const char *text = leat_i_json_text(input, &leat_i_mock_of(r)->scratch, &size);
         if (!text) {
             leat_i_mock_fail_memory(r);
             return false;
         }
         ask->tokens += leat_i_mock_token_count(text, size);
-        leat_i_arena_rewind(&r->arena, mark);
+        leat_i_arena_rewind(&leat_i_mock_of(r)->scratch, mark);
         return size > 0 || leat_i_mock_invalid(r, "input", NULL, "'input' cannot be an empty string.");
     }
     leat_i_json token;
@@ -171,7 +171,7 @@ static bool input_take(leat_i_mock_request *r, leat_i_json input, embed_ask *ask
                                        INPUTS_MAX);
     }
     ask->count = single ? 1 : count;
-    ask->input = leat_i_arena_alloc(&r->arena, ask->count * sizeof *ask->input);
+    ask->input = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, ask->count * sizeof *ask->input);
     if (!ask->input) {
         leat_i_mock_fail_memory(r);
         return false;
@@ -208,11 +208,11 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
     if (!ask_take(r, body, &ask)) return;
     if (leat_i_mock_admit(r, ask.tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
     uint32_t dimensions = (uint32_t)ask.dimensions;
-    float *v = leat_i_arena_alloc(&r->arena, dimensions * sizeof *v);
+    float *v = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, dimensions * sizeof *v);
     r->status = 200;
     leat_i_buf_puts(&r->out, "{\"object\":\"list\",\"data\":[");
     for (size_t i = 0; i < ask.count && v && !r->out.failed; i++) {
-        leat_i_arena_mark mark = leat_i_arena_save(&r->arena);
+        leat_i_arena_mark mark = leat_i_arena_save(&leat_i_mock_of(r)->scratch);
         leat_i_buf_printf(&r->out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i ? "," : "", i);
         if (!input_vector(r, ask.input[i], v, dimensions))
             r->out.failed = true;
@@ -221,7 +221,7 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
         else
             vector_put_floats(r, v, dimensions);
         leat_i_buf_puts(&r->out, "}");
-        leat_i_arena_rewind(&r->arena, mark);
+        leat_i_arena_rewind(&leat_i_mock_of(r)->scratch, mark);
     }
     leat_i_buf_printf(&r->out, "],\"model\":\"%s\",\"usage\":{\"prompt_tokens\":%llu,\"total_tokens\":%llu}}",
                       LEAT_I_MOCK_EMBED_MODEL, (unsigned long long)ask.tokens, (unsigned long long)ask.tokens);

@@ -28,6 +28,7 @@
 
 #define LEAT_I_MOCK_SHARD_CONNECTIONS 128
 #define LEAT_I_MOCK_KEYS_MAX          1024
+#define LEAT_I_MOCK_SPARES_MAX        64
 #define LEAT_I_MOCK_MODEL             "leat-extract"
 #define LEAT_I_MOCK_EMBED_MODEL       "leat-embed"
 
@@ -75,8 +76,7 @@ typedef struct leat_i_mock_request {
     uint64_t serial; /* ordinal of the request, from 1 */
     uint64_t key_hash;
     int64_t start_ns;
-    leat_i_buf body;    /* of the request */
-    leat_i_arena arena; /* what its answer is made from */
+    leat_i_buf body; /* of the request; given back once the answer is made */
     /* The answer. */
     int status;
     leat_i_buf out;
@@ -87,7 +87,7 @@ typedef struct leat_i_mock_request {
     uint64_t tokens;       /* charged at admission */
     uint64_t tokens_reply; /* of the answer's text: what it is paced by */
     leat_i_mock_state limit_state;
-    uint32_t *event_end; /* streaming: where each event of `out` ends; in the arena */
+    leat_i_buf events; /* streaming: uint32_t each, where an event of `out` ends */
     uint32_t event_count, event_next;
     int64_t first_event_ns; /* when the first event went out */
     size_t cut_at;          /* bytes after which the connection is cut; SIZE_MAX = not */
@@ -118,6 +118,9 @@ struct leat_mock {
     leat_i_heap timers;
     leat_i_mock_request *free_request;
     uint32_t free_count;
+    leat_i_arena scratch;                     /* what the answer at hand is made from: answers are made one at a time */
+    leat_i_buf spare[LEAT_I_MOCK_SPARES_MAX]; /* bodies' buffers for the next requests */
+    uint32_t spare_count;
     leat_i_mock_key *keys; /* open addressing by hash */
     uint32_t key_count;
     leat_i_mock_peak peak;

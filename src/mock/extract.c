@@ -219,9 +219,9 @@ static bool summary_of_nothing(leat_i_arena *arena, uint64_t tokens_max, leat_i_
     return true;
 }
 
-static uint64_t summary_budget(const char *text, size_t size, uint64_t tokens_max)
+static uint64_t summary_budget(size_t size, uint64_t tokens_max)
 {
-    uint64_t third = leat_i_mock_token_count(text, size) / 3;
+    uint64_t third = size / 12; /* about four bytes a token */
     uint64_t wanted = tokens_max ? tokens_max : LEAT_I_MOCK_SUMMARY_TOKENS;
     /* A summary of a long text is at most a third of it; a short text may be quoted whole. */
     uint64_t cap = third > LEAT_I_MOCK_SUMMARY_TOKENS ? third : LEAT_I_MOCK_SUMMARY_TOKENS;
@@ -242,7 +242,7 @@ bool leat_i_mock_extract(const char *text, size_t size, uint64_t tokens_max, lea
     if (!leat_i_mock_split_text(&s, text, size, arena)) return false;
     if (s.sentence_count == 0) return summary_of_nothing(arena, tokens_max, out);
     if (!score_all(&s, text, arena)) return false;
-    uint64_t budget = summary_budget(text, size, tokens_max);
+    uint64_t budget = summary_budget(size, tokens_max);
     if (!pick_best(&s, text, budget, arena, &picked, &best)) return false;
     if (picked.count > 0) return summary_compose(&s, &picked, text, arena, out);
     pick_add(&picked, best, 0);

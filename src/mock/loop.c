@@ -22,7 +22,7 @@
 #define ACCEPT_PAUSE_NS      (50 * LEAT_I_NS_PER_MS)
 #define HOUSEKEEPING_NS      (5 * LEAT_I_NS_PER_S)
 #define CONNECTION_IDLE_S    300u
-#define CONNECTION_BYTES     ((size_t)(16 * 1024))
+#define CONNECTION_BYTES     ((size_t)(12 * 1024))
 #define CONNECTION_INCREMENT ((size_t)4096)
 
 void leat_i_mock_shard_wake(leat_i_mock_shard *shard)

@@ -10,23 +10,31 @@
 #define BODY_RESERVE_MAX    (1024 * 1024)
 #define BODY_DROP_BYTES_MAX (INT64_C(1) << 32)
 
+/* Takes a body's buffer for the next request, so that those who wait for their answer's time hold none. */
+static void body_give_back(leat_mock *m, leat_i_mock_request *r)
+{
+    if (r->body.data && r->body.room <= FREE_BUFFER_BYTES && m->spare_count < LEAT_I_MOCK_SPARES_MAX) {
+        leat_i_buf_clear(&r->body);
+        m->spare[m->spare_count++] = r->body;
+        r->body = (leat_i_buf){ 0 };
+    } else {
+        leat_i_buf_fini(&r->body);
+    }
+}
+
 static void request_reset(leat_i_mock_request *r)
 {
-    leat_i_buf body = r->body, out = r->out;
-    leat_i_arena arena = r->arena;
-    leat_i_arena_rewind(&arena, (leat_i_arena_mark){ 0 });
-    leat_i_buf_clear(&body);
+    leat_i_buf out = r->out, events = r->events;
     leat_i_buf_clear(&out);
-    if (body.room > FREE_BUFFER_BYTES) leat_i_buf_fini(&body);
+    leat_i_buf_clear(&events);
     if (out.room > FREE_BUFFER_BYTES) leat_i_buf_fini(&out);
-    *r = (leat_i_mock_request){ .body = body, .out = out, .arena = arena, .cut_at = SIZE_MAX, .retry_ns = -1 };
+    *r = (leat_i_mock_request){ .out = out, .events = events, .cut_at = SIZE_MAX, .retry_ns = -1 };
 }
 
 static void request_free(leat_i_mock_request *r)
 {
-    leat_i_buf_fini(&r->body);
     leat_i_buf_fini(&r->out);
-    leat_i_arena_fini(&r->arena);
+    leat_i_buf_fini(&r->events);
     leat_i_free(r);
 }
 
@@ -44,6 +52,7 @@ static leat_i_mock_request *request_new(leat_i_mock_shard *shard, struct MHD_Con
     request_reset(r);
     r->shard = shard;
     r->connection = connection;
+    if (m->spare_count > 0) r->body = m->spare[--m->spare_count];
     r->body.max = m->opts.body_bytes_max;
     return r;
 }
@@ -80,6 +89,8 @@ static enum MHD_Result request_whole(leat_i_mock_request *r, const char *method,
 {
     r->phase = LEAT_I_MOCK_WAITING;
     int64_t delay_ns = leat_i_mock_answer(r, method, url);
+    body_give_back(leat_i_mock_of(r), r);
+    leat_i_arena_rewind(&leat_i_mock_of(r)->scratch, (leat_i_arena_mark){ 0 });
     if (delay_ns > 0 && leat_i_mock_suspend(r, leat_i_os_add_ns(r->start_ns, delay_ns))) return MHD_YES;
     return leat_i_mock_send(r);
 }
@@ -110,6 +121,7 @@ void leat_i_mock_completed(void *shard, struct MHD_Connection *connection, void 
     if (!r) return;
     *request = NULL;
     leat_i_heap_remove(&m->timers, &r->timer);
+    body_give_back(m, r);
     if (r->admitted) leat_store_relaxed(&m->counters.in_flight, leat_load_relaxed(&m->counters.in_flight) - 1);
     if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->status == 200 && r->admitted)
         leat_add_relaxed(&m->counters.answered, 1);
@@ -131,4 +143,7 @@ void leat_i_mock_requests_fini(leat_mock *m)
         request_free(r);
     }
     m->free_count = 0;
+    while (m->spare_count > 0)
+        leat_i_buf_fini(&m->spare[--m->spare_count]);
+    leat_i_arena_fini(&m->scratch);
 }

@@ -74,6 +74,13 @@ static void add_headers(struct MHD_Response *response, const leat_i_mock_request
     }
 }
 
+static size_t event_end(const leat_i_mock_request *r, uint32_t index)
+{
+    uint32_t end;
+    memcpy(&end, r->events.data + index * sizeof end, sizeof end);
+    return end;
+}
+
 /* Bytes of a stream that may be out by now; arms the timer when the next event is not due yet. */
 static size_t stream_ready(leat_i_mock_request *r, size_t pos)
 {
@@ -82,10 +89,10 @@ static size_t stream_ready(leat_i_mock_request *r, size_t pos)
     if (r->first_event_ns == 0) r->first_event_ns = now_ns;
     while (r->event_next < r->event_count && r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next) <= now_ns)
         r->event_next++;
-    size_t ready = r->event_next > 0 ? r->event_end[r->event_next - 1] : 0;
+    size_t ready = r->event_next > 0 ? event_end(r, r->event_next - 1) : 0;
     if (ready > pos || r->event_next == r->event_count) return ready;
     if (leat_i_mock_suspend(r, r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next))) return pos;
-    return r->event_end[r->event_next++]; /* no memory for the timer: early is better than never */
+    return event_end(r, r->event_next++); /* no memory for the timer: early is better than never */
 }
 
 static ssize_t send_read(void *request, uint64_t pos, char *to, size_t room)

@@ -10,17 +10,54 @@
 
 #include <string.h>
 
-#define SENTENCE_WORDS_MAX 60
-#define SENTENCE_WORDS_FEW 25 /* enough to end at a line break when no full stop came */
+#define SENTENCE_WORDS_MAX  60
+#define STOP_WORD_BYTES_MAX 9
+#define SENTENCE_WORDS_FEW  25 /* enough to end at a line break when no full stop came */
 
-static const char *const stop_words[] = {
-    "that",  "with",    "this",    "from",    "have",   "which", "were",    "their",   "there",     "been",
-    "will",  "would",   "could",   "should",  "about",  "into",  "than",    "then",    "them",      "they",
-    "these", "those",   "when",    "where",   "what",   "your",  "such",    "other",   "only",      "also",
-    "some",  "more",    "most",    "over",    "under",  "must",  "does",    "each",    "very",      "just",
-    "being", "because", "between", "through", "after",  "while", "without", "either",  "during",    "same",
-    "shall", "upon",    "neither", "whether", "before", "here",  "itself",  "however", "therefore", NULL,
-};
+/* Words that say nothing about a text, by first letter, each with a blank after it. */
+static const char *stop_words_of(char first)
+{
+    switch (first) {
+    case 'a':
+        return "about after also ";
+    case 'b':
+        return "because been before being between ";
+    case 'c':
+        return "could ";
+    case 'd':
+        return "does during ";
+    case 'e':
+        return "each either ";
+    case 'f':
+        return "from ";
+    case 'h':
+        return "have here however ";
+    case 'i':
+        return "into itself ";
+    case 'j':
+        return "just ";
+    case 'm':
+        return "more most must ";
+    case 'n':
+        return "neither ";
+    case 'o':
+        return "only other over ";
+    case 's':
+        return "same shall should some such ";
+    case 't':
+        return "than that their them then there therefore these they this those through ";
+    case 'u':
+        return "under upon ";
+    case 'v':
+        return "very ";
+    case 'w':
+        return "were what when where whether which while will with without would ";
+    case 'y':
+        return "your ";
+    default:
+        return "";
+    }
+}
 
 static bool byte_is_space(unsigned char c)
 {
@@ -42,11 +79,13 @@ static bool word_is_content(const char *w, size_t n)
 {
     if (n < 3) return n > 0 && (unsigned char)w[0] >= 0x80;
     if (n == 3) return (unsigned char)w[0] >= 0x80 || ((unsigned)(w[0] - 'A') < 26 && (unsigned)(w[1] - 'A') < 26);
-    if (n > 9) return true;
-    for (size_t i = 0; stop_words[i]; i++)
-        if (((unsigned char)w[0] | 0x20) == (unsigned char)stop_words[i][0] && strlen(stop_words[i]) == n &&
-            strncasecmp(w, stop_words[i], n) == 0)
-            return false;
+    if (n > STOP_WORD_BYTES_MAX) return true;
+    char lower[STOP_WORD_BYTES_MAX + 1];
+    for (size_t i = 0; i < n; i++)
+        lower[i] = (char)(w[i] | 0x20);
+    lower[n++] = ' ';
+    for (const char *stop = stop_words_of(lower[0]); *stop; stop = strchr(stop, ' ') + 1)
+        if (strncmp(stop, lower, n) == 0) return false;
     return true;
 }
 
@@ -166,8 +205,8 @@ static bool word_take(leat_i_mock_split *s, leat_i_mock_sentence *open, const ch
                       leat_i_arena *arena, size_t *end)
 {
     size_t n = 0;
-    while (at + n < size && byte_is_word((unsigned char)text[at + n]) && !stop_is_cjk(text, size, at + n))
-        n++;
+    for (; at + n < size && byte_is_word((unsigned char)text[at + n]); n++)
+        if ((unsigned char)text[at + n] >= 0x80 && stop_is_cjk(text, size, at + n)) break;
     *end = at + n;
     open->word_count++;
     return !word_is_content(text + at, n) || word_add(s, word_hash(text + at, n), arena);

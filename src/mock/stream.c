@@ -5,14 +5,15 @@
 #include "answer.h"
 #include "tokens.h"
 
-/* Events beside those of the tokens: the role before them; finish reason, usage and [DONE] after them. */
+/* Events before those of the tokens: the role. */
 #define EVENTS_BEFORE 1
-#define EVENTS_AFTER  3
 
 static void event_end(leat_i_mock_request *r)
 {
     leat_i_buf_puts(&r->out, "\n\n");
-    r->event_end[r->event_count++] = (uint32_t)r->out.size;
+    uint32_t end = (uint32_t)r->out.size;
+    leat_i_buf_append(&r->events, &end, sizeof end);
+    r->event_count++;
 }
 
 /* A chunk with one choice: its delta, as JSON, and the finish reason, as JSON. */
@@ -46,7 +47,7 @@ static char *head_make(leat_i_mock_request *r)
                       "\"model\":\"%s\",\"system_fingerprint\":\"%s\",",
                       (unsigned long long)leat_i_mock_id(r), (long long)(leat_i_os_wall_ns() / LEAT_I_NS_PER_S),
                       LEAT_I_MOCK_MODEL, LEAT_I_MOCK_FINGERPRINT);
-    char *head = b.failed ? NULL : leat_i_arena_strndup(&r->arena, b.data, b.size);
+    char *head = b.failed ? NULL : leat_i_arena_strndup(&leat_i_mock_of(r)->scratch, b.data, b.size);
     leat_i_buf_fini(&b);
     return head;
 }
@@ -55,8 +56,7 @@ bool leat_i_mock_stream_put(leat_i_mock_request *r, const leat_i_mock_summary *s
 {
     const char *tail = usage ? ",\"usage\":null}" : "}";
     const char *head = head_make(r);
-    r->event_end = leat_i_arena_alloc(&r->arena, (s->tokens + EVENTS_BEFORE + EVENTS_AFTER) * sizeof *r->event_end);
-    if (!head || !r->event_end) return false;
+    if (!head) return false;
     r->status = 200;
     r->streaming = true;
     r->event_count = 0;
@@ -79,7 +79,7 @@ bool leat_i_mock_stream_put(leat_i_mock_request *r, const leat_i_mock_summary *s
     }
     leat_i_buf_puts(&r->out, "data: [DONE]");
     event_end(r);
-    return !r->out.failed;
+    return !r->out.failed && !r->events.failed;
 }
 
 int64_t leat_i_mock_stream_due_ns(const leat_i_mock_request *r, uint32_t index)

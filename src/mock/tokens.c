@@ -35,6 +35,12 @@ static size_t letter_size(const char *text, size_t size, size_t at)
 static size_t word_end(const char *text, size_t size, size_t at)
 {
     unsigned weight = 0;
+    /* Most words are ASCII: their letters need no look at the next byte. */
+    while (at < size && (unsigned char)text[at] < 0x80 && weight < TOKEN_WEIGHT_MAX &&
+           byte_is_word((unsigned char)text[at])) {
+        weight += 2;
+        at++;
+    }
     while (at < size && byte_is_word((unsigned char)text[at]) && weight < TOKEN_WEIGHT_MAX) {
         size_t n = letter_size(text, size, at);
         weight += n == 1 ? 2 : n == 2 ? 4 : 10;
