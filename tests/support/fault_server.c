@@ -1,0 +1,447 @@
+/*
+ * fault_server.c: the fault server: a thread that accepts, a thread a connection, one lock around the records and the scripts.
+ *
+ * A connection's thread is detached; the server's end makes `stop_fd` readable, on which every wait of theirs returns, and then
+ * waits until the last of them is gone.
+ */
+#include "fault_server.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fault_internal.h"
+
+#define HEAD_BYTES_MAX ((size_t)256 * 1024)
+
+/* One request on its way in. */
+typedef struct inbox {
+    char *data;
+    size_t size, room;
+    size_t head_size, body_size; /* body_size is known once the body is whole */
+} inbox;
+
+typedef struct connection {
+    fault_server *server;
+    fault_conn conn;
+    uint32_t serial, nth;
+    inbox in;
+    uint32_t record_index; /* of the request at hand; UINT32_MAX = none yet */
+} connection;
+
+static bool holds(const char *text, size_t size, const char *what)
+{
+    return memmem(text, size, what, strlen(what)) != NULL;
+}
+
+/* Value of a header of the head, or NULL; not NUL-ended, *size its bytes. */
+static const char *header_find(const inbox *in, const char *name, size_t *size)
+{
+    size_t name_size = strlen(name);
+    const char *end = in->data + in->head_size;
+    for (const char *line = memchr(in->data, '\n', in->head_size); line && ++line < end;
+         line = memchr(line, '\n', (size_t)(end - line))) {
+        if ((size_t)(end - line) <= name_size || strncasecmp(line, name, name_size) != 0 || line[name_size] != ':') continue;
+        const char *value = line + name_size + 1;
+        while (*value == ' ')
+            value++;
+        *size = strcspn(value, "\r\n");
+        return value;
+    }
+    return NULL;
+}
+
+/* Keeps what has arrived of the request at hand; called again as more comes. */
+static void record_put(connection *c, size_t size, bool complete)
+{
+    fault_server *s = c->server;
+    pthread_mutex_lock(&s->lock);
+    if (c->record_index == UINT32_MAX) {
+        if (s->record_count == s->record_room) {
+            s->record_room = s->record_room ? s->record_room * 2 : 64;
+            s->records = realloc(s->records, s->record_room * sizeof *s->records);
+            fault_i_must(s->records != NULL, "realloc");
+        }
+        c->record_index = s->record_count++;
+        s->records[c->record_index] = (fault_record){ .connection = c->serial, .nth = c->nth };
+    }
+    fault_record *r = &s->records[c->record_index];
+    r->text = realloc(r->text, size + 1);
+    fault_i_must(r->text != NULL, "realloc");
+    memcpy(r->text, c->in.data, size);
+    r->text[size] = '\0';
+    r->size = size;
+    if (complete) {
+        r->complete = true;
+        s->counts.requests++;
+        if (c->nth > 0) s->counts.reused++;
+    }
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Reads more bytes into the inbox; false = the connection is over. */
+static bool inbox_more(connection *c)
+{
+    inbox *in = &c->in;
+    if (in->room - in->size < 16384) {
+        in->room = in->room ? in->room * 2 : 32768;
+        in->data = realloc(in->data, in->room);
+        fault_i_must(in->data != NULL, "realloc");
+    }
+    ssize_t n = fault_i_recv(&c->conn, in->data + in->size, in->room - in->size - 1);
+    if (n <= 0) return false;
+    in->size += (size_t)n;
+    in->data[in->size] = '\0';
+    pthread_mutex_lock(&c->server->lock);
+    c->server->counts.bytes += (size_t)n;
+    pthread_mutex_unlock(&c->server->lock);
+    return true;
+}
+
+static bool head_read(connection *c)
+{
+    inbox *in = &c->in;
+    for (;;) {
+        const char *end = in->data ? memmem(in->data, in->size, "\r\n\r\n", 4) : NULL;
+        if (end) {
+            in->head_size = (size_t)(end - in->data) + 4;
+            return true;
+        }
+        if (in->size > HEAD_BYTES_MAX || !inbox_more(c)) return false;
+        if (!memmem(in->data, in->size, "\r\n\r\n", 4)) record_put(c, in->size, false);
+    }
+}
+
+/* Size of a chunked body that is whole in the inbox, 0 = not yet. Chunk by chunk, no trailers. */
+static size_t chunked_size(const inbox *in)
+{
+    size_t at = in->head_size;
+    for (;;) {
+        const char *line_end = at < in->size ? memmem(in->data + at, in->size - at, "\r\n", 2) : NULL;
+        if (!line_end) return 0;
+        size_t chunk = strtoul(in->data + at, NULL, 16);
+        at = (size_t)(line_end - in->data) + 2 + chunk + 2;
+        if (at > in->size) return 0;
+        if (chunk == 0) return at - in->head_size;
+    }
+}
+
+static bool body_read(connection *c)
+{
+    inbox *in = &c->in;
+    size_t size = 0;
+    const char *length = header_find(in, "Content-Length", &size);
+    size_t want = length ? strtoul(length, NULL, 10) : 0;
+    bool chunked = header_find(in, "Transfer-Encoding", &size) != NULL;
+    const char *expect = header_find(in, "Expect", &size);
+    if (expect && !fault_i_send(&c->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25)) return false;
+    for (;;) {
+        in->body_size = chunked ? chunked_size(in) : want;
+        if (chunked ? in->body_size > 0 : in->size - in->head_size >= want) return true;
+        if (!inbox_more(c)) {
+            record_put(c, in->size, false);
+            return false;
+        }
+    }
+}
+
+/* Drops the request at hand; bytes of the next one stay. */
+static void inbox_next(inbox *in)
+{
+    size_t used = in->head_size + in->body_size;
+    if (used > in->size) used = in->size;
+    memmove(in->data, in->data + used, in->size - used);
+    in->size -= used;
+    in->head_size = in->body_size = 0;
+}
+
+/* Chooses the script for the request at hand, and counts its use. */
+static const fault_step *script_choose(connection *c, bool early)
+{
+    fault_server *s = c->server;
+    const fault_step *step = NULL;
+    size_t size = early ? c->in.head_size : c->in.head_size + c->in.body_size;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->opts.script_count && !step; i++) {
+        fault_script *one = &s->opts.script[i];
+        if (one->early != early || (one->times && one->used >= one->times)) continue;
+        if (one->on != FAULT_ON_ANY && (one->on == FAULT_ON_REUSED) != (c->nth > 0)) continue;
+        if (one->marker && !holds(c->in.data, size, one->marker)) continue;
+        one->used++;
+        step = one->step;
+    }
+    if (!step && !early) s->counts.used_up++;
+    pthread_mutex_unlock(&s->lock);
+    return step;
+}
+
+static bool send_pieces(connection *c, const char *data, size_t size, uint32_t piece, uint32_t ms)
+{
+    for (size_t at = 0; at < size; at += piece) {
+        if (at > 0 && ms && !fault_i_pause(&c->conn, ms)) return false;
+        if (!fault_i_send(&c->conn, data + at, size - at < piece ? size - at : piece)) return false;
+    }
+    return true;
+}
+
+static bool send_mark(connection *c)
+{
+    inbox *in = &c->in;
+    char reply[1024], body[640];
+    const char *from = memmem(in->data + in->head_size, in->body_size, "[[", 2);
+    const char *to =
+        from ? memmem(from, in->body_size - (size_t)(from - in->data - (ptrdiff_t)in->head_size), "]]", 2) : NULL;
+    if (!to || to - from > 200) return fault_i_send(&c->conn, fault_ok, strlen(fault_ok));
+    int n = snprintf(body, sizeof body,
+                     "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"fault\",\"choices\":["
+                     "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},\"finish_reason\":\"stop\"}],"
+                     "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}",
+                     (int)(to + 2 - from), from);
+    int all = snprintf(reply, sizeof reply,
+                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
+    return fault_i_send(&c->conn, reply, (size_t)all);
+}
+
+static bool send_key(connection *c)
+{
+    size_t size = 0;
+    const char *key = header_find(&c->in, "Authorization", &size);
+    return fault_i_send(&c->conn, key ? key : "", size);
+}
+
+/* Reads and drops until the client goes, or the server ends. */
+static void hang(connection *c)
+{
+    char drop[4096];
+    while (fault_i_recv(&c->conn, drop, sizeof drop) > 0)
+        ;
+}
+
+static bool flood(connection *c, const fault_step *step, size_t size)
+{
+    for (uint32_t i = 0; step->piece == 0 || i < step->piece; i++)
+        if (!fault_i_send(&c->conn, step->data, size)) return false;
+    return true;
+}
+
+static bool drain(connection *c)
+{
+    bool whole = c->in.body_size > 0 || body_read(c);
+    if (whole) record_put(c, c->in.head_size + c->in.body_size, true);
+    return whole;
+}
+
+/* Does one step; false = the connection is over. */
+static bool step_run(connection *c, const fault_step *step, bool *reset)
+{
+    size_t size = step->size ? step->size : step->data ? strlen(step->data) : 0;
+    switch (step->op) {
+    case FAULT_SEND:
+        if (step->piece) return send_pieces(c, step->data, size, step->piece, step->ms);
+        return fault_i_send(&c->conn, step->data, size);
+    case FAULT_ECHO_KEY:
+        return send_key(c);
+    case FAULT_ECHO_MARK:
+        return send_mark(c);
+    case FAULT_FLOOD:
+        return flood(c, step, size);
+    case FAULT_PAUSE:
+        return fault_i_pause(&c->conn, step->ms);
+    case FAULT_DRAIN:
+        return drain(c);
+    case FAULT_HALF_CLOSE:
+        if (c->conn.ssl) (void)SSL_shutdown(c->conn.ssl);
+        shutdown(c->conn.fd, SHUT_WR);
+        hang(c);
+        return false;
+    case FAULT_HANG:
+        hang(c);
+        return false;
+    case FAULT_RESET:
+        *reset = true;
+        return false;
+    case FAULT_CLOSE:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* Runs a script's steps; true = the connection is kept for the next request. */
+static bool script_run(connection *c, const fault_step *step, bool *reset)
+{
+    static const fault_step fallback[] = { { .op = FAULT_ECHO_MARK }, { .op = FAULT_KEEP } };
+    for (step = step ? step : fallback;; step++) {
+        if (step->op == FAULT_END || step->op == FAULT_KEEP) return true;
+        if (!step_run(c, step, reset)) return false;
+    }
+}
+
+/* One request and its answer; false = the connection is over. */
+static bool request_serve(connection *c, bool *reset)
+{
+    c->record_index = UINT32_MAX;
+    c->in.body_size = 0;
+    if (!head_read(c)) return false;
+    record_put(c, c->in.size, false);
+    const fault_step *step = script_choose(c, true);
+    if (!step) {
+        if (!body_read(c)) {
+            pthread_mutex_lock(&c->server->lock);
+            c->server->counts.partial++;
+            pthread_mutex_unlock(&c->server->lock);
+            return false;
+        }
+        record_put(c, c->in.head_size + c->in.body_size, true);
+        step = script_choose(c, false);
+    }
+    if (!script_run(c, step, reset)) return false;
+    c->nth++;
+    inbox_next(&c->in);
+    return true;
+}
+
+static void connection_count(connection *c, int change, bool failed)
+{
+    fault_server *s = c->server;
+    pthread_mutex_lock(&s->lock);
+    if (change > 0) {
+        c->serial = s->counts.connections++;
+        if (++s->counts.open > s->counts.open_peak) s->counts.open_peak = s->counts.open;
+    } else if (change < 0) {
+        s->counts.open--;
+    }
+    if (failed) s->counts.handshakes_failed++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *connection_thread(void *arg)
+{
+    connection *c = arg;
+    fault_server *s = c->server;
+    bool reset = false;
+    if (fault_i_handshake(&c->conn, s->tls)) {
+        connection_count(c, 1, false);
+        if (!s->opts.accept_delay_ms || fault_i_pause(&c->conn, s->opts.accept_delay_ms))
+            while (request_serve(c, &reset))
+                ;
+        fault_i_close(&c->conn, reset);
+        connection_count(c, -1, false);
+    } else {
+        fault_i_close(&c->conn, false);
+        connection_count(c, 0, true);
+    }
+    free(c->in.data);
+    free(c);
+    pthread_mutex_lock(&s->lock);
+    s->threads--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static void connection_start(fault_server *s, int fd)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    connection *c = calloc(1, sizeof *c);
+    fault_i_must(c != NULL, "calloc");
+    c->server = s;
+    c->conn = (fault_conn){ .fd = fd, .stop_fd = s->stop_fd };
+    pthread_mutex_lock(&s->lock);
+    s->threads++;
+    pthread_mutex_unlock(&s->lock);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, 256 * 1024);
+    fault_i_must(pthread_create(&thread, &attr, connection_thread, c) == 0, "pthread_create");
+    pthread_attr_destroy(&attr);
+}
+
+static void *accept_thread(void *arg)
+{
+    fault_server *s = arg;
+    for (;;) {
+        struct pollfd p[2] = { { .fd = s->listen_fd, .events = POLLIN }, { .fd = s->stop_fd, .events = POLLIN } };
+        if (poll(p, 2, -1) > 0 && p[1].revents) return NULL;
+        int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) connection_start(s, fd);
+    }
+}
+
+static void listen_open(fault_server *s)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof at;
+    s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fault_i_must(s->listen_fd >= 0 && bind(s->listen_fd, (struct sockaddr *)&at, size) == 0 &&
+                     listen(s->listen_fd, 1024) == 0 && getsockname(s->listen_fd, (struct sockaddr *)&at, &size) == 0,
+                 "listening");
+    s->port = ntohs(at.sin_port);
+    snprintf(s->url, sizeof s->url, "%s://127.0.0.1:%u", s->tls ? "https" : "http", s->port);
+}
+
+fault_server *fault_server_new(const fault_opts *opts)
+{
+    fault_server *s = calloc(1, sizeof *s);
+    fault_i_must(s != NULL, "calloc");
+    if (opts) s->opts = *opts;
+    fault_i_kept_use(1);
+    s->tls = fault_i_tls_new(s->opts.tls, s->ca_file, sizeof s->ca_file);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    s->stop_fd = eventfd(0, EFD_CLOEXEC);
+    fault_i_must(s->stop_fd >= 0, "eventfd");
+    listen_open(s);
+    /* Signals are for the test's own threads; a broken pipe is what this server is about. */
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    fault_i_must(pthread_create(&s->thread, NULL, accept_thread, s) == 0, "pthread_create");
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return s;
+}
+
+void fault_server_free(fault_server *s)
+{
+    if (!s) return;
+    uint64_t one = 1;
+    fault_i_must(write(s->stop_fd, &one, sizeof one) == sizeof one, "write");
+    pthread_join(s->thread, NULL);
+    pthread_mutex_lock(&s->lock);
+    while (s->threads > 0)
+        pthread_cond_wait(&s->changed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    close(s->listen_fd);
+    close(s->stop_fd);
+    for (uint32_t i = 0; i < s->record_count; i++)
+        free(s->records[i].text);
+    free(s->records);
+    if (s->tls) {
+        SSL_CTX_free(s->tls);
+        unlink(s->ca_file);
+    }
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
+    free(s);
+    fault_i_kept_use(-1);
+}
+
+void fault_server_set(fault_server *s, fault_script *script, size_t script_count)
+{
+    pthread_mutex_lock(&s->lock);
+    s->opts.script = script;
+    s->opts.script_count = script_count;
+    pthread_mutex_unlock(&s->lock);
+}
