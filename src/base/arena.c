@@ -8,6 +8,7 @@
 
 #define ARENA_CHUNK_FIRST_BYTES ((size_t)512)
 #define ARENA_CHUNK_MAX_BYTES   ((size_t)64 * 1024)
+#define ARENA_LARGE_MIN_BYTES   ((size_t)1024)
 #define ARENA_ALIGN             ((size_t)16)
 
 struct leat_i_chunk {
@@ -18,41 +19,39 @@ struct leat_i_chunk {
 
 _Static_assert(sizeof(struct leat_i_chunk) % 16 == 0, "arena data must stay aligned to 16");
 
-static char *chunk_end(struct leat_i_chunk *chunk)
+static struct leat_i_chunk *arena_push_chunk(leat_i_arena *a, size_t bytes)
 {
-    return (char *)chunk + chunk->size;
-}
-
-/* Ordinary chunks double; a piece that would waste much of one gets a block of just its size. */
-static size_t chunk_size_next(const leat_i_arena *a, size_t size)
-{
-    size_t next = a->chunk ? a->chunk->size * 2 : ARENA_CHUNK_FIRST_BYTES;
-    if (next > ARENA_CHUNK_MAX_BYTES) next = ARENA_CHUNK_MAX_BYTES;
-    if (size + sizeof(struct leat_i_chunk) > next) next = size + sizeof(struct leat_i_chunk);
-    return next;
-}
-
-static bool arena_grow(leat_i_arena *a, size_t size)
-{
-    size_t bytes = chunk_size_next(a, size);
     struct leat_i_chunk *chunk = leat_i_alloc(bytes);
-    if (!chunk) return false;
+    if (!chunk) return NULL;
     chunk->older = a->chunk;
     chunk->size = bytes;
     a->chunk = chunk;
-    a->at = chunk->data;
-    a->end = chunk_end(chunk);
-    return true;
+    return chunk;
+}
+
+/* The free part is too small for `size` bytes: a chunk for this piece alone, or the next one for many. */
+__attribute__((noinline)) static void *arena_alloc_slow(leat_i_arena *a, size_t size)
+{
+    size_t next = a->next_bytes ? a->next_bytes : ARENA_CHUNK_FIRST_BYTES;
+    if (size > ARENA_LARGE_MIN_BYTES && size > next / 4) {
+        struct leat_i_chunk *large = arena_push_chunk(a, sizeof(struct leat_i_chunk) + size);
+        return large ? large->data : NULL;
+    }
+    while (next < size + sizeof(struct leat_i_chunk))
+        next *= 2;
+    struct leat_i_chunk *chunk = arena_push_chunk(a, next);
+    if (!chunk) return NULL;
+    a->at = chunk->data + size;
+    a->end = (char *)chunk + next;
+    a->next_bytes = next < ARENA_CHUNK_MAX_BYTES ? next * 2 : next;
+    return chunk->data;
 }
 
 void *leat_i_arena_alloc(leat_i_arena *a, size_t size)
 {
-    if (size > SIZE_MAX / 2) return NULL;
-    size = (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-    if (size == 0) size = ARENA_ALIGN;
-    if (LEAT_UNLIKELY(!a->chunk || (size_t)(a->end - a->at) < size)) {
-        if (!arena_grow(a, size)) return NULL;
-    }
+    if (LEAT_UNLIKELY(size > SIZE_MAX / 2)) return NULL;
+    size = size ? (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1) : ARENA_ALIGN;
+    if (LEAT_UNLIKELY((size_t)(a->end - a->at) < size)) return arena_alloc_slow(a, size);
     void *p = a->at;
     a->at += size;
     return p;
@@ -84,25 +83,38 @@ leat_i_arena_mark leat_i_arena_save(const leat_i_arena *a)
     return (leat_i_arena_mark){ a->chunk, a->at };
 }
 
+/* Frees the newest chunks down to `last`, but the very first one when it is small: whoever comes next begins with such a one. */
+static struct leat_i_chunk *arena_drop(leat_i_arena *a, const struct leat_i_chunk *last)
+{
+    while (a->chunk != last) {
+        struct leat_i_chunk *chunk = a->chunk;
+        a->chunk = chunk->older;
+        if (!a->chunk && chunk->size <= ARENA_CHUNK_FIRST_BYTES) return chunk;
+        leat_i_free(chunk);
+    }
+    return NULL;
+}
+
 void leat_i_arena_rewind(leat_i_arena *a, leat_i_arena_mark mark)
 {
-    if (LEAT_LIKELY(a->chunk == mark.chunk)) {
+    if (LEAT_LIKELY(a->chunk == mark.chunk)) { /* no chunk was added, so the end is the same */
         a->at = mark.at;
         return;
     }
-    struct leat_i_chunk *keep = NULL;
-    while (a->chunk != mark.chunk) {
-        struct leat_i_chunk *chunk = a->chunk;
-        a->chunk = chunk->older;
-        /* From an empty arena the oldest chunk stays warm: the next visit needs one of that size again. */
-        if (!mark.chunk && !a->chunk && chunk->size <= ARENA_CHUNK_MAX_BYTES)
-            keep = chunk;
-        else
-            leat_i_free(chunk);
+    struct leat_i_chunk *first = arena_drop(a, mark.chunk);
+    if (!mark.at) { /* no small piece had been taken */
+        a->chunk = first ? first : a->chunk;
+        a->at = first ? first->data : NULL;
+        a->end = first ? (char *)first + first->size : NULL;
+        a->next_bytes = first ? ARENA_CHUNK_FIRST_BYTES * 2 : 0;
+        return;
     }
-    if (keep) a->chunk = keep;
-    a->at = keep ? keep->data : mark.at;
-    a->end = a->chunk ? chunk_end(a->chunk) : NULL;
+    /* The chunk that served small pieces then: the newest one left, or one below large pieces. */
+    struct leat_i_chunk *chunk = a->chunk;
+    while (mark.at < chunk->data || mark.at > (char *)chunk + chunk->size)
+        chunk = chunk->older;
+    a->at = mark.at;
+    a->end = (char *)chunk + chunk->size;
 }
 
 void leat_i_arena_fini(leat_i_arena *a)
@@ -112,5 +124,5 @@ void leat_i_arena_fini(leat_i_arena *a)
         a->chunk = chunk->older;
         leat_i_free(chunk);
     }
-    a->at = a->end = NULL;
+    *a = (leat_i_arena){ 0 };
 }

@@ -22,7 +22,7 @@ static bool buf_reserve(leat_i_buf *b, size_t more)
     size_t room = b->room ? b->room : BUF_FIRST_BYTES;
     while (room < need)
         room *= 2;
-    if (b->max && room > b->max + 1) room = b->max + 1;
+    if (b->max && room - 1 > b->max) room = b->max + 1;
     char *data = leat_i_realloc(b->data, room);
     if (!data) {
         b->failed = true;

@@ -43,6 +43,9 @@ leat_i_json leat_i_json_parse(const char *text, size_t size, size_t *error_at);
 bool leat_i_json_next_member(leat_i_json object, size_t *at, leat_i_json *key, leat_i_json *value);
 bool leat_i_json_next_element(leat_i_json array, size_t *at, leat_i_json *value);
 
+/* In a checked string, from behind the opening quote to behind the closing one; *escaped: there was a backslash on the way. */
+const char *leat_i_json_skip_string(const char *p, const char *end, bool *escaped);
+
 /* Member of an object by its unescaped key (the last one wins); NONE when absent or not an object. */
 leat_i_json leat_i_json_get(leat_i_json object, const char *key);
 /* Many members in one pass: keys[i] -> values[i]. */

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "check.h"
 #include "utf8.h"
+#include "word.h"
 
 struct scan {
     const char *at, *end;
@@ -42,15 +42,26 @@ static size_t escape_bytes(const char *s, const char *end)
     return memchr("\"\\/bfnrt", *s, 8) ? 1 : 0;
 }
 
+/* Over plain ASCII, up to a byte that must be looked at or the end. */
+static const char *skip_ascii(const char *p, const char *end)
+{
+    while (end - p >= 8) {
+        uint64_t marks = leat_i_word_special(leat_i_word_load(p));
+        if (marks) return p + leat_i_word_before(marks);
+        p += 8;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 /* At the opening quote; ends after the closing one. On failure `at` is the first wrong byte. */
 static bool scan_string(struct scan *s, bool *escaped)
 {
     const char *p = s->at + 1, *end = s->end;
     *escaped = false;
     for (;;) {
-        uint64_t word;
-        while (end - p >= 8 && (memcpy(&word, p, 8), leat_i_word_special(word) == 0))
-            p += 8;
+        p = skip_ascii(p, end);
         s->at = p;
         if (p >= end) return false;
         unsigned char c = (unsigned char)*p;
@@ -64,13 +75,12 @@ static bool scan_string(struct scan *s, bool *escaped)
             *escaped = true;
             p += 1 + n;
         } else if (c >= 0x80) {
-            size_t n = leat_i_utf8_step((const unsigned char *)p, (const unsigned char *)end);
-            if (n == 0) return false;
-            p += n;
+            p = (const char *)leat_i_utf8_run((const unsigned char *)p, (const unsigned char *)end);
+            if (p == s->at) return false;
         } else if (c < 0x20) {
             return false;
         } else {
-            p++;
+            p++; /* plain after all, on a machine where the word test cannot tell which byte it was */
         }
     }
 }
@@ -236,13 +246,15 @@ bool leat_i_utf8_valid(const char *s, size_t size)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + size;
     while (p < end) {
-        uint64_t word;
-        while (end - p >= 8 && (memcpy(&word, p, 8), (word & UINT64_C(0x8080808080808080)) == 0))
+        if (end - p >= 8 && (leat_i_word_load(p) & LEAT_I_WORD_TOPS) == 0) {
             p += 8;
-        if (p >= end) break;
-        size_t n = leat_i_utf8_step(p, end);
-        if (n == 0) return false;
-        p += n;
+        } else if (*p < 0x80) {
+            p++;
+        } else {
+            const unsigned char *from = p;
+            p = leat_i_utf8_run(p, end);
+            if (p == from) return false;
+        }
     }
     return true;
 }

@@ -1,15 +1,44 @@
 /* json_walk.c: looks into spans that leat_i_json_parse has accepted. Nothing is checked again; skipping is a search for ends. */
 #include "json.h"
 
-#include <locale.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "os.h"
 #include "utf8.h"
+#include "word.h"
 
-#define NUMBER_BYTES_MAX 511
+#define STRING_SHORT_BYTES 32
+#define NUMBER_BYTES_MAX   511 /* of one that is asked for as a double; longer ones stay text */
+
+const char *leat_i_json_skip_string(const char *p, const char *end, bool *escaped)
+{
+    const char *quote = NULL, *far = p + STRING_SHORT_BYTES;
+    *escaped = false;
+    while (p < end) {
+        uint64_t marks = 0;
+        for (; end - p >= 8 && p < far; p += 8) {
+            marks = leat_i_word_quote(leat_i_word_load(p));
+            if (marks) break;
+        }
+        if (marks) {
+            p += leat_i_word_before(marks);
+        } else if (p >= far) {
+            /* A long run: memchr is faster then. Where the next quote is stays known, or many escapes would cost a search each. */
+            if (!quote || quote < p) quote = memchr(p, '"', (size_t)(end - p));
+            if (!quote) return end;
+            const char *slash = memchr(p, '\\', (size_t)(quote - p));
+            p = slash ? slash : quote;
+        }
+        if (*p == '"') return p + 1;
+        if (*p == '\\') {
+            *escaped = true;
+            p++;
+            far = p + STRING_SHORT_BYTES;
+        }
+        p++;
+    }
+    return end;
+}
 
 static const char *skip_space(const char *p)
 {
@@ -18,32 +47,20 @@ static const char *skip_space(const char *p)
     return p;
 }
 
-/* From behind the opening quote to behind the closing one. */
-static const char *skip_string(const char *p, const char *end, bool *escaped)
-{
-    *escaped = false;
-    for (;;) {
-        const char *quote = memchr(p, '"', (size_t)(end - p));
-        const char *slash = memchr(p, '\\', (size_t)(quote - p));
-        if (!slash) return quote + 1;
-        *escaped = true;
-        p = slash + 2;
-    }
-}
-
 static const char *skip_container(const char *p, const char *end)
 {
     unsigned depth = 0;
     bool escaped;
-    for (;;) {
+    while (p < end) {
         char c = *p++;
         if (c == '"')
-            p = skip_string(p, end, &escaped);
+            p = leat_i_json_skip_string(p, end, &escaped);
         else if (c == '{' || c == '[')
             depth++;
         else if ((c == '}' || c == ']') && --depth == 0)
             return p;
     }
+    return end;
 }
 
 static const char *skip_plain(const char *p, const char *end)
@@ -79,7 +96,7 @@ static const char *value_at(const char *p, const char *end, leat_i_json *value)
     const char *after;
     *value = (leat_i_json){ .type = type_of(*p), .at = p };
     if (value->type == LEAT_I_JSON_STRING)
-        after = skip_string(p + 1, end, &value->escaped);
+        after = leat_i_json_skip_string(p + 1, end, &value->escaped);
     else if (value->type == LEAT_I_JSON_OBJECT || value->type == LEAT_I_JSON_ARRAY)
         after = skip_container(p, end);
     else
@@ -115,44 +132,6 @@ bool leat_i_json_next_element(leat_i_json array, size_t *at, leat_i_json *value)
     p = value_at(p, array.at + array.size, value);
     *at = (size_t)(p - array.at);
     return true;
-}
-
-void leat_i_json_get_many(leat_i_json object, const char *const *keys, leat_i_json *values, size_t count)
-{
-    leat_i_json key, value;
-    memset(values, 0, count * sizeof *values);
-    for (size_t at = 0; leat_i_json_next_member(object, &at, &key, &value);)
-        for (size_t i = 0; i < count; i++)
-            if (leat_i_json_str_eq(key, keys[i])) values[i] = value;
-}
-
-leat_i_json leat_i_json_get(leat_i_json object, const char *key)
-{
-    leat_i_json value;
-    leat_i_json_get_many(object, &key, &value, 1);
-    return value;
-}
-
-static leat_i_json element_at(leat_i_json array, size_t index)
-{
-    leat_i_json value;
-    for (size_t at = 0; leat_i_json_next_element(array, &at, &value); index--)
-        if (index == 0) return value;
-    return (leat_i_json){ 0 };
-}
-
-leat_i_json leat_i_json_path(leat_i_json value, const char *path)
-{
-    while (*path && value.type != LEAT_I_JSON_NONE) {
-        char step[64];
-        size_t n = strcspn(path, ".");
-        if (LEAT_NEVER(n >= sizeof step)) return (leat_i_json){ 0 };
-        memcpy(step, path, n);
-        step[n] = '\0';
-        value = value.type == LEAT_I_JSON_ARRAY ? element_at(value, strtoul(step, NULL, 10)) : leat_i_json_get(value, step);
-        path += path[n] ? n + 1 : n;
-    }
-    return value;
 }
 
 static uint32_t hex_value(const char *s)
@@ -196,12 +175,11 @@ static const char *unescape(const char *p, const char *end, char *out, size_t *s
     return p + 1;
 }
 
-bool leat_i_json_str_eq(leat_i_json string, const char *s)
+/* Whether the unescaped text of `string` is the `size` bytes at `s`. */
+static bool text_is(leat_i_json string, const char *s, size_t size)
 {
-    if (string.type != LEAT_I_JSON_STRING) return false;
     const char *p = string.at + 1, *end = string.at + string.size - 1;
-    size_t left = strlen(s);
-    if (!string.escaped) return (size_t)(end - p) == left && memcmp(p, s, left) == 0;
+    if (!string.escaped) return (size_t)(end - p) == size && memcmp(p, s, size) == 0;
     while (p < end) {
         char out[4] = { *p };
         size_t n = 1;
@@ -209,11 +187,39 @@ bool leat_i_json_str_eq(leat_i_json string, const char *s)
             p = unescape(p + 1, end, out, &n);
         else
             p++;
-        if (n > left || memcmp(out, s, n) != 0) return false;
+        if (n > size || memcmp(out, s, n) != 0) return false;
         s += n;
-        left -= n;
+        size -= n;
     }
-    return left == 0;
+    return size == 0;
+}
+
+bool leat_i_json_str_eq(leat_i_json string, const char *s)
+{
+    return string.type == LEAT_I_JSON_STRING && text_is(string, s, strlen(s));
+}
+
+/* Words are written before they are looked at: what is over is written again, and never lies behind the place of `end`. */
+static char *copy_unescaped(char *out, const char *p, const char *end)
+{
+    size_t n;
+    while (p < end) {
+        while (end - p >= 8) {
+            uint64_t word = leat_i_word_load(p), marks = leat_i_word_quote(word);
+            n = marks ? leat_i_word_before(marks) : 8;
+            memcpy(out, &word, 8);
+            out += n;
+            p += n;
+            if (marks) break;
+        }
+        if (p < end && *p == '\\') {
+            p = unescape(p + 1, end, out, &n);
+            out += n;
+        } else if (p < end) {
+            *out++ = *p++;
+        }
+    }
+    return out;
 }
 
 const char *leat_i_json_text(leat_i_json string, leat_i_arena *arena, size_t *size)
@@ -223,15 +229,11 @@ const char *leat_i_json_text(leat_i_json string, leat_i_arena *arena, size_t *si
     /* Unescaping never makes text longer: the shortest escape that gives 4 bytes has 12. */
     char *text = leat_i_arena_alloc(arena, string.size), *out = text;
     if (!text) return NULL;
-    while (p < end) {
-        const char *slash = string.escaped ? memchr(p, '\\', (size_t)(end - p)) : NULL;
-        size_t run = (size_t)((slash ? slash : end) - p), n;
-        memcpy(out, p, run);
-        out += run;
-        p += run;
-        if (!slash) break;
-        p = unescape(slash + 1, end, out, &n);
-        out += n;
+    if (!string.escaped) {
+        memcpy(out, p, (size_t)(end - p));
+        out += end - p;
+    } else {
+        out = copy_unescaped(out, p, end);
     }
     *out = '\0';
     if (size) *size = (size_t)(out - text);
@@ -250,22 +252,63 @@ bool leat_i_json_u64(leat_i_json number, uint64_t *value)
     return true;
 }
 
-static locale_t number_locale;
-static pthread_once_t number_once = PTHREAD_ONCE_INIT;
-
-static void number_locale_make(void)
-{
-    number_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
 bool leat_i_json_double(leat_i_json number, double *value)
 {
     char text[NUMBER_BYTES_MAX + 1];
     if (number.type != LEAT_I_JSON_NUMBER || number.size > NUMBER_BYTES_MAX) return false;
     memcpy(text, number.at, number.size);
     text[number.size] = '\0';
-    pthread_once(&number_once, number_locale_make);
-    if (!number_locale) return false;
-    *value = strtod_l(text, NULL, number_locale);
-    return true;
+    return leat_i_os_strtod(text, value);
+}
+
+void leat_i_json_get_many(leat_i_json object, const char *const *keys, leat_i_json *values, size_t count)
+{
+    leat_i_json key, value;
+    memset(values, 0, count * sizeof *values);
+    for (size_t at = 0; leat_i_json_next_member(object, &at, &key, &value);) {
+        for (size_t i = 0; i < count; i++) {
+            /* Most keys differ in their first byte: that is looked at before the length is counted. */
+            if (key.escaped || key.at[1] == keys[i][0] || key.size == 2)
+                if (text_is(key, keys[i], strlen(keys[i]))) values[i] = value;
+        }
+    }
+}
+
+/* As get, for a key that is not NUL-ended. */
+static leat_i_json member_of(leat_i_json object, const char *name, size_t size)
+{
+    leat_i_json key, value, found = { 0 };
+    for (size_t at = 0; leat_i_json_next_member(object, &at, &key, &value);)
+        if (text_is(key, name, size)) found = value;
+    return found;
+}
+
+leat_i_json leat_i_json_get(leat_i_json object, const char *key)
+{
+    return member_of(object, key, strlen(key));
+}
+
+/* The element whose index stands as `size` digits at `digits`; NONE when they are no number or there is none. */
+static leat_i_json element_of(leat_i_json array, const char *digits, size_t size)
+{
+    leat_i_json value;
+    size_t index = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned digit = (unsigned char)digits[i] - '0';
+        if (digit > 9 || index > array.size) return (leat_i_json){ 0 };
+        index = index * 10 + digit;
+    }
+    for (size_t at = 0; size && leat_i_json_next_element(array, &at, &value); index--)
+        if (index == 0) return value;
+    return (leat_i_json){ 0 };
+}
+
+leat_i_json leat_i_json_path(leat_i_json value, const char *path)
+{
+    while (*path && value.type != LEAT_I_JSON_NONE) {
+        size_t n = strcspn(path, ".");
+        value = value.type == LEAT_I_JSON_ARRAY ? element_of(value, path, n) : member_of(value, path, n);
+        path += path[n] ? n + 1 : n;
+    }
+    return value;
 }

@@ -28,23 +28,26 @@ int64_t leat_i_mem_live_count(void);   /* blocks not yet freed; exact in builds 
 
 /*
  * Arena: bump allocation in chunks that double from 512 B to 64 KiB; everything goes at once. One owner at a time, no lock.
- * Zeroed memory is a valid empty arena. Large pieces (over a quarter of a chunk) get a chunk of their own.
+ * Zeroed memory is a valid empty arena. Large pieces (over 1 KiB and a quarter of the next chunk) get a chunk of their own, and
+ * the chunk that was in use goes on serving the small ones.
  */
 typedef struct leat_i_arena {
     struct leat_i_chunk *chunk; /* newest first; each holds the next older */
-    char *at, *end;             /* free part of the newest chunk */
+    char *at, *end;             /* free part of the newest chunk that serves small pieces */
+    size_t next_bytes;          /* size of the next such chunk; 0 = the first */
 } leat_i_arena;
 
 typedef struct leat_i_arena_mark {
     struct leat_i_chunk *chunk;
     char *at;
-} leat_i_arena_mark;
+} leat_i_arena_mark; /* something was allocated since: one of the two differs in the arena */
 
 void *leat_i_arena_alloc(leat_i_arena *a, size_t size); /* aligned to 16, not zeroed; NULL when memory is short */
 char *leat_i_arena_strndup(leat_i_arena *a, const char *s, size_t n); /* NUL-ended copy of n bytes */
 char *leat_i_arena_vprintf(leat_i_arena *a, const char *fmt, va_list args);
 leat_i_arena_mark leat_i_arena_save(const leat_i_arena *a);
-void leat_i_arena_rewind(leat_i_arena *a, leat_i_arena_mark mark); /* frees what came after the mark; keeps one chunk warm */
-void leat_i_arena_fini(leat_i_arena *a);                           /* leaves it empty and usable */
+/* Frees what came after the mark (a zeroed mark: everything, and one small chunk stays warm for the next user). */
+void leat_i_arena_rewind(leat_i_arena *a, leat_i_arena_mark mark);
+void leat_i_arena_fini(leat_i_arena *a); /* leaves it empty and usable */
 
 #endif

@@ -32,6 +32,9 @@ void leat_i_os_random(void *buf, size_t size); /* from the kernel; aborts if the
 uint64_t leat_i_rand_next(uint64_t *state);    /* splitmix64 */
 double leat_i_rand_unit(uint64_t *state);      /* [0, 1) */
 
+/* Numbers. The whole of `text` as a double, with a point whatever the locale; false when it is no number or memory is short. */
+bool leat_i_os_strtod(const char *text, double *value);
+
 /* Futex on a 32-bit word of this process. wait: until woken, the word differs from `expected`, or until_ns (absolute monotonic,
  * LEAT_I_NEVER_NS = no end); spurious returns happen; answers 0 or -ETIMEDOUT. */
 int leat_i_os_futex_wait(LEAT_ATOMIC(uint32_t) * word, uint32_t expected, int64_t until_ns);

@@ -55,8 +55,9 @@ int leat_i_os_write_all(int fd, const void *buf, size_t size, size_t *done)
         if (rc < 0) break;
         ssize_t n = write(fd, (const char *)buf + written, size - written);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            rc = -errno;
+        if (n <=
+            0) { /* 0 for a size over 0 is no progress and no error: treated as one, so that nobody turns here for ever */
+            rc = n < 0 ? -errno : -EIO;
             break;
         }
         written += (size_t)n;

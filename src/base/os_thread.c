@@ -80,6 +80,14 @@ static uint32_t quota_up(char *group, bool v2)
     }
 }
 
+/* Whether `controllers`, ":cpu,cpuacct" for example, names the one that hands out time ("cpuset" does not). */
+static bool names_cpu(const char *controllers)
+{
+    for (const char *p = controllers; (p = strstr(p, "cpu")); p += 3)
+        if ((p[-1] == ':' || p[-1] == ',') && (p[3] == '\0' || p[3] == ',')) return true;
+    return false;
+}
+
 /* Lines of /proc/self/cgroup read "id:controllers:/path"; v2 has id 0 and no controllers. */
 static uint32_t quota_of_process(void)
 {
@@ -93,7 +101,7 @@ static uint32_t quota_of_process(void)
         if (!group) continue;
         *group++ = '\0';
         bool v2 = strcmp(controllers, ":") == 0;
-        if (!v2 && !strstr(controllers, "cpu")) continue;
+        if (!v2 && !names_cpu(controllers)) continue;
         uint32_t n = quota_up(group, v2);
         if (n && (!least || n < least)) least = n;
     }

@@ -26,6 +26,17 @@ static inline size_t leat_i_utf8_step(const unsigned char *s, const unsigned cha
     return 4;
 }
 
+/* Over the valid sequences beyond ASCII that start at `s`: gives the first byte that belongs to none. */
+static inline const unsigned char *leat_i_utf8_run(const unsigned char *s, const unsigned char *end)
+{
+    while (s < end && *s >= 0x80) {
+        size_t n = leat_i_utf8_step(s, end);
+        if (n == 0) break;
+        s += n;
+    }
+    return s;
+}
+
 /* Writes the code point as UTF-8 and gives its bytes. */
 static inline size_t leat_i_utf8_put(char *out, uint32_t cp)
 {
@@ -49,15 +60,6 @@ static inline size_t leat_i_utf8_put(char *out, uint32_t cp)
     out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
     out[3] = (char)(0x80 | (cp & 0x3f));
     return 4;
-}
-
-/* A word of 8 bytes: nonzero when one of them is not plain in a JSON string: below 0x20, '"', '\\', or not ASCII. Exact: the
- * borrow of the subtractions can only mark a byte above a marked one, and any mark sends the caller to the slow path. */
-static inline uint64_t leat_i_word_special(uint64_t w)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
-    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
-    return ((w - ones * 0x20) | (quote - ones) | (slash - ones) | w) & tops;
 }
 
 #endif

@@ -1,0 +1,35 @@
+/* support_base.h: what the tests of the base room share. */
+#ifndef LEAT_TESTS_SUPPORT_BASE_H
+#define LEAT_TESTS_SUPPORT_BASE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A copy in a block of exactly its size, so that AddressSanitizer sees one byte read too far. */
+struct exact {
+    char *data;
+    size_t size;
+};
+
+static inline struct exact exact_copy(const char *data, size_t size)
+{
+    struct exact copy = { malloc(size ? size : 1), size };
+    assert_non_null(copy.data);
+    memcpy(copy.data, data, size);
+    return copy;
+}
+
+static inline void exact_free(struct exact copy)
+{
+    free(copy.data);
+}
+
+#endif
