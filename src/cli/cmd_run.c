@@ -1,0 +1,187 @@
+/* cmd_run.c: 'leat run': arguments become one call of leat_bulk_run, and its end an exit code. */
+#include "cmd.h"
+
+#include <string.h>
+
+#include "exit_code.h"
+#include "guess.h"
+#include "help.h"
+#include "limits.h"
+#include "run_args.h"
+#include "say.h"
+#include "summary.h"
+#include "watch.h"
+
+/* Beside one descriptor a request: files, the loop, the workers, the embedded endpoint's own. */
+enum { DESCRIPTORS_BESIDE = 128, CONCURRENCY_DEFAULT = 64 };
+
+typedef struct run_parts {
+    leat_runtime *rt;
+    leat_limiter *limiter;
+    leat_llm *llm;
+} run_parts;
+
+static int descriptors_check(const leat_i_run_args *args)
+{
+    uint64_t jobs = args->concurrency ? args->concurrency : CONCURRENCY_DEFAULT;
+    uint64_t each = leat_i_run_args_mock(args) ? 2 : 1; /* Both ends of a connection are here. */
+    uint64_t needed = jobs * each + DESCRIPTORS_BESIDE, room = leat_i_limits_descriptors(needed);
+    if (room >= needed) return LEAT_I_EXIT_OK;
+    uint64_t possible = room > DESCRIPTORS_BESIDE ? (room - DESCRIPTORS_BESIDE) / each : 0;
+    if (possible)
+        leat_i_say_error("run",
+                         "--max-concurrency %llu needs %llu open files, but this process may have %llu (ulimit -n): "
+                         "--max-concurrency %llu is possible",
+                         (unsigned long long)jobs, (unsigned long long)needed, (unsigned long long)room,
+                         (unsigned long long)possible);
+    else
+        leat_i_say_error("run", "a run needs at least %d open files, but this process may have %llu (ulimit -n)",
+                         DESCRIPTORS_BESIDE + 2, (unsigned long long)room);
+    return LEAT_I_EXIT_MACHINE;
+}
+
+static leat_llm_opts llm_opts_of(const leat_i_run_args *args, leat_limiter *limiter)
+{
+    leat_llm_opts opts = {
+        .base_url = args->base_url,
+        .key_env = args->key_env,
+        .key_file = args->key_file,
+        .model = args->model,
+        .system = args->system,
+        .limiter = limiter,
+        .max_attempts = (int32_t)args->max_attempts,
+        .throttle_time_ms = args->throttle_time_ms,
+        .connect_timeout_ms = args->connect_timeout_ms,
+        .first_byte_timeout_ms = args->first_byte_timeout_ms,
+        .idle_timeout_ms = args->idle_timeout_ms,
+        .request_timeout_ms = args->request_timeout_ms,
+        .stream = args->stream,
+        .allow_http = args->allow_http,
+        .cacert = args->cacert,
+        .headers = args->header.item,
+        .header_count = args->header.count,
+    };
+    if (leat_i_option_seen(&args->parsed, "max-retries")) opts.max_attempts = (int32_t)args->max_retries + 1;
+    /* 0 is the library's word for the default; the shortest time means the same as none. */
+    if (leat_i_option_seen(&args->parsed, "throttle-time") && opts.throttle_time_ms == 0) opts.throttle_time_ms = 1;
+    return opts;
+}
+
+static int say_failed(leat_err err, const leat_error *error)
+{
+    leat_i_say_error("run", "%s", error->text[0] ? error->text : leat_err_sentence(err));
+    /* Before anything was asked, a missing key is a matter of how the program was called. */
+    return err == LEAT_DENIED ? LEAT_I_EXIT_USAGE : leat_i_exit_of(err);
+}
+
+static int parts_init(run_parts *parts, const leat_i_run_args *args)
+{
+    leat_error error = { 0 };
+    leat_limiter_opts limits = {
+        .requests_per_min = args->requests_per_min,
+        .tokens_per_min = args->tokens_per_min,
+        .input_tokens_per_min = args->input_tokens_per_min,
+        .output_tokens_per_min = args->output_tokens_per_min,
+    };
+    leat_err err = leat_runtime_new(&parts->rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"run" });
+    if (!err) err = leat_limiter_new(&parts->limiter, &limits);
+    if (!err) {
+        leat_llm_opts opts = llm_opts_of(args, parts->limiter);
+        err = leat_llm_new(&parts->llm, parts->rt, &opts, &error);
+    }
+    return err ? say_failed(err, &error) : LEAT_I_EXIT_OK;
+}
+
+static void parts_fini(run_parts *parts)
+{
+    leat_llm_free(parts->llm);
+    leat_runtime_free(parts->rt);
+    leat_limiter_free(parts->limiter);
+}
+
+static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
+{
+    leat_error error = { 0 };
+    leat_bulk_summary summary = { .limit_used = -1 };
+    leat_bulk_opts opts = {
+        .llm = parts->llm,
+        .concurrency = (uint32_t)args->concurrency,
+        .sync = (leat_bulk_sync)args->sync,
+        .progress = (leat_bulk_progress)args->progress,
+        .errors_max = args->errors_max,
+        .stop_signal = leat_i_watch_count(),
+    };
+    leat_i_run_args_bulk(args, &opts);
+    leat_err err = leat_bulk_run(parts->rt, &opts, &summary, &error);
+    int exit_code = summary.exit_code ? summary.exit_code : leat_i_exit_of(err);
+    int number = leat_i_watch_signal();
+    if (number) exit_code = 128 + number;
+    /* A run that never began has nothing to sum up. */
+    if (!err || summary.requests || summary.rows_ok || summary.rows_failed || number)
+        leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
+    if (err && !(err == LEAT_CANCELED && number))
+        leat_i_say_error("run", "%s", error.text[0] ? error.text : leat_err_sentence(err));
+    return exit_code;
+}
+
+/* What the format does not use would be ignored without a word: so it is refused. */
+static int format_check(const leat_i_run_args *args)
+{
+    static const char *const BUILT[] = { "template", "model", "system", "extra-body" };
+    if (args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES) return LEAT_I_EXIT_OK;
+    for (size_t i = 0; i < sizeof BUILT / sizeof *BUILT; i++) {
+        if (!leat_i_option_seen(&args->parsed, BUILT[i])) continue;
+        leat_i_say_error("run", "--%s has no effect with --format %s: its lines bring their own request bodies", BUILT[i],
+                         args->format == LEAT_BULK_BATCH ? "batch" : "body");
+        return LEAT_I_EXIT_USAGE;
+    }
+    return LEAT_I_EXIT_OK;
+}
+
+static int run_with(leat_i_run_args *args)
+{
+    run_parts parts = { 0 };
+    if (!args->output) {
+        leat_i_say_error("run", "no output: name it with -o FILE ('-o -' is standard output, which cannot be resumed)");
+        return LEAT_I_EXIT_USAGE;
+    }
+    int exit_code = leat_i_guess_format(args);
+    if (!exit_code) exit_code = format_check(args);
+    if (!exit_code) exit_code = descriptors_check(args);
+    if (!exit_code) exit_code = parts_init(&parts, args);
+    if (!exit_code && leat_i_watch_start("run") < 0) {
+        leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");
+        exit_code = LEAT_I_EXIT_MACHINE;
+    }
+    if (!exit_code) exit_code = bulk_run(&parts, args);
+    parts_fini(&parts);
+    leat_i_watch_stop();
+    return exit_code;
+}
+
+static int cmd_run(int argc, char **argv)
+{
+    leat_i_run_args args;
+    leat_i_limits_no_core();
+    leat_i_watch_block();
+    int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_run, argc, argv);
+    if (!exit_code && args.parsed.help)
+        leat_i_help_command(&leat_i_cmd_run);
+    else if (!exit_code)
+        exit_code = run_with(&args);
+    leat_i_run_args_fini(&args);
+    return exit_code;
+}
+
+const leat_i_command leat_i_cmd_run = {
+    .name = "run",
+    .usage = "[OPTIONS] -o OUT INPUT...",
+    .brief = "push documents through an endpoint, a row of output each",
+    .about =
+        "Reads documents or requests, asks the endpoint at the pace that its limits allow, and appends a row to OUT for "
+        "each. "
+        "OUT is the journal: kill the run at any moment, start the same command again, and it goes on; no row is lost or "
+        "written twice. A document in flight at a kill is asked again.",
+    .option = leat_i_run_options,
+    .run = cmd_run,
+};

@@ -1,0 +1,153 @@
+/*
+ * guess.c: guesses the format from the first input's first line, from folders, and from a template.
+ *
+ *   folders                        files, if there is a template
+ *   standard input                 batch; with a template lines
+ *   first line is a JSON object    batch if it has custom_id, body or url; body if it has what requests have
+ *   name ends in .jsonl            batch, so that its bad lines are told as such
+ *   any other file                 files, if there is a template
+ */
+#include "guess.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../base/json.h"
+#include "../base/os.h"
+#include "../bulk/fail.h"
+#include "../bulk/source.h"
+#include "exit_code.h"
+#include "say.h"
+
+enum { PEEK_BYTES = 64 * 1024 };
+
+typedef struct looked {
+    bool is_dir, is_stdin, is_jsonl;
+    leat_i_json first; /* the first line that is not blank, when it is JSON */
+} looked;
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static bool name_is_jsonl(const char *path)
+{
+    static const char *const ENDS[] = { ".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz" };
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
+        if (ends_with(path, ENDS[i])) return true;
+    return false;
+}
+
+/* Bytes read from the start of the input, or -errno. */
+static ssize_t source_peek(const char *path, char *buf)
+{
+    leat_i_source source = { 0 };
+    int rc = leat_i_source_open(&source, path);
+    if (rc < 0) return rc;
+    ssize_t got = 0, size = 0;
+    while (size < PEEK_BYTES && (got = leat_i_source_read(&source, buf + size, (size_t)(PEEK_BYTES - size))) > 0)
+        size += got;
+    leat_i_source_close(&source);
+    return got < 0 ? got : size;
+}
+
+static leat_i_json first_line(const char *buf, size_t size)
+{
+    if (size >= 3 && memcmp(buf, "\xef\xbb\xbf", 3) == 0) {
+        buf += 3;
+        size -= 3;
+    }
+    while (size && strchr(" \t\r\n", *buf)) {
+        buf++;
+        size--;
+    }
+    const char *end = size ? memchr(buf, '\n', size) : NULL;
+    return leat_i_json_parse(buf, end ? (size_t)(end - buf) : size, NULL);
+}
+
+/* Looks at the first input. 0 or -errno. */
+static int input_look(leat_i_run_args *args, looked *l)
+{
+    const char *path = args->input.item[0];
+    struct stat st;
+    *l = (looked){ .is_stdin = strcmp(path, "-") == 0, .is_jsonl = name_is_jsonl(path) };
+    if (l->is_stdin) return 0;
+    int rc = leat_i_os_stat(path, &st);
+    if (rc < 0) return rc;
+    l->is_dir = S_ISDIR(st.st_mode);
+    if (!S_ISREG(st.st_mode)) return 0; /* What a pipe gives can be read only once. */
+    char *buf = leat_i_arena_alloc(&args->arena, PEEK_BYTES);
+    if (!buf) return -ENOMEM;
+    ssize_t size = source_peek(path, buf);
+    if (size < 0) return (int)size;
+    l->first = first_line(buf, (size_t)size);
+    return 0;
+}
+
+static bool has_any(leat_i_json object, const char *const *key)
+{
+    for (; *key; key++)
+        if (leat_i_json_get(object, *key).type != LEAT_I_JSON_NONE) return true;
+    return false;
+}
+
+static bool input_has_dir(const leat_i_run_args *args)
+{
+    struct stat st;
+    for (size_t i = 0; i < args->input.count; i++)
+        if (leat_i_os_stat(args->input.item[i], &st) == 0 && S_ISDIR(st.st_mode)) return true;
+    return false;
+}
+
+/* The format and why; NULL = not clear. */
+static const char *format_of(const leat_i_run_args *args, const looked *l, int *format)
+{
+    static const char *const BATCH_KEYS[] = { "custom_id", "body", "url", NULL };
+    static const char *const BODY_KEYS[] = { "messages", "model", "prompt", "input", NULL };
+    bool has_template = args->template_text != NULL;
+    *format = has_template ? LEAT_BULK_LINES : LEAT_BULK_BATCH;
+    if (l->is_stdin) return has_template ? "standard input, a document a line for the template" : "standard input";
+    *format = LEAT_BULK_FILES;
+    if (l->is_dir || input_has_dir(args)) return has_template ? "a folder, and a template for its documents" : NULL;
+    if (l->first.type == LEAT_I_JSON_OBJECT && !has_template) {
+        *format = LEAT_BULK_BATCH;
+        if (has_any(l->first, BATCH_KEYS)) return "the first line is a request of an OpenAI batch";
+        *format = LEAT_BULK_BODY;
+        if (has_any(l->first, BODY_KEYS)) return "the first line is the body of a request";
+    }
+    *format = has_template ? LEAT_BULK_FILES : LEAT_BULK_BATCH;
+    if (l->is_jsonl) return has_template ? NULL : "by its name";
+    return has_template ? "a template for its documents; --format lines is for a document a line" : NULL;
+}
+
+int leat_i_guess_format(leat_i_run_args *args)
+{
+    static const char *const NAMES[] = { "batch", "body", "files", "lines" };
+    if (args->format != LEAT_I_FORMAT_GUESS) return LEAT_I_EXIT_OK;
+    const char *command = args->parsed.command->name, *path = args->input.item[0], *why;
+    looked l;
+    char reason[128];
+    int rc = input_look(args, &l);
+    if (rc < 0) {
+        leat_i_say_error(command, "cannot read %s: %s", path, leat_i_errno_text(rc, reason, sizeof reason));
+        return rc == -ENOMEM ? LEAT_I_EXIT_MACHINE : LEAT_I_EXIT_INPUT;
+    }
+    why = format_of(args, &l, &args->format);
+    if (why) {
+        leat_i_say_note(command, "%s is taken as --format %s (%s)", l.is_stdin ? "the input" : path, NAMES[args->format],
+                        why);
+        return LEAT_I_EXIT_OK;
+    }
+    if (l.is_jsonl)
+        leat_i_say_error(command,
+                         "%s looks like JSON lines, but --template is for documents: say --format files or --format lines, "
+                         "or leave the template out",
+                         path);
+    else
+        leat_i_say_error(command,
+                         "what %s holds is not clear: say --template for documents, or --format batch, body, files or lines",
+                         path);
+    return LEAT_I_EXIT_USAGE;
+}

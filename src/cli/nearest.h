@@ -1,0 +1,13 @@
+/* nearest.h: the word that was probably meant. */
+#ifndef LEAT_I_CLI_NEAREST_H
+#define LEAT_I_CLI_NEAREST_H
+
+#include <stddef.h>
+
+/* Changes (insert, delete, replace, swap of neighbours) that turn `a` into `b`; words are cut at 63 bytes. */
+size_t leat_i_word_distance(const char *a, const char *b);
+
+/* Keeps the better one of two candidates: start with best = NULL. Gives NULL while none is near enough to be worth a word. */
+const char *leat_i_word_nearer(const char *word, const char *best, const char *candidate);
+
+#endif

@@ -1,0 +1,118 @@
+/* run_options.c: the option table of 'leat run', which 'leat check' takes too. */
+#include "run_args.h"
+
+#define FIELD(name) offsetof(leat_i_run_args, name)
+
+static const char *const FORMATS[] = { "batch", "body", "files", "lines", NULL };
+static const char *const SYNCS[] = { "none", "group", "row", NULL };
+static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
+
+/* A choice's index is the value of the library's enum. */
+_Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3, "FORMATS");
+_Static_assert(LEAT_BULK_SYNC_NONE == 0 && LEAT_BULK_SYNC_GROUP == 1 && LEAT_BULK_SYNC_ROW == 2, "SYNCS");
+_Static_assert(LEAT_BULK_PROGRESS_AUTO == 0 && LEAT_BULK_PROGRESS_BAR == 1 && LEAT_BULK_PROGRESS_PLAIN == 2 &&
+                   LEAT_BULK_PROGRESS_JSON == 3 && LEAT_BULK_PROGRESS_NONE == 4,
+               "PROGRESSES");
+
+#define KEY_REASON                                                                                                       \
+    "what stands on a command line can be read by every user of the machine; put the key into the environment variable " \
+    "OPENAI_API_KEY (--key-env NAME for another) or into a file (--key-file FILE), and replace the one that you just typed"
+
+/* clang-format off */
+const leat_i_option leat_i_run_options[] = {
+    { .name = "input-file", .letter = 'i', .kind = LEAT_I_OPTION_LIST, .arg = "FILE", .at = FIELD(input), .group = "Input",
+      .help = "What to read; '-' is standard input, *.gz is unpacked. May be given again, or as plain arguments." },
+    { .name = "format", .kind = LEAT_I_OPTION_CHOICE, .arg = "FORMAT", .choices = FORMATS, .at = FIELD(format),
+      .fallback = "guessed and said",
+      .help = "batch: OpenAI Batch lines; body: a request body a line; files: each file, or each file below a folder, is a "
+              "document; lines: each line is a document." },
+    { .name = "template", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|FILE", .at = FIELD(template_text), .fallback = "{{text}}",
+      .help = "The prompt of formats files and lines: {{text}} is the document, {{name}} its name. What holds '{{' is the text "
+              "itself, else it is a file; @FILE is a file in any case." },
+    { .name = "model", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(model), .fallback = "leat-extract with mock:",
+      .help = "The model of formats files and lines." },
+    { .name = "system", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|@FILE", .at = FIELD(system),
+      .help = "The system message of formats files and lines." },
+    { .name = "extra-body", .kind = LEAT_I_OPTION_TEXT, .arg = "JSON|@FILE", .at = FIELD(extra_body),
+      .help = "An object whose members are added to the request bodies of formats files and lines, such as "
+              "{\"max_tokens\":200,\"temperature\":0}." },
+    { .name = "url", .kind = LEAT_I_OPTION_TEXT, .arg = "PATH", .at = FIELD(url), .fallback = "/v1/chat/completions",
+      .help = "The URL path of requests whose input does not name one." },
+    { .name = "max-line-bytes", .kind = LEAT_I_OPTION_BYTES, .arg = "BYTES", .min = 1024, .max = 4294967296.0,
+      .at = FIELD(line_bytes_max), .fallback = "16M",
+      .help = "A longer line, or file, becomes an error row." },
+
+    { .name = "output-file", .letter = 'o', .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(output), .group = "Output",
+      .help = "Where the rows go. The same file again goes on where the last run stopped. '-' is standard output, which cannot." },
+    { .name = "resume", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(resume), .fallback = "on",
+      .help = "Go on with an output that exists, if input and settings are those it was made from." },
+    { .name = "force-resume", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(force_resume),
+      .help = "Go on although input or settings changed, or the output was made by something else; damaged rows are dropped and "
+              "asked again." },
+    { .name = "overwrite", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(overwrite),
+      .help = "Start anew: the rows of an output that exists are thrown away." },
+    { .name = "retry-failed", .kind = LEAT_I_OPTION_TEXT, .value_optional = true, .arg = "CLASS", .at = FIELD(retry_failed),
+      .help = "Take the failed rows (of one class) out of the output and ask them again." },
+    { .name = "sync", .kind = LEAT_I_OPTION_CHOICE, .arg = "WHEN", .choices = SYNCS, .at = FIELD(sync), .fallback = "none",
+      .help = "Against power cuts: none leaves the writing to the system; group syncs at least once a second; row counts a "
+              "document as done only after its row is on the disk. A killed process loses nothing in any mode." },
+    { .name = "no-extras", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(no_extras),
+      .help = "Rows without the 'leat' object, strictly in OpenAI's form. Then a row that was changed on the disk is not "
+              "noticed." },
+
+    { .name = "base-url", .kind = LEAT_I_OPTION_TEXT, .arg = "URL", .at = FIELD(base_url), .group = "Endpoint",
+      .fallback = "$OPENAI_BASE_URL, else https://api.openai.com/v1",
+      .help = "The endpoint; mock: is the embedded one, started for this run." },
+    { .name = "key-env", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(key_env), .fallback = "OPENAI_API_KEY",
+      .help = "The environment variable that holds the key. Endpoints on this machine need none." },
+    { .name = "key-file", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(key_file),
+      .help = "A file that holds the key instead; refused when other users can read it." },
+    { .name = "header", .letter = 'H', .kind = LEAT_I_OPTION_LIST, .arg = "'NAME: VALUE'", .at = FIELD(header),
+      .help = "A header for every request. May be given again. Not for keys." },
+    { .name = "allow-http", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(allow_http),
+      .help = "Allow plain http to other machines: key and documents can then be read on the way." },
+    { .name = "cacert", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(cacert), .fallback = "the system's",
+      .help = "Trust the certificates of this file (PEM)." },
+    { .name = "stream", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(stream),
+      .help = "Ask for streamed replies. The rows are the same, and have the time to the first token." },
+    { .name = "key", .alias = { "api-key", "token" }, .kind = LEAT_I_OPTION_REFUSED, .help = KEY_REASON },
+
+    { .name = "max-requests-per-minute", .alias = { "rpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e9,
+      .at = FIELD(requests_per_min), .fallback = "no limit", .group = "Limits",
+      .help = "Requests a minute, repeated ones included; no window of 60 seconds has more." },
+    { .name = "max-tokens-per-minute", .alias = { "tpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, prompts and replies together." },
+    { .name = "max-input-tokens-per-minute", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(input_tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, prompts alone." },
+    { .name = "max-output-tokens-per-minute", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(output_tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, replies alone." },
+    { .name = "max-concurrency", .alias = { "jobs" }, .letter = 'j', .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1,
+      .max = 100000, .at = FIELD(concurrency), .fallback = "64", .help = "Requests in flight at once." },
+
+    { .name = "max-attempts", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1, .max = 1000, .at = FIELD(max_attempts),
+      .fallback = "5", .group = "Attempts and time",
+      .help = "How often a document may fail before its row is an error. Answers that say 'too much at once' do not count." },
+    { .name = "max-retries", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .max = 999, .at = FIELD(max_retries),
+      .help = "The same counted as other tools do: repeats after the first attempt. --max-retries 4 is --max-attempts 5." },
+    { .name = "throttle-time", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .max = 1e8, .at = FIELD(throttle_time_ms),
+      .fallback = "600", .help = "How long a document may be put off by 'too much at once' (429, 503) before it fails." },
+    { .name = "request-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,
+      .at = FIELD(request_timeout_ms), .fallback = "600", .help = "For a whole exchange." },
+    { .name = "connect-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,
+      .at = FIELD(connect_timeout_ms), .fallback = "10", .help = "To connect, TLS included." },
+    { .name = "first-byte-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,
+      .at = FIELD(first_byte_timeout_ms), .fallback = "120", .help = "From the request to the first byte of the answer." },
+    { .name = "idle-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,
+      .at = FIELD(idle_timeout_ms), .fallback = "60", .help = "Between two pieces of content." },
+    { .name = "max-errors", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .max = 9e15, .at = FIELD(errors_max),
+      .fallback = "no limit", .help = "Stop the run when this many rows have failed. 0 = no limit." },
+
+    { .name = "progress", .kind = LEAT_I_OPTION_CHOICE, .arg = "HOW", .choices = PROGRESSES, .at = FIELD(progress),
+      .fallback = "auto", .group = "Progress",
+      .help = "On standard error. auto: a bar on a terminal, plain lines elsewhere; json: an object a line, the summary too; "
+              "none: errors only." },
+    { .name = NULL },
+};
+/* clang-format on */
+_Static_assert(sizeof leat_i_run_options / sizeof *leat_i_run_options <= LEAT_I_OPTION_COUNT_MAX,
+               "the table of names is too small");

@@ -1,0 +1,136 @@
+/* summary.c: the closing words of a run: what was done, what failed and why, what it took, and where the rows are. */
+#include "summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/json.h"
+#include "../base/os.h"
+#include "../bulk/clean.h"
+
+enum { PATH_BYTES_MAX = 4096, STDERR_FD = 2 };
+
+static const char *const CLASS_NAMES[] = {
+#define CLASS_NAME(code, name, meaning) name,
+    LEAT_CLASS_MAP(CLASS_NAME)
+#undef CLASS_NAME
+};
+static const char *const CLASS_MEANINGS[] = {
+#define CLASS_MEANING(code, name, meaning) meaning,
+    LEAT_CLASS_MAP(CLASS_MEANING)
+#undef CLASS_MEANING
+};
+enum { CLASS_COUNT = sizeof CLASS_NAMES / sizeof *CLASS_NAMES };
+
+/* 1234567 as 1,234,567. */
+static void count_put(leat_i_buf *b, uint64_t n)
+{
+    char digits[32];
+    int size = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    for (int i = 0; i < size; i++) {
+        if (i && (size - i) % 3 == 0) leat_i_buf_puts(b, ",");
+        leat_i_buf_append(b, &digits[i], 1);
+    }
+}
+
+static void counted_put(leat_i_buf *b, const char *before, uint64_t n, const char *after)
+{
+    leat_i_buf_puts(b, before);
+    count_put(b, n);
+    leat_i_buf_puts(b, after);
+}
+
+static void time_put(leat_i_buf *b, int64_t ms)
+{
+    int64_t s = ms / 1000;
+    if (s < 60)
+        leat_i_buf_printf(b, "%.1f s", (double)ms / 1000);
+    else if (s < 3600)
+        leat_i_buf_printf(b, "%d min %d s", (int)(s / 60), (int)(s % 60));
+    else
+        leat_i_buf_printf(b, "%lld h %d min", (long long)(s / 3600), (int)(s / 60 % 60));
+}
+
+static bool class_is_good(int cls)
+{
+    return cls == LEAT_CLASS_OK || cls == LEAT_CLASS_LENGTH;
+}
+
+static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output)
+{
+    counted_put(b, "rows:      ", s->rows_ok, " good");
+    counted_put(b, ", ", s->rows_failed, " failed");
+    if (s->rows_done_before) counted_put(b, ", ", s->rows_done_before, " done before");
+    leat_i_buf_puts(b, "; in ");
+    time_put(b, s->ms);
+    leat_i_buf_puts(b, "\n");
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        if (!s->class_count[c] || c == LEAT_CLASS_OK) continue;
+        counted_put(b, class_is_good(c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
+        leat_i_buf_printf(b, "%s (%s)\n", CLASS_NAMES[c], CLASS_MEANINGS[c]);
+    }
+    counted_put(b, "requests:  ", s->requests, "");
+    if (s->ms > 0) leat_i_buf_printf(b, " (%.0f a minute)", (double)s->requests * 60000.0 / (double)s->ms);
+    if (s->throttles) counted_put(b, ", ", s->throttles, " of them told to wait");
+    if (s->possibly_billed) counted_put(b, ", ", s->possibly_billed, " possibly billed without an answer");
+    if (s->limit_used >= 0) leat_i_buf_printf(b, "; %.1f %% of the limit used", s->limit_used * 100);
+    counted_put(b, "\ntokens:    ", s->tokens_in, " in, ");
+    count_put(b, s->tokens_out);
+    leat_i_buf_puts(b, " out\noutput:    ");
+    if (strcmp(output, "-") == 0)
+        leat_i_buf_puts(b, "standard output");
+    else
+        leat_i_clean_put(b, output, PATH_BYTES_MAX);
+    leat_i_buf_puts(b, "\n");
+}
+
+static void member_put(leat_i_buf *b, const char *name, uint64_t n)
+{
+    leat_i_buf_printf(b, "\"%s\":%llu,", name, (unsigned long long)n);
+}
+
+static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, int exit_code)
+{
+    leat_i_buf_puts(b, "{\"event\":\"summary\",");
+    member_put(b, "rows_ok", s->rows_ok);
+    member_put(b, "rows_failed", s->rows_failed);
+    member_put(b, "rows_done_before", s->rows_done_before);
+    member_put(b, "requests", s->requests);
+    member_put(b, "throttles", s->throttles);
+    member_put(b, "possibly_billed", s->possibly_billed);
+    member_put(b, "tokens_in", s->tokens_in);
+    member_put(b, "tokens_out", s->tokens_out);
+    leat_i_buf_puts(b, "\"classes\":{");
+    const char *comma = "";
+    for (int c = 0; c < CLASS_COUNT; c++) {
+        if (!s->class_count[c]) continue;
+        leat_i_buf_printf(b, "%s\"%s\":%llu", comma, CLASS_NAMES[c], (unsigned long long)s->class_count[c]);
+        comma = ",";
+    }
+    leat_i_buf_puts(b, "},\"limit_used\":");
+    if (s->limit_used >= 0)
+        leat_i_buf_printf(b, "%.4f", s->limit_used);
+    else
+        leat_i_buf_puts(b, "null");
+    leat_i_buf_printf(b, ",\"ms\":%lld,\"exit_code\":%d,\"output\":", (long long)s->ms, exit_code);
+    leat_i_json_put_string(b, output, strlen(output));
+    leat_i_buf_puts(b, "}\n");
+}
+
+void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, bool json, int exit_code)
+{
+    if (json)
+        json_put(b, s, output, exit_code);
+    else
+        plain_put(b, s, output);
+}
+
+void leat_i_summary_say(const leat_bulk_summary *s, const char *output, leat_bulk_progress progress, int exit_code)
+{
+    if (progress == LEAT_BULK_PROGRESS_NONE) return;
+    leat_i_buf b = { .max = 64 * 1024 };
+    size_t done;
+    leat_i_summary_put(&b, s, output, progress == LEAT_BULK_PROGRESS_JSON, exit_code);
+    if (!b.failed) (void)leat_i_os_write_all(STDERR_FD, b.data, b.size, &done);
+    leat_i_buf_fini(&b);
+}

@@ -1,0 +1,118 @@
+/*
+ * watch.c: signals are blocked everywhere and read from a descriptor by one thread: no code ever runs inside a handler.
+ */
+#include "watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "../base/atomics.h"
+#include "../base/os.h"
+#include "exit_code.h"
+#include "say.h"
+
+static struct watch {
+    sigset_t set; /* written before the thread starts */
+    const char *command;
+    int signal_fd, end_fd;
+    bool running;
+    pthread_t thread;
+    LEAT_ATOMIC(int) count, first; /* the thread writes; relaxed, since they guard nothing */
+} watch = { .signal_fd = -1, .end_fd = -1 };
+
+static void signal_add(int number)
+{
+    struct sigaction now;
+    /* Ignored by who started us (nohup, a background job): that is a wish too. */
+    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&watch.set, number);
+}
+
+void leat_i_watch_block(void)
+{
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
+    sigemptyset(&watch.set);
+    signal_add(SIGINT);
+    signal_add(SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &watch.set, NULL);
+}
+
+static void signal_take(int number)
+{
+    int before = leat_add_relaxed(&watch.count, 1);
+    if (before == 0) leat_store_relaxed(&watch.first, number);
+    if (before == 0)
+        leat_i_say_note(watch.command, "stopping: what is in flight is being finished; again (Ctrl-C) stops at once");
+    else if (before == 1)
+        leat_i_say_note(watch.command, "stopping at once: what is in flight is given up, and asked again by the next run");
+    else
+        _exit(number == SIGINT ? LEAT_I_EXIT_INTERRUPT : LEAT_I_EXIT_TERMINATE); /* The output is safe at any moment. */
+}
+
+static void *watch_main(void *arg)
+{
+    struct pollfd fds[2] = { { .fd = watch.signal_fd, .events = POLLIN }, { .fd = watch.end_fd, .events = POLLIN } };
+    (void)arg;
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) return NULL;
+        if (fds[1].revents) return NULL;
+        struct signalfd_siginfo info;
+        if (fds[0].revents && leat_i_os_read(watch.signal_fd, &info, sizeof info) == sizeof info)
+            signal_take((int)info.ssi_signo);
+    }
+}
+
+static void watch_close(void)
+{
+    if (watch.signal_fd >= 0) leat_i_os_close(watch.signal_fd);
+    if (watch.end_fd >= 0) leat_i_os_close(watch.end_fd);
+    watch.signal_fd = watch.end_fd = -1;
+}
+
+int leat_i_watch_start(const char *command)
+{
+    watch.command = command;
+    watch.signal_fd = signalfd(-1, &watch.set, SFD_CLOEXEC | SFD_NONBLOCK);
+    int rc = watch.signal_fd < 0 ? -errno : 0;
+    if (rc == 0) rc = watch.end_fd = leat_i_os_eventfd();
+    if (rc >= 0) rc = leat_i_os_thread_start(&watch.thread, "leat-signals", watch_main, NULL);
+    watch.running = rc >= 0;
+    if (!watch.running) watch_close();
+    return rc < 0 ? rc : 0;
+}
+
+const int *leat_i_watch_count(void)
+{
+    return (const int *)&watch.count;
+}
+
+void leat_i_watch_stop(void)
+{
+    if (!watch.running) return;
+    leat_i_os_eventfd_signal(watch.end_fd);
+    leat_i_os_thread_join(watch.thread);
+    watch.running = false;
+    watch_close();
+}
+
+int leat_i_watch_signal(void)
+{
+    return leat_load_relaxed(&watch.first);
+}
+
+int leat_i_watch_wait(int64_t duration_ms)
+{
+    int64_t end = duration_ms < 0 ? LEAT_I_NEVER_NS : leat_i_os_add_ns(leat_i_os_now_ns(), duration_ms * LEAT_I_NS_PER_MS);
+    for (;;) {
+        int64_t left = end == LEAT_I_NEVER_NS ? 3600 * LEAT_I_NS_PER_S : end - leat_i_os_now_ns();
+        if (left <= 0) return 0;
+        struct timespec span = { .tv_sec = left / LEAT_I_NS_PER_S, .tv_nsec = left % LEAT_I_NS_PER_S };
+        int number = sigtimedwait(&watch.set, NULL, &span);
+        if (number > 0) return number;
+    }
+}

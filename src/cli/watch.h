@@ -1,0 +1,22 @@
+/* watch.h: Ctrl-C and SIGTERM, told to a run as a number that it polls. */
+#ifndef LEAT_I_CLI_WATCH_H
+#define LEAT_I_CLI_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Blocks SIGINT and SIGTERM (those that the caller of the program does not have ignored) for this thread and all that it starts,
+ * and has SIGPIPE and SIGXFSZ ignored, so that the failing call tells. First thing in a command, before any thread. */
+void leat_i_watch_block(void);
+
+/* Starts to listen: the first signal says that what is in flight is finished, the second stops at once, a third ends the program.
+ * 0 or -errno. */
+int leat_i_watch_start(const char *command);
+const int *leat_i_watch_count(void); /* signals so far; read atomically by the run */
+void leat_i_watch_stop(void);        /* fine when not started */
+int leat_i_watch_signal(void);       /* the first signal that came; 0 = none */
+
+/* Waits in this thread for a signal, at most `duration_ms` (< 0 = for ever). Gives the signal, 0 = time is up. Not beside start. */
+int leat_i_watch_wait(int64_t duration_ms);
+
+#endif
