@@ -1,0 +1,86 @@
+/*
+ * step.c: what the flow itself costs: a step of a loop of two trivial nodes, and an item of a sequential batch.
+ *
+ *   bench_step [--steps N] [--items N]
+ */
+#include <leat/flow.h>
+
+#include "bench_util.h"
+
+static struct {
+    int64_t left;
+    leat_items list;
+    const void **item;
+} bench;
+
+static leat_err step_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)t;
+    *exec_res = prep_res;
+    return LEAT_OK;
+}
+
+static leat_err step_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
+{
+    (void)t, (void)shared, (void)prep_res, (void)exec_res;
+    *action = --bench.left > 0 ? "default" : "stop";
+    return LEAT_OK;
+}
+
+static leat_err items_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    (void)t, (void)shared;
+    *prep_res = &bench.list;
+    return LEAT_OK;
+}
+
+static const leat_node_class ping = { .name = "Ping", .exec = step_exec, .post = step_post };
+static const leat_node_class pong = { .name = "Pong", .exec = step_exec, .post = step_post };
+static const leat_node_class batch = { .name = "Batch", .prep = items_prep, .exec = step_exec };
+
+/* Seconds of one run, its start and end included. */
+static double run_s(leat_runtime *rt, leat_flow *flow)
+{
+    leat_error error = { 0 };
+    int64_t start_ns = bench_now_ns();
+    leat_err err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
+    double seconds = (double)(bench_now_ns() - start_ns) / 1e9;
+    if (err != LEAT_OK) {
+        fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
+        exit(2);
+    }
+    return seconds;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t steps = bench_arg_i64(argc, argv, "--steps", 2000000), items = bench_arg_i64(argc, argv, "--items", 2000000);
+    leat_runtime *rt;
+    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 1 }) != LEAT_OK) bench_die("runtime");
+
+    leat_flow *loop = leat_flow_new(NULL);
+    leat_node *a = leat_flow_add(loop, &ping, NULL), *b = leat_flow_add(loop, &pong, NULL);
+    leat_flow_link(a, "default", b);
+    leat_flow_link(b, "default", a);
+    bench.left = steps / 10;
+    (void)run_s(rt, loop);
+    bench.left = steps;
+    double step_ns = run_s(rt, loop) * 1e9 / (double)steps;
+    leat_flow_free(loop);
+
+    bench.item = malloc((size_t)items * sizeof *bench.item);
+    if (!bench.item) bench_die("out of memory");
+    for (int64_t i = 0; i < items; i++)
+        bench.item[i] = &bench;
+    leat_flow *sequence = leat_flow_new(NULL);
+    leat_flow_add(sequence, &batch, &(leat_node_opts){ .batch = true });
+    bench.list = (leat_items){ .item = bench.item, .count = (size_t)items / 10 };
+    (void)run_s(rt, sequence);
+    bench.list.count = (size_t)items;
+    double item_ns = run_s(rt, sequence) * 1e9 / (double)items;
+    leat_flow_free(sequence);
+    leat_runtime_free(rt);
+    printf("{\"steps\":%lld,\"step_ns\":%.1f,\"items\":%lld,\"item_ns\":%.1f}\n", (long long)steps, step_ns,
+           (long long)items, item_ns);
+    return 0;
+}
