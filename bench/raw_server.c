@@ -2,10 +2,11 @@
  * raw_server.c: the other side of the measurements: an HTTP/1.1 server on one thread and one epoll that does as little as a
  * server can. It answers every POST with the same chat completion, at once or after a fixed delay, on 127.0.0.1.
  *
- *   raw_server [--delay-ms D] [--body-bytes B] [--stuck MARK] [--stuck-ms D] [--cpu N] [--seconds S]
+ *   raw_server [--delay-ms D] [--body-bytes B] [--stuck MARK] [--stuck-ms D] [--limit N] [--arrivals FILE] [--cpu N] [--seconds S]
  *
- * Prints its port as the first line. A request whose body holds MARK is answered after --stuck-ms. Ends on SIGTERM or after
- * S seconds (600), and prints what it counted as one line of JSON.
+ * Prints its port as the first line. A request whose body holds MARK is answered after --stuck-ms. With --limit it answers 429
+ * to what exceeds N requests in the 60 s before; --arrivals writes the time of each request it let in (ns, 8 bytes in the
+ * machine's order). Ends on SIGTERM or after S seconds (600), and prints what it counted as one line of JSON.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,7 +55,10 @@ static struct {
     size_t reply_bytes;
     const char *mark;
     int epoll, listener;
-    uint64_t requests, connections, open, open_max, waiting_max;
+    uint64_t requests, connections, open, open_max, waiting_max, refused;
+    int64_t *admitted; /* times of the last `limit` requests let in, as a ring */
+    int64_t limit;
+    FILE *arrivals;
 } server;
 
 static volatile sig_atomic_t server_stop;
@@ -99,8 +103,37 @@ static void conn_answer(int fd)
     if (send(fd, server.reply, server.reply_bytes, MSG_NOSIGNAL) != (ssize_t)server.reply_bytes) conn_close(fd);
 }
 
+/* A true sliding window: the request that came `limit` before this one must be at least 60 s old. */
+static bool limit_admits(int64_t now_ns)
+{
+    static const int64_t window_ns = INT64_C(60) * 1000000000;
+    if (server.limit > 0) {
+        int64_t *oldest = &server.admitted[(server.requests - server.refused) % (uint64_t)server.limit];
+        if (*oldest != 0 && now_ns - *oldest < window_ns) {
+            server.refused++;
+            return false;
+        }
+        *oldest = now_ns;
+    }
+    if (server.arrivals && fwrite(&now_ns, sizeof now_ns, 1, server.arrivals) != 1) bench_die("cannot write the arrivals");
+    return true;
+}
+
+static void conn_refuse(int fd)
+{
+    static const char reply[] =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nContent-Length: 61\r\n\r\n"
+        "{\"error\":{\"message\":\"too many\",\"code\":\"rate_limit_exceeded\"}}";
+    if (send(fd, reply, sizeof reply - 1, MSG_NOSIGNAL) != (ssize_t)sizeof reply - 1) conn_close(fd);
+}
+
 static void conn_request(int fd, const char *body, size_t body_bytes, int64_t now_ns)
 {
+    if (!limit_admits(bench_now_ns())) {
+        server.requests++;
+        conn_refuse(fd);
+        return;
+    }
     server.requests++;
     bool stuck = server.mark && memmem(body, body_bytes, server.mark, strlen(server.mark));
     struct queue *q = stuck ? &server.stuck : &server.plain;
@@ -247,6 +280,11 @@ int main(int argc, char **argv)
     server.plain.delay_ns = bench_arg_i64(argc, argv, "--delay-ms", 0) * 1000000;
     server.stuck.delay_ns = bench_arg_i64(argc, argv, "--stuck-ms", 60000) * 1000000;
     server.mark = bench_arg(argc, argv, "--stuck", NULL);
+    server.limit = bench_arg_i64(argc, argv, "--limit", 0);
+    const char *arrivals = bench_arg(argc, argv, "--arrivals", NULL);
+    if (server.limit > 0 && !(server.admitted = calloc((size_t)server.limit, sizeof *server.admitted)))
+        bench_die("out of memory");
+    if (arrivals && !(server.arrivals = fopen(arrivals, "wb"))) bench_die(arrivals);
     reply_make((size_t)bench_arg_i64(argc, argv, "--body-bytes", 4096));
     signal(SIGTERM, on_term);
     signal(SIGINT, on_term);
@@ -263,8 +301,9 @@ int main(int argc, char **argv)
     printf("%d\n", ntohs(addr.sin_port));
     fflush(stdout);
     server_run(bench_now_ns() + bench_arg_i64(argc, argv, "--seconds", 600) * 1000000000);
-    printf("{\"requests\":%llu,\"connections\":%llu,\"open_max\":%llu,\"waiting_max\":%llu}\n",
-           (unsigned long long)server.requests, (unsigned long long)server.connections, (unsigned long long)server.open_max,
-           (unsigned long long)server.waiting_max);
+    if (server.arrivals && fclose(server.arrivals) != 0) bench_die("cannot write the arrivals");
+    printf("{\"requests\":%llu,\"refused\":%llu,\"connections\":%llu,\"open_max\":%llu,\"waiting_max\":%llu}\n",
+           (unsigned long long)server.requests, (unsigned long long)server.refused, (unsigned long long)server.connections,
+           (unsigned long long)server.open_max, (unsigned long long)server.waiting_max);
     return 0;
 }

@@ -1,0 +1,164 @@
+"""What the measurements of bench/run share: building, starting programs, their CPU and memory, medians, the printed table."""
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OUT = ROOT / "bench" / "out"
+SERVER_CPU, CLIENT_CPU = 0, 1
+
+
+class Failed(Exception):
+    """A program failed, or is not there: the message says which."""
+
+
+def build(folder):
+    """Builds the release programs into `folder`, whose CMake settings are kept when it exists."""
+    if not (folder / "CMakeCache.txt").exists():
+        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+        run_quietly(["cmake", "-S", str(ROOT), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", *generator])
+    run_quietly(["cmake", "--build", str(folder), "--parallel", str(len(os.sched_getaffinity(0)))])
+
+
+def run_quietly(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise Failed("%s failed:\n%s" % (" ".join(command), done.stdout[-3000:]))
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def can_pin():
+    return {SERVER_CPU, CLIENT_CPU} <= os.sched_getaffinity(0)
+
+
+def prepare_child(cpu):
+    """Runs in the child: as many descriptors as allowed, and one CPU when asked."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if cpu is not None and can_pin():
+        os.sched_setaffinity(0, {cpu})
+
+
+class Done:
+    """How a program ended: its exit code, output, wall seconds, and what the kernel counted for it alone."""
+
+    def __init__(self, code, output, errors, seconds, usage):
+        self.code, self.output, self.errors, self.seconds = code, output, errors, seconds
+        self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.rss_kb = usage.ru_maxrss
+
+    def json(self):
+        return json.loads(self.output.strip().splitlines()[-1])
+
+
+def run(command, cpu=None, limit_s=300, accept=(0,)):
+    """Runs a program to its end under a time limit; wait4 tells what this process, and no other, used."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        start = time.monotonic()
+        child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=err, preexec_fn=lambda: prepare_child(cpu))
+        while True:
+            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() - start > limit_s:
+                child.kill()
+                os.wait4(child.pid, 0)
+                child.returncode = -9
+                raise Failed("%s did not end within %d s" % (command[0], limit_s))
+            time.sleep(0.01)
+        seconds = time.monotonic() - start
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0), err.seek(0)
+        done = Done(child.returncode, out.read(), err.read(), seconds, usage)
+    if done.code not in accept:
+        raise Failed("%s ended with %d: %s" % (" ".join(map(str, command)), done.code, done.errors[-2000:]))
+    return done
+
+
+class Server:
+    """bench_raw_server on its CPU for the length of a with block."""
+
+    def __init__(self, programs, *args):
+        self.command = [str(programs / "bench_raw_server"), "--cpu", str(SERVER_CPU) if can_pin() else "-1", *map(str, args)]
+
+    def __enter__(self):
+        self.child = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+        line = self.child.stdout.readline().strip()
+        if not line.isdigit():
+            raise Failed("the raw server did not start")
+        self.port = int(line)
+        self.url = "http://127.0.0.1:%d" % self.port
+        return self
+
+    def stop(self):
+        """Ends the server; what it counted."""
+        self.child.send_signal(signal.SIGTERM)
+        text = self.child.communicate(timeout=30)[0]
+        return json.loads(text.strip().splitlines()[-1])
+
+    def __exit__(self, *_):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.communicate()
+
+
+TEXT = ("Somebody wrote this document long ago,\\nand nobody has read it since; \\\"why\\\" is not known. ")
+
+
+def write_batch(path, count, body_bytes, mark_line=None, mark="STUCK"):
+    """A Batch JSONL of `count` documents whose bodies have about `body_bytes`; line `mark_line` (1-based) holds the mark."""
+    head = '{"model":"raw","messages":[{"role":"user","content":"'
+    text = TEXT * max(1, (body_bytes - len(head) - 12) // len(TEXT))
+    with open(path, "w", encoding="utf-8") as out:
+        for i in range(1, count + 1):
+            out.write('{"custom_id":"doc-%d","method":"POST","url":"/v1/chat/completions","body":%s%s%s"}]}}\n'
+                      % (i, head, mark if i == mark_line else "", text))
+
+
+def host():
+    model = ""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": os.uname().release, "load": os.getloadavg()[0]}
+
+
+def table(title, head, rows):
+    """Prints rows of text and numbers under a head, columns as wide as they must be."""
+    cells = [head] + [["" if c is None else "%.4g" % c if isinstance(c, float) else str(c) for c in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    print("\n" + title)
+    for row in cells:
+        print("  " + "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))).rstrip())
+
+
+class Marks:
+    """The marks that a measurement has to reach, printed below its table."""
+
+    def __init__(self):
+        self.marks = []
+
+    def add(self, what, value, must, reached):
+        self.marks.append({"what": what, "value": value, "must": must, "reached": bool(reached)})
+
+    def at_most(self, what, value, most):
+        self.add(what, value, "<= %g" % most, value <= most)
+
+    def at_least(self, what, value, least):
+        self.add(what, value, ">= %g" % least, value >= least)
+
+    def print(self):
+        for m in self.marks:
+            print("  %s  %s: %.4g (%s)" % ("reached" if m["reached"] else "MISSED ", m["what"], m["value"], m["must"]))
