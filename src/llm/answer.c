@@ -1,0 +1,189 @@
+/* answer.c: see answer.h. HTTP 200 is not success: a body that parses, choices, and a finish reason are. */
+#include "answer.h"
+
+#include <string.h>
+
+static void answer_usage(leat_i_answer *a, leat_i_json usage)
+{
+    static const char *const keys[] = { "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens" };
+    leat_i_json v[5];
+    if (usage.type != LEAT_I_JSON_OBJECT) return;
+    leat_i_json_get_many(usage, keys, v, 5);
+    uint64_t total = 0;
+    bool in = leat_i_json_u64(v[0], &a->tokens_in) || leat_i_json_u64(v[2], &a->tokens_in);
+    bool out = leat_i_json_u64(v[1], &a->tokens_out) || leat_i_json_u64(v[3], &a->tokens_out);
+    /* Embeddings have no output; a total that is larger than its parts counts hidden reasoning, and not to us. */
+    if (!out && in && leat_i_json_u64(v[4], &total) && total > a->tokens_in) a->tokens_out = total - a->tokens_in;
+    a->has_usage = in;
+}
+
+static bool string_is_any(leat_i_json string, const char *const *words)
+{
+    for (; *words; words++)
+        if (leat_i_json_str_eq(string, *words)) return true;
+    return false;
+}
+
+static leat_i_case case_of_finish(leat_i_json finish, bool may_lack_finish)
+{
+    static const char *const filtered[] = { "content_filter", "SAFETY", "safety", "RECITATION", "PROHIBITED_CONTENT",
+                                            "BLOCKLIST", "SPII", "refusal", NULL };
+    static const char *const cut[] = { "length", "max_tokens", "MAX_TOKENS", "model_length", NULL };
+    static const char *const failed[] = { "error", "insufficient_system_resource", "abort", NULL };
+    if (finish.type != LEAT_I_JSON_STRING) return may_lack_finish ? LEAT_I_CASE_OK : LEAT_I_CASE_TRUNCATED;
+    if (leat_i_json_str_eq(finish, "stop")) return LEAT_I_CASE_OK;
+    if (string_is_any(finish, cut)) return LEAT_I_CASE_LENGTH;
+    if (string_is_any(finish, filtered)) return LEAT_I_CASE_FILTERED_ANSWER;
+    if (string_is_any(finish, failed)) return LEAT_I_CASE_SERVER_LATE;
+    return LEAT_I_CASE_OK;
+}
+
+static bool json_is_filled(leat_i_json v)
+{
+    return (v.type == LEAT_I_JSON_STRING || v.type == LEAT_I_JSON_ARRAY || v.type == LEAT_I_JSON_OBJECT) && v.size > 2;
+}
+
+static leat_i_case answer_choice(leat_i_answer *a, leat_i_json choice, bool may_lack_finish)
+{
+    static const char *const keys[] = { "message", "finish_reason", "text" };
+    static const char *const in_message[] = { "content", "tool_calls", "function_call", "refusal", "audio" };
+    leat_i_json v[3], m[5];
+    if (choice.type != LEAT_I_JSON_OBJECT) return LEAT_I_CASE_MALFORMED;
+    leat_i_json_get_many(choice, keys, v, 3);
+    leat_i_json_get_many(v[0], in_message, m, 5);
+    a->text = v[0].type == LEAT_I_JSON_OBJECT ? m[0] : v[2];
+    if (v[0].type != LEAT_I_JSON_OBJECT && v[2].type != LEAT_I_JSON_STRING) return LEAT_I_CASE_MALFORMED;
+    leat_i_case what = case_of_finish(v[1], may_lack_finish);
+    if (what != LEAT_I_CASE_OK) return what;
+    bool has_other = json_is_filled(m[1]) || json_is_filled(m[2]) || json_is_filled(m[3]) || json_is_filled(m[4]);
+    return json_is_filled(a->text) || has_other ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+}
+
+/* A reply of the responses form: status, and messages with parts in `output`. */
+static leat_i_case answer_response(leat_i_answer *a, leat_i_json root)
+{
+    leat_i_json status = leat_i_json_get(root, "status"), output = leat_i_json_get(root, "output"), item;
+    for (size_t at = 0; leat_i_json_next_element(output, &at, &item);)
+        if (leat_i_json_str_eq(leat_i_json_get(item, "type"), "message")) a->text = leat_i_json_get(item, "content");
+    if (leat_i_json_str_eq(status, "incomplete")) return LEAT_I_CASE_LENGTH;
+    if (leat_i_json_str_eq(status, "completed")) return json_is_filled(output) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+    return LEAT_I_CASE_SERVER_IN_ANSWER;
+}
+
+/* A list of embeddings: each entry has one. */
+static leat_i_case answer_embeddings(leat_i_json data)
+{
+    leat_i_json entry;
+    size_t count = 0;
+    for (size_t at = 0; leat_i_json_next_element(data, &at, &entry); count++)
+        if (!json_is_filled(leat_i_json_get(entry, "embedding"))) return LEAT_I_CASE_EMPTY;
+    return count ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+}
+
+static bool path_ends(const char *path, const char *end)
+{
+    size_t size = strcspn(path, "?"), end_size = strlen(end);
+    return size >= end_size && memcmp(path + size - end_size, end, end_size) == 0;
+}
+
+static leat_i_case answer_object(leat_i_answer *a, const char *path, leat_i_json root, bool may_lack_finish,
+                                 leat_i_arena *scratch)
+{
+    static const char *const keys[] = { "choices", "usage", "error", "data", "object" };
+    leat_i_json v[5], first;
+    size_t at = 0;
+    leat_i_json_get_many(root, keys, v, 5);
+    answer_usage(a, v[1]);
+    if (v[0].type == LEAT_I_JSON_ARRAY && leat_i_json_next_element(v[0], &at, &first))
+        return answer_choice(a, first, may_lack_finish);
+    if (v[2].type != LEAT_I_JSON_NONE && v[2].type != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
+        return leat_i_case_of_fault(a->fault.kind, false);
+    if (v[0].type == LEAT_I_JSON_ARRAY || v[0].type == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
+    if (path_ends(path, "/embeddings"))
+        return v[3].type == LEAT_I_JSON_ARRAY ? answer_embeddings(v[3]) : LEAT_I_CASE_MALFORMED;
+    if (path_ends(path, "/responses")) return answer_response(a, root);
+    if (!path_ends(path, "/completions")) return LEAT_I_CASE_OK;
+    /* No choices: an error in a form of its own, or something else altogether. */
+    return leat_i_fault_in(&a->fault, root, scratch) ? leat_i_case_of_fault(a->fault.kind, false) : LEAT_I_CASE_MALFORMED;
+}
+
+/* Why is it not JSON? */
+static leat_i_case case_of_garbage(const char *body, size_t size, size_t error_at)
+{
+    size_t at = 0;
+    while (at < size && (unsigned char)body[at] <= ' ')
+        at++;
+    if (at < size && body[at] == '<') return LEAT_I_CASE_PAGE;
+    if (error_at >= size) return LEAT_I_CASE_TRUNCATED; /* Right as far as it goes; nothing at all, too. */
+    return leat_i_utf8_valid(body, size) ? LEAT_I_CASE_NOT_JSON : LEAT_I_CASE_ENCODING;
+}
+
+void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, size_t size, bool may_lack_finish,
+                        leat_i_arena *scratch)
+{
+    size_t error_at = 0;
+    *a = (leat_i_answer){ .fault.retry_after_ms = -1 };
+    leat_i_json root = leat_i_json_parse(body, size, &error_at);
+    if (root.type == LEAT_I_JSON_NONE) {
+        a->what = case_of_garbage(body, size, error_at);
+        if (a->what == LEAT_I_CASE_PAGE) leat_i_fault_read(&a->fault, body, size, scratch);
+    } else if (root.type == LEAT_I_JSON_OBJECT) {
+        a->what = answer_object(a, path, root, may_lack_finish, scratch);
+    } else if (leat_i_fault_in(&a->fault, root, scratch)) {
+        a->what = leat_i_case_of_fault(a->fault.kind, false);
+    } else {
+        a->what = LEAT_I_CASE_MALFORMED;
+    }
+}
+
+const char *leat_i_answer_text(leat_i_json text, leat_i_arena *arena, size_t *size)
+{
+    leat_i_json part;
+    *size = 0;
+    if (text.type == LEAT_I_JSON_STRING) return leat_i_json_text(text, arena, size);
+    if (text.type != LEAT_I_JSON_ARRAY) return "";
+    /* Parts: the texts among them, joined. Each is no longer than its span, so the whole array's size is enough. */
+    char *joined = leat_i_arena_alloc(arena, text.size + 1);
+    if (!joined) return NULL;
+    for (size_t at = 0; leat_i_json_next_element(text, &at, &part);) {
+        size_t piece_size = 0;
+        leat_i_json string = leat_i_json_get(part, "text");
+        if (string.type != LEAT_I_JSON_STRING) continue;
+        const char *piece = leat_i_json_text(string, arena, &piece_size);
+        if (!piece) return NULL;
+        memcpy(joined + *size, piece, piece_size);
+        *size += piece_size;
+    }
+    joined[*size] = '\0';
+    return joined;
+}
+
+/* The end of a string whose text begins at `at`: behind its closing quote, which no odd number of backslashes precedes. */
+static const char *string_end(const char *at, const char *end)
+{
+    for (const char *from = at; (at = memchr(at, '"', (size_t)(end - at))); at++) {
+        const char *slash = at;
+        while (slash > from && slash[-1] == '\\')
+            slash--;
+        if ((at - slash) % 2 == 0) return at + 1;
+    }
+    return end;
+}
+
+size_t leat_i_json_squeeze(char *text, size_t size)
+{
+    char *to = text;
+    const char *at = text, *end = text + size;
+    while (at < end) {
+        char c = *at++;
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+        *to++ = c;
+        if (c != '"') continue;
+        const char *stop = string_end(at, end);
+        if (to != at) memmove(to, at, (size_t)(stop - at));
+        to += stop - at;
+        at = stop;
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}

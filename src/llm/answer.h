@@ -1,0 +1,31 @@
+/*
+ * answer.h: what a 200 says: whether its body is a complete answer, its text, and its usage. Pure.
+ *
+ * Chat completions, legacy completions, embeddings, responses; of other paths any JSON object that is no error is an answer.
+ */
+#ifndef LEAT_I_ANSWER_H
+#define LEAT_I_ANSWER_H
+
+#include "../base/json.h"
+#include "cases.h"
+#include "fault.h"
+
+typedef struct leat_i_answer {
+    leat_i_case what;
+    leat_i_json text;   /* a string or an array of parts; NONE = no text */
+    leat_i_fault fault; /* what an error inside the 200 says; its message may be "" */
+    bool has_usage;
+    uint64_t tokens_in, tokens_out;
+} leat_i_answer;
+
+/* `may_lack_finish`: a stream whose end was marked otherwise. `scratch` is given back as it was. */
+void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, size_t size, bool may_lack_finish,
+                        leat_i_arena *scratch);
+
+/* The text behind a.text, NUL-ended, in the arena; "" when there is none; NULL when memory is short. */
+const char *leat_i_answer_text(leat_i_json text, leat_i_arena *arena, size_t *size);
+
+/* Takes the white space outside strings out of a checked JSON text, in place; gives the new size. Spans into it die. */
+size_t leat_i_json_squeeze(char *text, size_t size);
+
+#endif
