@@ -5,7 +5,8 @@
 
 static void answer_usage(leat_i_answer *a, leat_i_json usage)
 {
-    static const char *const keys[] = { "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens" };
+    static const char *const keys[] = { "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens",
+                                        "total_tokens" };
     leat_i_json v[5];
     if (usage.type != LEAT_I_JSON_OBJECT) return;
     leat_i_json_get_many(usage, keys, v, 5);
@@ -26,8 +27,8 @@ static bool string_is_any(leat_i_json string, const char *const *words)
 
 static leat_i_case case_of_finish(leat_i_json finish, bool may_lack_finish)
 {
-    static const char *const filtered[] = { "content_filter", "SAFETY", "safety", "RECITATION", "PROHIBITED_CONTENT",
-                                            "BLOCKLIST", "SPII", "refusal", NULL };
+    static const char *const filtered[] = { "content_filter", "SAFETY", "safety",  "RECITATION", "PROHIBITED_CONTENT",
+                                            "BLOCKLIST",      "SPII",   "refusal", NULL };
     static const char *const cut[] = { "length", "max_tokens", "MAX_TOKENS", "model_length", NULL };
     static const char *const failed[] = { "error", "insufficient_system_resource", "abort", NULL };
     if (finish.type != LEAT_I_JSON_STRING) return may_lack_finish ? LEAT_I_CASE_OK : LEAT_I_CASE_TRUNCATED;
@@ -107,6 +108,13 @@ static leat_i_case answer_object(leat_i_answer *a, const char *path, leat_i_json
     return leat_i_fault_in(&a->fault, root, scratch) ? leat_i_case_of_fault(a->fault.kind, false) : LEAT_I_CASE_MALFORMED;
 }
 
+/* Whether the text broke off: right as far as it goes, but for a half escape, character or word at its very end. */
+static bool text_breaks_off(const char *body, size_t size, size_t error_at)
+{
+    if (error_at >= size) return true;
+    return size - error_at < 6 && ((unsigned char)body[error_at] >= 0x80 || strchr("\\tfn", body[error_at]));
+}
+
 /* Why is it not JSON? */
 static leat_i_case case_of_garbage(const char *body, size_t size, size_t error_at)
 {
@@ -114,7 +122,7 @@ static leat_i_case case_of_garbage(const char *body, size_t size, size_t error_a
     while (at < size && (unsigned char)body[at] <= ' ')
         at++;
     if (at < size && body[at] == '<') return LEAT_I_CASE_PAGE;
-    if (error_at >= size) return LEAT_I_CASE_TRUNCATED; /* Right as far as it goes; nothing at all, too. */
+    if (text_breaks_off(body, size, error_at)) return LEAT_I_CASE_TRUNCATED; /* Nothing at all, too. */
     return leat_i_utf8_valid(body, size) ? LEAT_I_CASE_NOT_JSON : LEAT_I_CASE_ENCODING;
 }
 

@@ -54,9 +54,9 @@ static int64_t wait_ms(int64_t ms)
 static const struct {
     const char *name;
     int64_t ms;
-} units[] = { { "milliseconds", 1 }, { "millisecond", 1 }, { "seconds", 1000 },  { "second", 1000 },   { "secs", 1000 },
-              { "minutes", 60000 },  { "minute", 60000 },  { "hours", 3600000 }, { "hour", 3600000 },  { "ms", 1 },
-              { "sec", 1000 },       { "min", 60000 },     { "h", 3600000 },     { "m", 60000 },       { "s", 1000 } };
+} units[] = { { "milliseconds", 1 }, { "millisecond", 1 }, { "seconds", 1000 },  { "second", 1000 },  { "secs", 1000 },
+              { "minutes", 60000 },  { "minute", 60000 },  { "hours", 3600000 }, { "hour", 3600000 }, { "ms", 1 },
+              { "sec", 1000 },       { "min", 60000 },     { "h", 3600000 },     { "m", 60000 },      { "s", 1000 } };
 
 static int64_t cursor_unit(cursor *c)
 {
@@ -101,8 +101,8 @@ int64_t leat_i_retry_duration_ms(const char *text, size_t size)
 
 int64_t leat_i_retry_hint_ms(const char *message)
 {
-    static const char *const words[] = { "try again in ", "retry after ", "retry in ", "retry-after: ", "try again after ",
-                                         "wait " };
+    static const char *const words[] = { "try again in ", "retry after ",     "retry in ",
+                                         "retry-after: ", "try again after ", "wait " };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         const char *at = strcasestr(message, words[i]);
         if (!at) continue;
@@ -136,8 +136,9 @@ static bool cursor_int(cursor *c, int digits_max, int *value)
 
 static bool cursor_month(cursor *c, int *month)
 {
-    static const char *const names[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+    static const char *const names[] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+    };
     for (*month = 1; *month <= 12; (*month)++)
         if (cursor_word(c, names[*month - 1])) return true;
     return false;

@@ -1,0 +1,403 @@
+/*
+ * call.c: one call: attempts, each under a grant of the limiter, until an answer is good or a budget is spent.
+ *
+ * A grant is held from before the request until its outcome is known, and given back before any wait. What an attempt left in the
+ * task's memory is given back before the next one.
+ */
+#include "setup.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../net/url.h"
+#include "answer.h"
+#include "fold.h"
+#include "policy.h"
+#include "request.h"
+#include "retry_after.h"
+
+typedef struct call {
+    leat_task *t;
+    leat_llm *llm;
+    leat_llm_reply *reply;
+    leat_i_http_request request;
+    double max_tokens;
+    leat_i_policy policy;
+    int64_t wait_ms; /* before the next attempt */
+    bool again;      /* there is a next attempt */
+} call;
+
+/* What the reading of an attempt's reply brings, beside what goes into the caller's reply. */
+typedef struct reading {
+    leat_i_case what;
+    int64_t retry_after_ms;
+    bool has_usage;
+} reading;
+
+/* ---- messages ---- */
+
+static const char *case_sentence(leat_i_case what)
+{
+    switch (what) {
+    case LEAT_I_CASE_FILTERED_ANSWER:
+        return "the content filter stopped the reply";
+    case LEAT_I_CASE_FILTERED_REQUEST:
+        return "the content filter refused the request";
+    case LEAT_I_CASE_EMPTY:
+        return "the reply holds no content";
+    case LEAT_I_CASE_TRUNCATED:
+        return "the reply ended before it was complete";
+    case LEAT_I_CASE_PAGE:
+        return "the reply is a web page";
+    case LEAT_I_CASE_NOT_JSON:
+        return "the reply is not JSON";
+    case LEAT_I_CASE_MALFORMED:
+        return "the reply is JSON of an unknown form";
+    case LEAT_I_CASE_ENCODING:
+        return "the reply is not valid UTF-8";
+    case LEAT_I_CASE_SERVER_LATE:
+        return "the endpoint gave up in the middle of the reply";
+    case LEAT_I_CASE_REDIRECT:
+        return "the endpoint redirects; redirects are never followed (is the base URL right?)";
+    case LEAT_I_CASE_DNS_UNKNOWN:
+        return "no such host";
+    default:
+        return "";
+    }
+}
+
+/* "HTTP 429: what the endpoint says", or what we say. */
+static void reply_message(leat_llm_reply *r, leat_i_case what, const char *theirs)
+{
+    const char *ours = case_sentence(what);
+    r->message[0] = '\0';
+    if (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return;
+    char status[24] = "";
+    if (r->http_status >= 300) snprintf(status, sizeof status, "HTTP %d", r->http_status);
+    const char *parts[] = { status, ours, theirs };
+    size_t used = 0;
+    for (size_t i = 0; i < 3 && used < sizeof r->message; i++) {
+        if (!*parts[i]) continue;
+        int n = snprintf(r->message + used, sizeof r->message - used, "%s%s", used ? ": " : "", parts[i]);
+        if (n > 0) used += (size_t)n;
+    }
+    if (!r->message[0]) snprintf(r->message, sizeof r->message, "%s", leat_class_name(r->cls));
+}
+
+/* ---- reading what came ---- */
+
+/* A 2xx body: judged, its text and usage taken, then squeezed. `may_lack_finish` as in leat_i_answer_read. */
+static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool may_lack_finish)
+{
+    leat_llm_reply *r = c->reply;
+    leat_i_answer a;
+    leat_i_answer_read(&a, c->request.path, body, size, may_lack_finish, &c->t->arena);
+    rd->what = a.what;
+    rd->retry_after_ms = a.fault.retry_after_ms;
+    rd->has_usage = a.has_usage;
+    r->cls = leat_i_case_rule_of(a.what)->cls;
+    r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
+    if (!r->text) return LEAT_NOMEM;
+    if (a.has_usage) {
+        r->tokens_in = a.tokens_in;
+        r->tokens_out = a.tokens_out;
+    }
+    bool usable = a.what != LEAT_I_CASE_PAGE && a.what != LEAT_I_CASE_NOT_JSON && a.what != LEAT_I_CASE_ENCODING &&
+                  (a.what != LEAT_I_CASE_TRUNCATED || leat_i_json_parse(body, size, NULL).type);
+    if (usable) {
+        r->body = body;
+        r->body_bytes = leat_i_json_squeeze(body, size);
+    }
+    reply_message(r, a.what, a.fault.message);
+    return LEAT_OK;
+}
+
+/* A reply outside 2xx: what it says about itself. */
+static void read_refusal(call *c, reading *rd, leat_i_http_reply *h)
+{
+    leat_llm_reply *r = c->reply;
+    leat_i_fault fault;
+    leat_i_fault_read(&fault, h->body, h->body_bytes, &c->t->arena);
+    rd->what = leat_i_case_of_status(h->status, (int)fault.kind);
+    rd->retry_after_ms = leat_i_retry_after_ms(h->retry_after_ms, h->retry_after, h->date, leat_i_os_wall_ns());
+    if (rd->retry_after_ms < 0) rd->retry_after_ms = fault.retry_after_ms;
+    r->cls = leat_i_case_rule_of(rd->what)->cls;
+    if (fault.is_json) {
+        r->body = h->body;
+        r->body_bytes = leat_i_json_squeeze(h->body, h->body_bytes);
+    }
+    reply_message(r, rd->what, fault.message);
+}
+
+static leat_err read_collected(call *c, reading *rd, leat_i_http_reply *h)
+{
+    if (h->end == LEAT_I_HTTP_REPLY && h->status >= 200 && h->status < 300)
+        return read_answer(c, rd, h->body, h->body_bytes, false);
+    if (h->end == LEAT_I_HTTP_REPLY) {
+        read_refusal(c, rd, h);
+        return LEAT_OK;
+    }
+    rd->what = leat_i_case_of_end(h->end, h->sent);
+    /* A refusal whose body broke off is still that refusal. */
+    if (h->status >= 300 && (h->end == LEAT_I_HTTP_CUT || h->end == LEAT_I_HTTP_ENCODING)) {
+        read_refusal(c, rd, h);
+        return LEAT_OK;
+    }
+    c->reply->cls = leat_i_case_rule_of(rd->what)->cls;
+    reply_message(c->reply, rd->what, h->message);
+    return LEAT_OK;
+}
+
+/* What a stream says when it did not end well. */
+static bool fold_case(call *c, const leat_i_fold *f, const leat_i_http_reply *h, reading *rd, leat_i_fault *fault)
+{
+    if (f->error.size) {
+        leat_i_json error = leat_i_json_parse(f->error.data, f->error.size, NULL);
+        (void)leat_i_fault_in(fault, error, &c->t->arena);
+        rd->what = leat_i_case_of_fault(fault->kind, leat_i_fold_has_output(f));
+        rd->retry_after_ms = fault->retry_after_ms;
+    } else if (f->broken) {
+        rd->what = LEAT_I_CASE_NOT_JSON;
+    } else if (f->failed) {
+        rd->what = h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
+    } else if (leat_i_fold_is_complete(f)) {
+        return false; /* However the connection ended: the answer is whole. */
+    } else if (h->end == LEAT_I_HTTP_REPLY || h->end == LEAT_I_HTTP_STOPPED) {
+        rd->what = LEAT_I_CASE_TRUNCATED;
+    } else {
+        rd->what = leat_i_case_of_end(h->end, h->sent);
+    }
+    return true;
+}
+
+static leat_err read_folded(call *c, reading *rd, leat_i_http_reply *h, leat_i_fold *f)
+{
+    leat_llm_reply *r = c->reply;
+    leat_i_fault fault = { .retry_after_ms = -1 };
+    leat_i_buf b = { 0 };
+    leat_i_fold_end(f);
+    if (f->form == LEAT_I_FOLD_STREAM && fold_case(c, f, h, rd, &fault)) {
+        r->cls = leat_i_case_rule_of(rd->what)->cls;
+        reply_message(r, rd->what, fault.message[0] ? fault.message : h->message);
+        return LEAT_OK;
+    }
+    bool ok = leat_i_fold_put(f, &b);
+    char *body = ok ? leat_i_arena_strndup(&c->t->arena, b.data, b.size) : NULL;
+    size_t size = b.size;
+    leat_i_buf_fini(&b);
+    if (!body) return LEAT_NOMEM;
+    if (f->form == LEAT_I_FOLD_STREAM) return read_answer(c, rd, body, size, f->done);
+    h->body = body;
+    h->body_bytes = size;
+    return read_collected(c, rd, h);
+}
+
+static bool is_event_stream(const leat_i_http_reply *h)
+{
+    return h->content_type && strncasecmp(h->content_type, "text/event-stream", 17) == 0;
+}
+
+/* ---- one attempt ---- */
+
+/* The exchange of a request that asks for a stream. A function of its own: its frame is large, and most calls do without. */
+__attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, leat_i_http_reply *h)
+{
+    leat_i_fold fold;
+    int64_t start_ns = leat_i_os_now_ns();
+    leat_i_fold_init(&fold, c->llm->body_bytes_max);
+    c->request.on_data = leat_i_fold_push;
+    c->request.on_data_arg = &fold;
+    leat_err err = leat_i_http_perform(c->t, &c->request, h);
+    if (!err && h->status >= 200 && h->status < 300)
+        err = read_folded(c, rd, h, &fold);
+    else if (!err)
+        err = read_collected(c, rd, h);
+    if (fold.first_ns) c->reply->ttft_ms = (fold.first_ns - start_ns) / LEAT_I_NS_PER_MS;
+    leat_i_fold_fini(&fold);
+    return err;
+}
+
+/* A stream that nobody asked for: folded after the fact. */
+__attribute__((noinline)) static leat_err read_unasked_stream(call *c, reading *rd, leat_i_http_reply *h)
+{
+    leat_i_fold fold;
+    bool content;
+    leat_i_fold_init(&fold, c->llm->body_bytes_max);
+    (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &content);
+    leat_err err = read_folded(c, rd, h, &fold);
+    leat_i_fold_fini(&fold);
+    return err;
+}
+
+static leat_err attempt_exchange(call *c, reading *rd, leat_i_http_reply *h)
+{
+    if (c->request.accept_stream) return attempt_stream(c, rd, h);
+    LEAT_TRY(leat_i_http_perform(c->t, &c->request, h));
+    if (h->status >= 200 && h->status < 300 && is_event_stream(h)) return read_unasked_stream(c, rd, h);
+    return read_collected(c, rd, h);
+}
+
+static void attempt_clear(leat_llm_reply *r)
+{
+    r->cls = LEAT_CLASS_OK;
+    r->http_status = 0;
+    r->body = NULL;
+    r->text = r->request_id = "";
+    r->body_bytes = r->text_bytes = 0;
+    r->tokens_in = r->tokens_out = 0;
+    r->ttft_ms = -1;
+    r->estimated = false;
+    r->is_fatal = false;
+}
+
+/* Tells the limiter and the estimate what became of the grant. */
+static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
+{
+    leat_llm_reply *r = c->reply;
+    leat_llm *llm = c->llm;
+    leat_tokens used = { (double)r->tokens_in, (double)r->tokens_out };
+    if (rd->has_usage) leat_i_estimate_learn(&llm->estimate, c->request.body_bytes, used);
+    if (!rd->has_usage && (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH)) {
+        leat_tokens guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
+        used = (leat_tokens){ guess.input, (double)r->text_bytes / 4 };
+        r->tokens_in = (uint64_t)(used.input + 0.5);
+        r->tokens_out = (uint64_t)(used.output + 0.5);
+        r->estimated = true;
+    }
+    if (!llm->limiter) return;
+    if (leat_i_case_rule_of(rd->what)->refund)
+        leat_limiter_refund(llm->limiter, *grant);
+    else
+        leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : grant->charged);
+    /* Too much at once is a matter of the whole endpoint, not of this request. */
+    if (r->cls == LEAT_CLASS_THROTTLED && rd->retry_after_ms > 0)
+        leat_limiter_pause(c->t, llm->limiter,
+                           rd->retry_after_ms < llm->throttle_max_ms ? rd->retry_after_ms : llm->throttle_max_ms);
+}
+
+static int opinion_of(const char *should_retry)
+{
+    if (!should_retry) return -1;
+    return strcasecmp(should_retry, "true") == 0 ? 1 : strcasecmp(should_retry, "false") == 0 ? 0 : -1;
+}
+
+static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h)
+{
+    leat_llm_reply *r = c->reply;
+    const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
+    leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry) };
+    r->http_status = h->status;
+    if (h->request_id) r->request_id = h->request_id;
+    r->is_fatal = rule->fatal;
+    if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
+    if (rule->billed && h->sent) r->possibly_billed++;
+    c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms);
+}
+
+/* One attempt. LEAT_OK = the reply tells what came of it, and c->again whether another one follows. */
+static leat_err attempt(call *c)
+{
+    leat_llm *llm = c->llm;
+    leat_grant grant = { 0 };
+    leat_i_http_reply h;
+    reading rd = { .retry_after_ms = -1 };
+    attempt_clear(c->reply);
+    if (llm->limiter) {
+        leat_tokens guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
+        LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
+    }
+    c->reply->attempts++;
+    leat_err err = attempt_exchange(c, &rd, &h);
+    if (err) {
+        if (llm->limiter) leat_limiter_settle(llm->limiter, grant, grant.charged);
+        return err;
+    }
+    attempt_count(c, &rd, &h);
+    attempt_settle(c, &rd, &grant);
+    if (h.end == LEAT_I_HTTP_CANCELED) {
+        c->again = false;
+        err = leat_i_task_check(c->t);
+        return err ? err : LEAT_CANCELED;
+    }
+    return LEAT_OK;
+}
+
+/* ---- the call ---- */
+
+/* An endpoint may echo the key in an error ("incorrect API key: ..."): it stays here. */
+static void call_redact(call *c)
+{
+    leat_llm_reply *r = c->reply;
+    const leat_i_secrets *secrets = &c->llm->secrets;
+    if (!secrets->count || r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return;
+    (void)leat_i_secrets_redact(secrets, r->message, strlen(r->message));
+    if (r->body) r->body_bytes = leat_i_secrets_redact(secrets, (char *)(uintptr_t)r->body, r->body_bytes);
+    if (r->text_bytes) r->text_bytes = leat_i_secrets_redact(secrets, (char *)(uintptr_t)r->text, r->text_bytes);
+}
+
+static leat_err call_attempts(call *c)
+{
+    leat_i_arena_mark mark = leat_i_arena_save(&c->t->arena);
+    for (;;) {
+        LEAT_TRY(attempt(c));
+        if (!c->again) return LEAT_OK;
+        attempt_clear(c->reply);
+        leat_i_arena_rewind(&c->t->arena, mark);
+        if (c->wait_ms > 0) LEAT_TRY(leat_sleep_ms(c->t, c->wait_ms));
+    }
+}
+
+static bool body_may_say(const char *body, size_t size, const char *what)
+{
+    return memmem(body, size, what, strlen(what)) != NULL;
+}
+
+/* Reads from the body what the attempts must know; most bodies say nothing of it, and are not parsed. */
+static leat_err call_prepare(call *c, const char *body, size_t size)
+{
+    leat_llm *llm = c->llm;
+    leat_i_request_facts facts = { .is_object = true };
+    c->request.body = body;
+    c->request.body_bytes = size;
+    if (llm->stream || body_may_say(body, size, "\"stream\"") ||
+        (llm->limiter && (body_may_say(body, size, "\"max_tokens\"") || body_may_say(body, size, "_tokens\""))))
+        facts = leat_i_request_look(body, size);
+    c->max_tokens = facts.max_tokens;
+    c->request.accept_stream = llm->stream || facts.stream;
+    if (!leat_i_url_path_ok(c->request.path) || !facts.is_object) {
+        c->reply->cls = LEAT_CLASS_INPUT;
+        snprintf(c->reply->message, sizeof c->reply->message, "%s",
+                 facts.is_object ? "the request's URL path is not usable" : "the request's body is not a JSON object");
+        return LEAT_INPUT;
+    }
+    if (!llm->stream) return LEAT_OK;
+    c->request.body = leat_i_request_for_stream(&c->t->arena, body, size, &c->request.body_bytes);
+    return c->request.body ? LEAT_OK : LEAT_NOMEM;
+}
+
+leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                       leat_llm_reply *reply)
+{
+    int64_t start_ns = leat_task_now_ns(t);
+    call c = { .t = t, .llm = llm, .reply = reply };
+    memset(reply, 0, sizeof *reply);
+    attempt_clear(reply);
+    c.request.origin = llm->origin;
+    c.request.path = path;
+    c.policy.failures_max = llm->attempts_max;
+    c.policy.throttle_max_ms = llm->throttle_max_ms;
+    c.policy.random = leat_add_relaxed(&llm->random, UINT64_C(0x9e3779b97f4a7c15)); /* relaxed: only to differ. */
+    leat_err err = call_prepare(&c, body, body_bytes);
+    if (err == LEAT_INPUT) return LEAT_OK;
+    if (!err) err = call_attempts(&c);
+    reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
+    if (err) {
+        attempt_clear(reply);
+        reply->cls = LEAT_CLASS_CANCELED;
+        snprintf(reply->message, sizeof reply->message, "%s", leat_err_sentence(err));
+        return err;
+    }
+    call_redact(&c);
+    return LEAT_OK;
+}

@@ -1,0 +1,139 @@
+/* key.c: see key.h. */
+#include "key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../base/mem.h"
+#include "../base/os.h"
+#include "setup.h"
+
+static bool key_is_printable(const char *key)
+{
+    for (const unsigned char *at = (const unsigned char *)key; *at; at++)
+        if (*at <= ' ' || *at >= 0x7f) return false;
+    return true;
+}
+
+/* Takes the white space around away, in place: a file ends in a newline, and a variable often too. */
+static void key_trim(char *key)
+{
+    size_t from = strspn(key, " \t\r\n"), size = strlen(key);
+    while (size > from && strchr(" \t\r\n", key[size - 1]))
+        size--;
+    memmove(key, key + from, size - from);
+    explicit_bzero(key + size - from, strlen(key + size - from));
+}
+
+static leat_err key_read_open(int fd, const char *file, char **key, leat_error *error)
+{
+    struct stat st;
+    int rc = leat_i_os_fstat(fd, &st);
+    if (rc < 0 || !S_ISREG(st.st_mode)) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
+    if (st.st_mode & (S_IRWXG | S_IRWXO))
+        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
+    char *text = leat_i_alloc_zeroed(LEAT_I_KEY_BYTES_MAX + 1);
+    if (!text) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
+    ssize_t size = leat_i_os_read(fd, text, LEAT_I_KEY_BYTES_MAX + 1);
+    *key = text;
+    if (size < 0 || size > LEAT_I_KEY_BYTES_MAX || memchr(text, 0, (size_t)size))
+        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s does not hold a key", file);
+    text[size] = '\0';
+    return LEAT_OK;
+}
+
+static leat_err key_read_file(const char *file, char **key, leat_error *error)
+{
+    int fd = leat_i_os_open(file, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-fd));
+    leat_err err = key_read_open(fd, file, key, error);
+    (void)leat_i_os_close(fd);
+    return err;
+}
+
+leat_err leat_i_key_read(char **key, const char *file, const char *env, leat_error *error)
+{
+    leat_err err = LEAT_OK;
+    *key = NULL;
+    if (file) {
+        err = key_read_file(file, key, error);
+    } else if (getenv(env)) {
+        *key = leat_i_strdup(getenv(env));
+        if (!*key) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
+    }
+    if (!err && *key) {
+        key_trim(*key);
+        if (!key_is_printable(*key))
+            err = leat_i_setup_fail(error, LEAT_USAGE, "the key holds characters that no key has");
+        else if (file && !**key)
+            err = leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is empty", file);
+    }
+    if (err || (*key && !**key)) {
+        leat_i_key_free(*key);
+        *key = NULL;
+    }
+    return err;
+}
+
+void leat_i_key_free(char *key)
+{
+    if (key) explicit_bzero(key, strlen(key));
+    leat_i_free(key);
+}
+
+leat_err leat_i_secrets_add(leat_i_secrets *s, const char *value)
+{
+    if (strlen(value) < LEAT_I_SECRET_BYTES_MIN || s->count == LEAT_I_SECRETS_MAX) return LEAT_OK;
+    s->value[s->count] = leat_i_strdup(value);
+    if (!s->value[s->count]) return LEAT_NOMEM;
+    s->count++;
+    return LEAT_OK;
+}
+
+leat_err leat_i_secrets_add_header(leat_i_secrets *s, const char *line)
+{
+    static const char *const words[] = { "auth", "key", "token", "secret", "cookie" };
+    const char *colon = strchr(line, ':');
+    if (!colon) return LEAT_OK;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *at = strcasestr(line, words[i]);
+        if (!at || at > colon) continue;
+        const char *value = colon + 1 + strspn(colon + 1, " \t");
+        /* The scheme in front ("Bearer") is none of the secret. */
+        const char *blank = strchr(value, ' ');
+        return leat_i_secrets_add(s, blank && blank[1] ? blank + 1 : value);
+    }
+    return LEAT_OK;
+}
+
+void leat_i_secrets_fini(leat_i_secrets *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        leat_i_key_free(s->value[i]);
+    s->count = 0;
+}
+
+static size_t text_redact(char *text, size_t size, const char *secret)
+{
+    size_t secret_size = strlen(secret);
+    char *at = memmem(text, size, secret, secret_size);
+    while (at) {
+        size_t rest = size - (size_t)(at - text) - secret_size;
+        memcpy(at, "***", 3);
+        memmove(at + 3, at + secret_size, rest + 1);
+        size -= secret_size - 3;
+        at = memmem(at + 3, rest, secret, secret_size);
+    }
+    return size;
+}
+
+size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size)
+{
+    for (size_t i = 0; i < s->count; i++)
+        size = text_redact(text, size, s->value[i]);
+    return size;
+}

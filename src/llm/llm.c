@@ -1,0 +1,299 @@
+/* llm.c: making and freeing a client, and asking it in one line. */
+#include "setup.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "leat/mock.h"
+
+#include "../net/url.h"
+#include "request.h"
+
+#define DEFAULT_URL         "https://api.openai.com/v1"
+#define MOCK_URL            "mock:"
+#define MOCK_MODEL          "leat-extract"
+#define HEADERS_MAX         64
+#define RECEIVE_BYTES       8192 /* of a connection's buffer: an answer of a few KB in one or two reads */
+#define KEY_HEADER          "Authorization: Bearer %s"
+#define DEFAULT_ATTEMPTS    5
+#define DEFAULT_THROTTLE_MS 600000
+#define DEFAULT_BODY_BYTES  ((size_t)16 << 20)
+
+leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...)
+{
+    if (!error) return code;
+    va_list args;
+    *error = (leat_error){ .code = code, .retry_after_ms = -1 };
+    va_start(args, fmt);
+    vsnprintf(error->text, sizeof error->text, fmt, args);
+    va_end(args);
+    return code;
+}
+
+/* ---- making ---- */
+
+typedef struct setup { /* what the making of a client needs and the client does not */
+    const leat_llm_opts *opts;
+    leat_error *error;
+    const char *base_url;
+    leat_i_url url;
+    char *key;
+    leat_i_buf key_header;
+    bool is_mock;
+} setup;
+
+static void *mock_make(leat_runtime *rt)
+{
+    leat_mock *mock = NULL;
+    (void)rt;
+    return leat_mock_new(&mock, NULL, NULL) == LEAT_OK ? mock : NULL;
+}
+
+static void mock_free(void *mock)
+{
+    leat_mock_free(mock);
+}
+
+static leat_err setup_url(setup *s, leat_runtime *rt)
+{
+    char why[96] = "";
+    const char *url = s->opts->base_url;
+    if (!url) url = getenv("OPENAI_BASE_URL");
+    if (!url || !*url) url = DEFAULT_URL;
+    s->is_mock = strcmp(url, MOCK_URL) == 0;
+    if (s->is_mock) {
+        leat_mock *mock = leat_i_runtime_room(rt, LEAT_I_ROOM_MOCK, mock_make, mock_free);
+        if (!mock) return leat_i_setup_fail(s->error, LEAT_IO, "the embedded endpoint could not be started");
+        url = leat_mock_url(mock);
+    }
+    s->base_url = url;
+    leat_err err = leat_i_url_parse(&s->url, url, why, sizeof why);
+    if (err == LEAT_USAGE) return leat_i_setup_fail(s->error, err, "the base URL is not usable: %s", why);
+    if (err) return leat_i_setup_fail(s->error, err, "out of memory");
+    if (!s->url.https && !s->url.loopback && !s->opts->allow_http)
+        return leat_i_setup_fail(
+            s->error, LEAT_USAGE,
+            "%s is plain http to another machine: the key and the documents would be readable on the way", s->url.origin);
+    return LEAT_OK;
+}
+
+static bool header_is_key(const char *line)
+{
+    return strncasecmp(line, "Authorization:", 14) == 0 || strncasecmp(line, "api-key:", 8) == 0 ||
+           strncasecmp(line, "x-api-key:", 10) == 0 || strncasecmp(line, "x-goog-api-key:", 15) == 0;
+}
+
+static bool header_is_usable(const char *line)
+{
+    size_t name = strcspn(line, ":");
+    if (!line[name] || !name) return false;
+    for (size_t i = 0; line[i]; i++) {
+        unsigned char c = (unsigned char)line[i];
+        if (i < name ? c <= ' ' || c >= 0x7f : (c < ' ' && c != '\t') || c == 0x7f) return false;
+    }
+    return true;
+}
+
+static leat_err setup_key(setup *s, leat_llm *llm)
+{
+    const leat_llm_opts *o = s->opts;
+    bool has_key = false;
+    if (o->header_count > HEADERS_MAX) return leat_i_setup_fail(s->error, LEAT_USAGE, "more than %d headers", HEADERS_MAX);
+    for (size_t i = 0; i < o->header_count; i++) {
+        if (!header_is_usable(o->headers[i]))
+            return leat_i_setup_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
+        has_key |= header_is_key(o->headers[i]);
+        LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));
+    }
+    if (s->is_mock || has_key) return LEAT_OK;
+    const char *env = o->key_env ? o->key_env : "OPENAI_API_KEY";
+    LEAT_TRY(leat_i_key_read(&s->key, o->key_file, env, s->error));
+    if (!s->key && s->url.loopback) return LEAT_OK;
+    if (!s->key) return leat_i_setup_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
+    LEAT_TRY(leat_i_secrets_add(&llm->secrets, s->key));
+    return leat_i_buf_printf(&s->key_header, KEY_HEADER, s->key) ? LEAT_OK : LEAT_NOMEM;
+}
+
+static int64_t or_default(int64_t value, int64_t otherwise)
+{
+    return value ? value : otherwise;
+}
+
+static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt)
+{
+    const leat_llm_opts *o = s->opts;
+    const char *headers[HEADERS_MAX + 1];
+    size_t count = 0;
+    struct stat st;
+    for (size_t i = 0; i < o->header_count; i++)
+        headers[count++] = o->headers[i];
+    if (s->key_header.data) headers[count++] = s->key_header.data;
+    if (o->cacert && leat_i_os_stat(o->cacert, &st) < 0)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "the file of certificates %s cannot be read", o->cacert);
+    leat_i_http_origin_opts opts = {
+        .base_url = s->base_url,
+        .headers = headers,
+        .header_count = count,
+        .cacert = o->cacert,
+        .connect_timeout_ms = or_default(o->connect_timeout_ms, 10000),
+        .first_byte_timeout_ms = or_default(o->first_byte_timeout_ms, 120000),
+        .idle_timeout_ms = or_default(o->idle_timeout_ms, 60000),
+        .total_timeout_ms = or_default(o->request_timeout_ms, 600000),
+        .body_bytes_max = llm->body_bytes_max,
+        .buffer_bytes = RECEIVE_BYTES,
+    };
+    return leat_i_http_origin_new(&llm->origin, rt, &opts);
+}
+
+static leat_err setup_options(setup *s, leat_llm *llm)
+{
+    const leat_llm_opts *o = s->opts;
+    if (o->max_attempts < 0 || o->throttle_time_ms < 0 || o->connect_timeout_ms < 0 || o->first_byte_timeout_ms < 0 ||
+        o->idle_timeout_ms < 0 || o->request_timeout_ms < 0)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "attempts and durations must not be negative");
+    const char *model = o->model || !s->is_mock ? o->model : MOCK_MODEL;
+    llm->limiter = o->limiter;
+    llm->model = leat_i_strdup(model);
+    llm->system = leat_i_strdup(o->system);
+    llm->attempts_max = (uint32_t)or_default(o->max_attempts, DEFAULT_ATTEMPTS);
+    llm->throttle_max_ms = or_default(o->throttle_time_ms, DEFAULT_THROTTLE_MS);
+    llm->body_bytes_max = o->body_bytes_max ? o->body_bytes_max : DEFAULT_BODY_BYTES;
+    llm->stream = o->stream;
+    llm->ask_path = s->url.path[0] ? "/chat/completions" : "/v1/chat/completions";
+    leat_i_estimate_init(&llm->estimate);
+    uint64_t seed;
+    leat_i_os_random(&seed, sizeof seed);
+    leat_store_relaxed(&llm->random, seed); /* relaxed: nobody else knows the client yet. */
+    return (model && !llm->model) || (o->system && !llm->system) ? LEAT_NOMEM : LEAT_OK;
+}
+
+leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opts, leat_error *error)
+{
+    static const leat_llm_opts defaults;
+    setup s = { .opts = opts ? opts : &defaults, .error = error };
+    *out = NULL;
+    leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
+    leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
+    if (llm) llm->rt = rt;
+    if (!err) err = setup_url(&s, rt);
+    if (!err) err = setup_options(&s, llm);
+    if (!err) err = setup_key(&s, llm);
+    if (!err) err = setup_origin(&s, llm, rt);
+    if (err == LEAT_NOMEM) (void)leat_i_setup_fail(error, err, "out of memory");
+    if (s.key_header.data) explicit_bzero(s.key_header.data, s.key_header.size);
+    leat_i_buf_fini(&s.key_header);
+    leat_i_key_free(s.key);
+    leat_i_url_fini(&s.url);
+    if (err)
+        leat_llm_free(llm);
+    else
+        *out = llm;
+    return err;
+}
+
+void leat_llm_free(leat_llm *llm)
+{
+    if (!llm) return;
+    leat_i_http_origin_free(llm->origin);
+    leat_i_secrets_fini(&llm->secrets);
+    leat_i_free(llm->model);
+    leat_i_free(llm->system);
+    leat_i_free(llm);
+}
+
+/* ---- asking ---- */
+
+static leat_err err_of_class(const leat_llm_reply *r)
+{
+    switch (r->cls) {
+    case LEAT_CLASS_OK:
+    case LEAT_CLASS_LENGTH:
+        return LEAT_OK;
+    case LEAT_CLASS_FILTERED:
+    case LEAT_CLASS_EMPTY:
+    case LEAT_CLASS_TRUNCATED:
+    case LEAT_CLASS_NOT_JSON:
+    case LEAT_CLASS_MALFORMED:
+    case LEAT_CLASS_TOO_LARGE:
+    case LEAT_CLASS_ENCODING:
+        return LEAT_REPLY;
+    case LEAT_CLASS_THROTTLED:
+        return LEAT_LIMITED;
+    case LEAT_CLASS_TIMEOUT:
+        return LEAT_TIMEOUT;
+    case LEAT_CLASS_AUTH:
+    case LEAT_CLASS_QUOTA:
+        return LEAT_DENIED;
+    case LEAT_CLASS_TLS:
+        return r->is_fatal ? LEAT_DENIED : LEAT_NET;
+    case LEAT_CLASS_RESET:
+    case LEAT_CLASS_CONNECT:
+    case LEAT_CLASS_DNS:
+        return LEAT_NET;
+    case LEAT_CLASS_SERVER:
+    case LEAT_CLASS_REDIRECT:
+    case LEAT_CLASS_REJECTED:
+        return LEAT_HTTP;
+    case LEAT_CLASS_INPUT:
+    case LEAT_CLASS_DUPLICATE:
+        return LEAT_INPUT;
+    case LEAT_CLASS_CANCELED:
+        return LEAT_CANCELED;
+    case LEAT_CLASS_LOCAL:
+        break;
+    }
+    return LEAT_IO;
+}
+
+static leat_err ask_fail(leat_task *t, const leat_llm_reply *r)
+{
+    leat_err err = leat_task_fail(t, err_of_class(r), "%s", r->message);
+    if (t->error) t->error->http_status = r->http_status;
+    return err;
+}
+
+leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const char **reply)
+{
+    leat_llm_reply r;
+    size_t size = 0;
+    if (!llm->model) return leat_task_fail(t, LEAT_USAGE, "the client was made without a model");
+    const char *body = leat_i_request_of_prompt(&t->arena, llm->model, llm->system, prompt, &size);
+    if (!body) return LEAT_NOMEM;
+    LEAT_TRY(leat_llm_call(t, llm, llm->ask_path, body, size, &r));
+    if (r.cls != LEAT_CLASS_OK && r.cls != LEAT_CLASS_LENGTH) return ask_fail(t, &r);
+    *reply = r.text;
+    return LEAT_OK;
+}
+
+typedef struct ask {
+    leat_llm *llm;
+    const char *prompt;
+} ask;
+
+static leat_err ask_run(leat_task *t, void *arg, const void **result)
+{
+    const ask *a = arg;
+    const char *text = NULL;
+    LEAT_TRY(leat_llm_ask(t, a->llm, a->prompt, &text));
+    *result = text;
+    return LEAT_OK;
+}
+
+static leat_err ask_nomem(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)arg, (void)result;
+    return LEAT_NOMEM;
+}
+
+leat_future *leat_llm_start(leat_task *t, leat_llm *llm, const char *prompt)
+{
+    ask *a = leat_task_alloc(t, sizeof *a);
+    char *copy = leat_i_arena_strndup(&t->arena, prompt, strlen(prompt));
+    if (!a || !copy) return leat_task_start(t, ask_nomem, NULL);
+    a->llm = llm;
+    a->prompt = copy;
+    return leat_task_start(t, ask_run, a);
+}

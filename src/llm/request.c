@@ -1,0 +1,77 @@
+/* request.c: see request.h. */
+#include "request.h"
+
+#include <string.h>
+
+static const char *arena_take(leat_i_arena *arena, leat_i_buf *b, bool ok, size_t *size)
+{
+    const char *text = ok ? leat_i_arena_strndup(arena, b->data, b->size) : NULL;
+    *size = b->size;
+    leat_i_buf_fini(b);
+    return text;
+}
+
+static bool put_message(leat_i_buf *b, const char *role, const char *content)
+{
+    return leat_i_buf_printf(b, "{\"role\":\"%s\",\"content\":", role) &&
+           leat_i_json_put_string(b, content, strlen(content)) && leat_i_buf_puts(b, "}");
+}
+
+const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, const char *system, const char *prompt,
+                                     size_t *size)
+{
+    leat_i_buf b = { 0 };
+    bool ok = leat_i_buf_puts(&b, "{\"model\":") && leat_i_json_put_string(&b, model, strlen(model)) &&
+              leat_i_buf_puts(&b, ",\"messages\":[");
+    if (system) ok = ok && put_message(&b, "system", system) && leat_i_buf_puts(&b, ",");
+    ok = ok && put_message(&b, "user", prompt) && leat_i_buf_puts(&b, "]}");
+    return arena_take(arena, &b, ok, size);
+}
+
+leat_i_request_facts leat_i_request_look(const char *body, size_t size)
+{
+    static const char *const keys[] = { "stream", "max_tokens", "max_completion_tokens", "max_output_tokens" };
+    leat_i_request_facts facts = { 0 };
+    leat_i_json v[4], root = leat_i_json_parse(body, size, NULL);
+    facts.is_object = root.type == LEAT_I_JSON_OBJECT;
+    if (!facts.is_object) return facts;
+    leat_i_json_get_many(root, keys, v, 4);
+    facts.stream = v[0].type == LEAT_I_JSON_TRUE;
+    for (int i = 1; i < 4; i++) {
+        double tokens = 0;
+        if (v[i].type == LEAT_I_JSON_NUMBER && leat_i_json_double(v[i], &tokens) && tokens > facts.max_tokens)
+            facts.max_tokens = tokens;
+    }
+    return facts;
+}
+
+/* Copies the members of an object but those named; *first tells whether a comma is due before the next. */
+static bool put_members(leat_i_buf *b, leat_i_json object, const char *const *without, bool *first)
+{
+    leat_i_json key, value;
+    bool ok = true;
+    for (size_t at = 0; ok && leat_i_json_next_member(object, &at, &key, &value);) {
+        bool skip = false;
+        for (const char *const *name = without; *name; name++)
+            skip |= leat_i_json_str_eq(key, *name);
+        if (skip) continue;
+        ok = (*first || leat_i_buf_puts(b, ",")) && leat_i_buf_append(b, key.at, key.size) && leat_i_buf_puts(b, ":") &&
+             leat_i_buf_append(b, value.at, value.size);
+        *first = false;
+    }
+    return ok;
+}
+
+const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, size_t *new_size)
+{
+    static const char *const ours[] = { "stream", "stream_options", NULL }, *const usage[] = { "include_usage", NULL };
+    leat_i_buf b = { 0 };
+    leat_i_json root = leat_i_json_parse(body, size, NULL), options = leat_i_json_get(root, "stream_options");
+    bool first = true;
+    bool ok = leat_i_buf_puts(&b, "{") && put_members(&b, root, ours, &first) &&
+              leat_i_buf_puts(&b, first ? "\"stream\":true,\"stream_options\":{" : ",\"stream\":true,\"stream_options\":{");
+    first = true;
+    ok = ok && put_members(&b, options, usage, &first) &&
+         leat_i_buf_puts(&b, first ? "\"include_usage\":true}}" : ",\"include_usage\":true}}");
+    return arena_take(arena, &b, ok, new_size);
+}

@@ -1,0 +1,22 @@
+/* request.h: request bodies: made from a prompt, or the caller's own with what a stream needs. */
+#ifndef LEAT_I_REQUEST_H
+#define LEAT_I_REQUEST_H
+
+#include "../base/json.h"
+
+/* A chat completion of one user message, and a system message before it unless NULL. NULL when memory is short. */
+const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, const char *system, const char *prompt,
+                                     size_t *size);
+
+/* What a body asks for. */
+typedef struct leat_i_request_facts {
+    bool is_object;
+    bool stream;       /* "stream": true */
+    double max_tokens; /* of the reply; 0 = not said */
+} leat_i_request_facts;
+leat_i_request_facts leat_i_request_look(const char *body, size_t size);
+
+/* The same body with "stream": true and usage asked for; NULL when memory is short. `body` is a JSON object. */
+const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, size_t *new_size);
+
+#endif

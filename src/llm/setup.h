@@ -1,0 +1,30 @@
+/* setup.h: private to llm: the client's inside, and how its making fails. */
+#ifndef LEAT_I_SETUP_H
+#define LEAT_I_SETUP_H
+
+#include "leat/llm.h"
+
+#include "../base/mem.h"
+#include "../limit/estimate.h"
+#include "../net/http.h"
+#include "key.h"
+
+struct leat_llm {
+    leat_runtime *rt;
+    leat_i_http_origin *origin;
+    leat_limiter *limiter;
+    char *model, *system;
+    const char *ask_path; /* static */
+    leat_i_secrets secrets;
+    leat_i_estimate estimate;
+    uint32_t attempts_max;
+    int64_t throttle_max_ms;
+    size_t body_bytes_max;
+    bool stream;
+    LEAT_ATOMIC(uint64_t) random; /* seeds the calls; any thread */
+};
+
+/* Notes why the client could not be made, and returns `code`. `error` may be NULL. */
+leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
