@@ -16,12 +16,14 @@
 #include "policy.h"
 #include "request.h"
 #include "retry_after.h"
+#include "turn.h"
 
 typedef struct call {
     leat_task *t;
     leat_llm *llm;
     leat_llm_reply *reply;
     leat_i_http_request request;
+    const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
     leat_i_policy policy;
     int64_t wait_ms; /* before the next attempt */
@@ -336,15 +338,23 @@ static void call_redact(call *c)
     if (r->text_bytes) r->text_bytes = leat_i_secrets_redact(secrets, (char *)(uintptr_t)r->text, r->text_bytes);
 }
 
+static leat_err call_take_turn(call *c)
+{
+    return c->turn ? c->turn->take(c->t, c->turn->arg) : LEAT_OK;
+}
+
 static leat_err call_attempts(call *c)
 {
     leat_i_arena_mark mark = leat_i_arena_save(&c->t->arena);
     for (;;) {
+        LEAT_TRY(call_take_turn(c));
         LEAT_TRY(attempt(c));
         if (!c->again) return LEAT_OK;
         attempt_clear(c->reply);
         leat_i_arena_rewind(&c->t->arena, mark);
-        if (c->wait_ms > 0) LEAT_TRY(leat_sleep_ms(c->t, c->wait_ms));
+        if (c->wait_ms <= 0) continue;
+        if (c->turn) c->turn->give(c->turn->arg);
+        LEAT_TRY(leat_sleep_ms(c->t, c->wait_ms));
     }
 }
 
@@ -376,11 +386,11 @@ static leat_err call_prepare(call *c, const char *body, size_t size)
     return c->request.body ? LEAT_OK : LEAT_NOMEM;
 }
 
-leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
-                       leat_llm_reply *reply)
+leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                                 const leat_i_llm_turn *turn, leat_llm_reply *reply)
 {
     int64_t start_ns = leat_task_now_ns(t);
-    call c = { .t = t, .llm = llm, .reply = reply };
+    call c = { .t = t, .llm = llm, .reply = reply, .turn = turn };
     memset(reply, 0, sizeof *reply);
     attempt_clear(reply);
     c.request.origin = llm->origin;
@@ -388,8 +398,9 @@ leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char
     c.policy.failures_max = llm->attempts_max;
     c.policy.throttle_max_ms = llm->throttle_max_ms;
     c.policy.random = leat_add_relaxed(&llm->random, UINT64_C(0x9e3779b97f4a7c15)); /* relaxed: only to differ. */
-    leat_err err = call_prepare(&c, body, body_bytes);
-    if (err == LEAT_INPUT) return LEAT_OK;
+    leat_err err = call_take_turn(&c);
+    if (!err) err = call_prepare(&c, body, body_bytes);
+    if (err == LEAT_INPUT && reply->cls == LEAT_CLASS_INPUT) return LEAT_OK;
     if (!err) err = call_attempts(&c);
     reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
     if (err) {
@@ -400,4 +411,15 @@ leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char
     }
     call_redact(&c);
     return LEAT_OK;
+}
+
+leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                       leat_llm_reply *reply)
+{
+    return leat_i_llm_call_in_turn(t, llm, path, body, body_bytes, NULL, reply);
+}
+
+leat_limiter *leat_i_llm_limiter(const leat_llm *llm)
+{
+    return llm->limiter;
 }

@@ -242,6 +242,8 @@ static leat_err err_of_class(const leat_llm_reply *r)
         return LEAT_INPUT;
     case LEAT_CLASS_CANCELED:
         return LEAT_CANCELED;
+    case LEAT_CLASS_USER:
+        return LEAT_USER;
     case LEAT_CLASS_LOCAL:
         break;
     }
