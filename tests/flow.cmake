@@ -1,1 +1,3 @@
 leat_test(test_flow_node)
+leat_test(test_flow_route)
+leat_test(test_flow_params)

@@ -128,8 +128,8 @@ static void row_04_a_flow_that_runs_alone_warns_of_its_links(void **state)
     struct script a = { .name = "a" }, b = { .name = "b" };
     leat_flow *inner = leat_flow_new(&(leat_flow_opts){ .name = "inner" }), *outer = leat_flow_new(NULL);
     leat_flow_add(inner, &script_class, &(leat_node_opts){ .self = &a });
-    leat_flow_link(leat_flow_add_flow(outer, inner), NULL,
-                   leat_flow_add(outer, &script_class, &(leat_node_opts){ .self = &b }));
+    leat_node *first = leat_flow_add_flow(outer, inner);
+    leat_flow_link(first, NULL, leat_flow_add(outer, &script_class, &(leat_node_opts){ .self = &b }));
     assert_int_equal(leat_flow_run(*state, inner, NULL, NULL), LEAT_OK);
     assert_int_equal(a.calls, 1);
     assert_int_equal(b.calls, 0);
