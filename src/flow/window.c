@@ -100,7 +100,7 @@ static bool source_take(leat_task *t, leat_i_window *w, size_t *index, const voi
     bool got = err == LEAT_OK && *item != NULL;
     leat_i_lock_take(&w->lock);
     w->pulling = false;
-    *another = w->missed;
+    *another |= w->missed;
     w->missed = false;
     *index = leat_load_relaxed(&w->next); /* relaxed, as the store: the lock orders them */
     if (got)
