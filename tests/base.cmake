@@ -1,4 +1,5 @@
 # Tests of the base room.
-leat_test(test_json)
+foreach(unit arena buf check heap json json_write mem os_file os_thread os_time)
+  leat_test(test_${unit})
+endforeach()
 leat_test(test_json_oracle LIBRARIES PkgConfig::JANSSON)
-leat_test(test_json_write)

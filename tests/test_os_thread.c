@@ -1,0 +1,138 @@
+/* test_os_thread.c: threads, how many the machine gives, and memory mapping. */
+#include "support_base.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/os.h"
+
+struct seen {
+    bool all_blocked;
+};
+
+static void *look_around(void *arg)
+{
+    struct seen *seen = arg;
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    seen->all_blocked = sigismember(&set, SIGINT) && sigismember(&set, SIGTERM) && sigismember(&set, SIGCHLD);
+    return arg;
+}
+
+static void threads_take_no_signals(void **state)
+{
+    struct seen seen = { 0 };
+    pthread_t thread;
+    void *result = NULL;
+    sigset_t set;
+    (void)state;
+    assert_int_equal(leat_i_os_thread_start(&thread, "leat-test", look_around, &seen), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_ptr_equal(result, &seen);
+    assert_true(seen.all_blocked);
+    pthread_sigmask(SIG_SETMASK, NULL, &set);
+    assert_false(sigismember(&set, SIGINT)); /* ours is as it was */
+}
+
+static int refuse_threads(const char *call)
+{
+    return strcmp(call, "pthread_create") == 0 ? -EAGAIN : 0;
+}
+
+static void a_thread_that_cannot_start_is_told(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    leat_i_os_fault = refuse_threads;
+    assert_int_equal(leat_i_os_thread_start(&thread, "leat-test", look_around, NULL), -EAGAIN);
+    leat_i_os_fault = NULL;
+}
+
+static void counts_no_more_cpus_than_it_may_use(void **state)
+{
+    cpu_set_t old, one;
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof old, &old), 0);
+    uint32_t count = leat_i_os_cpu_count();
+    assert_in_range(count, 1, CPU_COUNT(&old));
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &old)) continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        break;
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(leat_i_os_cpu_count(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof old, &old), 0);
+    assert_int_equal(leat_i_os_cpu_count(), count);
+    leat_i_os_relax();
+}
+
+/* Writes to `p` in a child; true when that ended it. */
+static bool touching_ends_the_process(char *p)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL); /* not the sanitizer's report */
+        signal(SIGBUS, SIG_DFL);
+        *(volatile char *)p = 1;
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS);
+}
+
+static void guards_guard(void **state)
+{
+    size_t page = leat_i_os_page_bytes();
+    (void)state;
+    assert_true(page >= 4096 && (page & (page - 1)) == 0);
+    char *p = leat_i_os_reserve(4 * page);
+    assert_non_null(p);
+    memset(p, 1, 4 * page);
+    assert_int_equal(leat_i_os_guard_mprotect(p, page), 0);
+    assert_true(touching_ends_the_process(p));
+    assert_false(touching_ends_the_process(p + page));
+    int rc = leat_i_os_guard_install(p + page, page);
+    assert_true(rc == 0 || rc == -EINVAL); /* kernels before 6.13 have none */
+    assert_int_equal(touching_ends_the_process(p + page), rc == 0);
+    assert_int_equal(p[2 * page], 1);
+    leat_i_os_discard(p + 2 * page, 2 * page);
+    assert_int_equal(p[2 * page], 0);
+    p[3 * page] = 7; /* the range stays */
+    leat_i_os_release(p, 4 * page);
+    leat_i_os_release(NULL, 0);
+    assert_null(leat_i_os_reserve(SIZE_MAX / 2));
+}
+
+static int refuse_memory(const char *call)
+{
+    return strcmp(call, "mmap") == 0 || strcmp(call, "mprotect") == 0 || strcmp(call, "guard") == 0 ? -ENOMEM : 0;
+}
+
+static void refused_memory_is_told(void **state)
+{
+    (void)state;
+    leat_i_os_fault = refuse_memory;
+    assert_null(leat_i_os_reserve(4096));
+    assert_int_equal(leat_i_os_guard_mprotect(NULL, 0), -ENOMEM);
+    assert_int_equal(leat_i_os_guard_install(NULL, 0), -ENOMEM);
+    leat_i_os_fault = NULL;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_take_no_signals),
+        cmocka_unit_test(a_thread_that_cannot_start_is_told),
+        cmocka_unit_test(counts_no_more_cpus_than_it_may_use),
+        cmocka_unit_test(guards_guard),
+        cmocka_unit_test(refused_memory_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
