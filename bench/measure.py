@@ -2,13 +2,11 @@
 import json
 import os
 import pathlib
-import resource
 import shutil
 import signal
 import statistics
 import subprocess
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "bench" / "out"
@@ -41,48 +39,27 @@ def can_pin():
     return {SERVER_CPU, CLIENT_CPU} <= os.sched_getaffinity(0)
 
 
-def prepare_child(cpu):
-    """Runs in the child: as many descriptors as allowed, and one CPU when asked."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if cpu is not None and can_pin():
-        os.sched_setaffinity(0, {cpu})
-
-
 class Done:
     """How a program ended: its exit code, output, wall seconds, and what the kernel counted for it alone."""
 
-    def __init__(self, code, output, errors, seconds, usage):
-        self.code, self.output, self.errors, self.seconds = code, output, errors, seconds
-        self.cpu_s = usage.ru_utime + usage.ru_stime
-        self.rss_kb = usage.ru_maxrss
+    def __init__(self, code, output, errors, report):
+        self.code, self.output, self.errors = code, output, errors
+        self.seconds, self.cpu_s, self.rss_kb = report["seconds"], report["cpu_s"], report["rss_kb"]
 
     def json(self):
         return json.loads(self.output.strip().splitlines()[-1])
 
 
-def run(command, cpu=None, limit_s=300, accept=(0,)):
-    """Runs a program to its end under a time limit; wait4 tells what this process, and no other, used."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        start = time.monotonic()
-        child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=err, preexec_fn=lambda: prepare_child(cpu))
-        while True:
-            pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.monotonic() - start > limit_s:
-                child.kill()
-                os.wait4(child.pid, 0)
-                child.returncode = -9
-                raise Failed("%s did not end within %d s" % (command[0], limit_s))
-            time.sleep(0.01)
-        seconds = time.monotonic() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0), err.seek(0)
-        done = Done(child.returncode, out.read(), err.read(), seconds, usage)
-    if done.code not in accept:
-        raise Failed("%s ended with %d: %s" % (" ".join(map(str, command)), done.code, done.errors[-2000:]))
-    return done
+def run(programs, command, cpu=None, limit_s=300, accept=(0,)):
+    """Runs a program to its end, or its time limit, through bench_spawn."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        spawn = [programs / "bench_spawn", report.name, cpu if cpu is not None and can_pin() else -1, limit_s]
+        done = subprocess.run([str(c) for c in spawn + list(command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        text = report.read()
+    if done.returncode not in accept or not text:
+        why = "did not end within %d s" % limit_s if done.returncode == 124 else "ended with %d" % done.returncode
+        raise Failed("%s %s: %s" % (" ".join(map(str, command)), why, done.stderr[-2000:]))
+    return Done(done.returncode, done.stdout, done.stderr, json.loads(text))
 
 
 class Server:
