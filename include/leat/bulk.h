@@ -45,7 +45,8 @@ typedef struct leat_doc {
     const char *url;  /* URL path of the request */
     const char *body; /* request body */
     size_t body_bytes;
-    leat_llm_reply reply; /* what becomes the row; filled by the flow's node that calls the endpoint */
+    leat_llm_reply reply;     /* what becomes the row; filled by the flow's node that calls the endpoint */
+    struct leat_i_doc *inner; /* the run's own; NULL in a document that belongs to no run */
 } leat_doc;
 
 /* Every field may be 0 = the default, `input` and `output` excepted. */
@@ -113,13 +114,25 @@ LEAT_API LEAT_MUST_USE leat_err leat_bulk_check_input(leat_runtime *rt, const le
                                                       leat_error *error);
 
 /**
- * Sends the document's request and fills `doc->reply`: what the default flow's node does, for flows of your own.
+ * Sends the document's request and fills `doc->reply`: what the default flow's node does, for flows of your own. Asked again,
+ * the last reply becomes the row, and attempts, tokens and time are added up in it.
  *
  * Suspends: yes, as leat_llm_call.
  * Threads:  from the task `t` only.
+ * Owns:     what `doc->reply` points to lives until the document's row is written.
  * Errors:   as leat_llm_call.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc);
+
+/**
+ * Makes JSON of your own the `response.body` of the document's row, in place of the reply's: for flows that work on the answer.
+ *
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     `body` is copied, without the white space outside strings.
+ * Errors:   LEAT_USAGE when it is not JSON, or the document belongs to no run; LEAT_NOMEM.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_doc_answer(leat_task *t, leat_doc *doc, const char *body, size_t body_bytes);
 
 #ifdef __cplusplus
 }

@@ -72,6 +72,7 @@ int leat_i_os_fstat(int fd, struct stat *st);
 int leat_i_os_lock(int fd); /* OFD write lock on the whole file, not waited for; -EAGAIN when another process holds it */
 int leat_i_os_wait_writable(int fd); /* until a write would not block: for descriptors that others made non-blocking */
 bool leat_i_os_is_terminal(int fd);
+uint32_t leat_i_os_terminal_columns(int fd); /* 0 = not known */
 int leat_i_os_eventfd(void);
 void leat_i_os_eventfd_signal(int fd);
 void leat_i_os_eventfd_drain(int fd);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 int leat_i_os_lstat(const char *path, struct stat *st)
@@ -47,6 +48,12 @@ void leat_i_os_dir_close(leat_i_os_dir *dir)
 bool leat_i_os_is_terminal(int fd)
 {
     return isatty(fd) == 1;
+}
+
+uint32_t leat_i_os_terminal_columns(int fd)
+{
+    struct winsize size;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 int leat_i_os_wait_writable(int fd)

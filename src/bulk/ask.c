@@ -1,0 +1,126 @@
+/*
+ * ask.c: leat_doc_ask: one request for a document, in its run's turn, with a reply that lives until the row is written.
+ *
+ * A document may be asked more than once, by several nodes of its flow: the last reply becomes the row, and what all of them cost
+ * is added up in it.
+ */
+#include "run.h"
+
+#include <string.h>
+
+#include "../base/json.h"
+#include "../llm/turn.h"
+#include "fail.h"
+
+static leat_err turn_take(leat_task *t, void *arg)
+{
+    struct leat_i_doc *d = arg;
+    if (d->has_slot) return LEAT_OK;
+    LEAT_TRY(leat_i_slots_take(t, &d->run->slots, LEAT_I_SLOT_RETRY));
+    d->has_slot = true;
+    return LEAT_OK;
+}
+
+static void turn_give(void *arg)
+{
+    struct leat_i_doc *d = arg;
+    if (!d->has_slot) return;
+    d->has_slot = false;
+    if (!leat_i_slots_give(&d->run->slots)) return;
+    /* Nobody was waiting for the turn, so another carrier may use it: the window is twice the concurrency.
+     * Release: pairs with the acquire in the root's loop. */
+    leat_store_release(&d->run->more_carriers, true);
+    leat_i_unpark(d->run->root);
+}
+
+static void counters_add(leat_i_counters *c, const leat_llm_reply *r)
+{
+    (void)leat_add_relaxed(&c->requests, r->attempts);
+    (void)leat_add_relaxed(&c->throttles, r->throttles);
+    (void)leat_add_relaxed(&c->possibly_billed, r->possibly_billed);
+    (void)leat_add_relaxed(&c->tokens_in, r->tokens_in);
+    (void)leat_add_relaxed(&c->tokens_out, r->tokens_out);
+    if (r->http_status > 0) (void)leat_add_relaxed(&c->reached, 1);
+}
+
+/* What a document has cost so far. */
+typedef struct costs {
+    uint32_t attempts, throttles, possibly_billed;
+    bool estimated;
+    int64_t ms;
+    uint64_t tokens_in, tokens_out;
+} costs;
+
+static costs costs_of(const leat_llm_reply *r)
+{
+    return (costs){ r->attempts, r->throttles, r->possibly_billed, r->estimated, r->ms, r->tokens_in, r->tokens_out };
+}
+
+static void costs_add(leat_llm_reply *r, const costs *c)
+{
+    r->attempts += c->attempts;
+    r->throttles += c->throttles;
+    r->possibly_billed += c->possibly_billed;
+    r->estimated = r->estimated || c->estimated;
+    r->ms += c->ms;
+    r->tokens_in += c->tokens_in;
+    r->tokens_out += c->tokens_out;
+}
+
+static bool text_keep(leat_i_arena *arena, const char **text, size_t bytes)
+{
+    if (!*text) return true;
+    *text = leat_i_arena_strndup(arena, *text, bytes);
+    return *text != NULL;
+}
+
+/* The reply's texts belong to the node's visit, which ends before the row is written. */
+static leat_err reply_keep(struct leat_i_doc *d, leat_llm_reply *r)
+{
+    bool same = r->text == r->body;
+    if (!text_keep(&d->arena, &r->body, r->body_bytes)) return LEAT_NOMEM;
+    if (!text_keep(&d->arena, &r->request_id, r->request_id ? strlen(r->request_id) : 0)) return LEAT_NOMEM;
+    /* The text is for nodes behind this one: with the one-node flow there are none, and it stands in the body anyway. */
+    if (!d->run->opts->flow || same) {
+        r->text = "";
+        r->text_bytes = 0;
+        return LEAT_OK;
+    }
+    return text_keep(&d->arena, &r->text, r->text_bytes) ? LEAT_OK : LEAT_NOMEM;
+}
+
+leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
+{
+    struct leat_i_doc *d = doc->inner;
+    if (!d || !d->run) return leat_llm_call(t, llm, doc->url, doc->body, doc->body_bytes, &doc->reply);
+    leat_i_llm_turn turn = { .take = turn_take, .give = turn_give, .arg = d };
+    costs before = costs_of(&doc->reply);
+    leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
+    if (!err) {
+        counters_add(&d->run->count, &doc->reply);
+        err = reply_keep(d, &doc->reply);
+    }
+    if (err) doc->reply = (leat_llm_reply){ .ttft_ms = -1 };
+    costs_add(&doc->reply, &before);
+    return err;
+}
+
+leat_err leat_doc_answer(leat_task *t, leat_doc *doc, const char *body, size_t body_bytes)
+{
+    struct leat_i_doc *d = doc->inner;
+    if (!d) return leat_task_fail(t, LEAT_USAGE, "the document belongs to no run");
+    leat_i_json value = leat_i_json_parse(body, body_bytes, NULL);
+    if (value.type == LEAT_I_JSON_NONE) return leat_task_fail(t, LEAT_USAGE, "the answer of %.60s is not JSON", doc->key);
+    leat_i_buf b = { 0 };
+    const char *copy = NULL;
+    size_t bytes = 0;
+    if (leat_i_json_put_compact(&b, value)) {
+        bytes = b.size;
+        copy = leat_i_arena_strndup(&d->arena, b.data, bytes);
+    }
+    leat_i_buf_fini(&b);
+    if (!copy) return leat_task_fail(t, LEAT_NOMEM, "out of memory");
+    doc->reply.body = copy;
+    doc->reply.body_bytes = bytes;
+    return LEAT_OK;
+}

@@ -1,0 +1,144 @@
+/*
+ * carrier.c: takes a document, walks the flow with it, hands its row to the writer, and takes the next.
+ *
+ * A carrier is one task for many documents: its stack stays warm, and taking the next document wakes nobody. It holds a turn from
+ * the document's first request to its row, so that a kill repeats at most as many answers as there are turns.
+ */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fail.h"
+
+static void turn_drop(leat_i_run *run, struct leat_i_doc *d)
+{
+    if (d->has_slot) (void)leat_i_slots_give(&run->slots);
+    d->has_slot = false;
+}
+
+static void stop_for(leat_i_run *run, leat_i_stop how, leat_err code, const char *text)
+{
+    leat_error why;
+    (void)leat_i_fail(&why, code, "%s", text);
+    leat_i_run_stop(run, how, leat_i_run_exit_of(code), &why);
+}
+
+/* Gets a turn and a document. False = there is nothing left to do. */
+static bool document_take(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+{
+    leat_error error;
+    bool got = false;
+    /* Documents that come back from a retry wait are older than any new one. */
+    if (d->has_slot && leat_i_slots_wanted(&run->slots)) turn_drop(run, d);
+    if (leat_i_run_stopping(run)) return false;
+    if (!d->has_slot && leat_i_slots_take(t, &run->slots, LEAT_I_SLOT_NEW)) return false;
+    d->has_slot = true;
+    if (leat_i_run_stopping(run)) return false;
+    leat_err err = leat_i_feed_next(t, &run->feed, d, &got, &error);
+    if (err && !leat_task_is_canceled(t)) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(err), &error);
+    /* Relaxed: a hint that spares the root a carrier without work. */
+    if (!got) leat_store_relaxed(&run->input_ended, true);
+    return got && !err;
+}
+
+/* ---- the row ---- */
+
+static bool reply_is_good(const leat_llm_reply *r)
+{
+    return r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH;
+}
+
+static void row_count(leat_i_run *run, const leat_llm_reply *r)
+{
+    leat_i_counters *c = &run->count;
+    bool good = reply_is_good(r), asked = r->cls != LEAT_CLASS_INPUT && r->cls != LEAT_CLASS_DUPLICATE;
+    (void)leat_add_relaxed(&c->by_class[r->cls & 63], 1);
+    (void)leat_add_relaxed(good ? &c->ok : &c->failed, 1);
+    if (good) return;
+    if (asked) (void)leat_add_relaxed(&c->asked_failed, 1);
+    leat_i_stop_rules(run, r);
+}
+
+static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+{
+    leat_i_buf row = { 0 };
+    leat_error error;
+    leat_err err = LEAT_OK;
+    if (!leat_i_row_put(&row, &d->doc, !run->opts->no_extras))
+        err = leat_i_fail(&error, LEAT_NOMEM, "out of memory while writing a row");
+    else
+        err = leat_i_writer_put(t, &run->writer, row.data, row.size, &error);
+    leat_i_buf_fini(&row);
+    if (err)
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+    else
+        row_count(run, &d->doc.reply);
+}
+
+/* ---- the walk ---- */
+
+/* Gives a document whose flow failed, without a reply that says why, the flow's error. */
+static void reply_from_error(leat_llm_reply *r, leat_err err, const leat_error *error)
+{
+    r->cls = LEAT_CLASS_USER;
+    r->body = NULL;
+    r->body_bytes = 0;
+    snprintf(r->message, sizeof r->message, "%s", error->text[0] ? error->text : leat_err_sentence(err));
+}
+
+/* Reasons that concern all documents alike. True = the run stops, and this document gets no row: it is asked again. */
+static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const leat_error *error, const leat_llm_reply *r)
+{
+    if (err == LEAT_NOMEM) {
+        stop_for(run, LEAT_I_STOP_NOW, LEAT_NOMEM, "out of memory");
+    } else if (!err && r->is_fatal) {
+        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
+    } else if (err == LEAT_DENIED) {
+        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, error->text[0] ? error->text : leat_err_sentence(err));
+    } else if (!err && r->cls == LEAT_CLASS_LOCAL) {
+        stop_for(run, LEAT_I_STOP_NOW, LEAT_IO, r->message);
+    } else {
+        /* After a cancel only an answer that is whole and good counts. */
+        return (leat_task_is_canceled(t) || leat_i_run_stopping(run) == LEAT_I_STOP_NOW) && (err || !reply_is_good(r));
+    }
+    return true;
+}
+
+static bool document_walk(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+{
+    leat_error error = { .code = LEAT_OK };
+    d->doc.reply = (leat_llm_reply){ .ttft_ms = -1 };
+    leat_err err = leat_flow_call(t, run->flow, &d->doc, &(leat_run_opts){ .error = &error });
+    if (walk_stops_run(t, run, err, &error, &d->doc.reply)) return false;
+    if (err) reply_from_error(&d->doc.reply, err, &error);
+    return true;
+}
+
+static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+{
+    (void)leat_add_relaxed(&run->count.in_flight, 1u);
+    leat_err err = leat_i_doc_prepare(t, &run->feed, d);
+    if (err)
+        stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
+    else if (!d->to_ask || document_walk(t, run, d))
+        row_put(t, run, d);
+    leat_i_doc_clear(d);
+    (void)leat_sub_relaxed(&run->count.in_flight, 1u);
+}
+
+leat_err leat_i_carrier(leat_task *t, void *arg, const void **result)
+{
+    leat_i_run *run = arg;
+    struct leat_i_doc d = { .run = run };
+    (void)result;
+    leat_i_doc_clear(&d);
+    while (document_take(t, run, &d))
+        document_carry(t, run, &d);
+    leat_i_doc_clear(&d);
+    turn_drop(run, &d);
+    leat_i_waiter *root = run->root;
+    /* Release: what this carrier did is seen by the root's acquire; the run may be gone after it, the waiter is not. */
+    if (leat_sub_acq_rel(&run->carriers, 1u) == 1) leat_i_unpark(root);
+    return LEAT_OK;
+}

@@ -1,0 +1,98 @@
+/* check.c: leat_bulk_check_input: reads the input as a run would, and asks nothing. */
+#include "run.h"
+
+#include <string.h>
+
+#include "fail.h"
+
+/* Tokens of a request body, roughly: what the limiter would guess before it has learned. */
+enum { CHECK_BYTES_PER_TOKEN = 4 };
+
+typedef struct checker {
+    const leat_bulk_opts *opts;
+    leat_bulk_check *check;
+    void (*bad)(void *arg, uint64_t line, const char *why);
+    void *bad_arg;
+    leat_error *error;
+    leat_i_ids ids;
+    leat_i_feed feed;
+    leat_i_journal journal;
+} checker;
+
+static leat_err job_look(void *arg)
+{
+    checker *c = arg;
+    leat_i_arena arena = { 0 };
+    leat_i_settings now;
+    if (!c->opts->output) return LEAT_OK;
+    leat_err err = leat_i_settings_make(&now, c->opts, &arena, c->error);
+    if (!err) err = leat_i_journal_look(&c->journal, c->opts, &now, &c->ids, c->error);
+    leat_i_arena_fini(&arena);
+    return err;
+}
+
+static void document_count(checker *c, const struct leat_i_doc *d)
+{
+    leat_bulk_check *k = c->check;
+    if (d->to_ask) {
+        k->tokens_in_estimate += (double)d->doc.body_bytes / CHECK_BYTES_PER_TOKEN;
+        return;
+    }
+    if (d->doc.reply.cls == LEAT_CLASS_DUPLICATE)
+        k->duplicate_ids++;
+    else
+        k->bad_lines++;
+    if (c->bad) c->bad(c->bad_arg, d->doc.line, d->doc.reply.message);
+}
+
+static leat_err documents_read(leat_task *t, checker *c)
+{
+    struct leat_i_doc d = { .run = NULL };
+    leat_err err;
+    bool got;
+    leat_i_doc_clear(&d);
+    while (!(err = leat_i_feed_next(t, &c->feed, &d, &got, c->error)) && got) {
+        err = leat_i_doc_prepare(t, &c->feed, &d);
+        if (err) {
+            (void)leat_i_fail(c->error, err, "out of memory while reading a document");
+            break;
+        }
+        document_count(c, &d);
+        leat_i_doc_clear(&d);
+    }
+    leat_i_doc_clear(&d);
+    c->check->documents = c->feed.documents;
+    c->check->bytes = leat_load_relaxed(&c->feed.bytes_read);
+    return err;
+}
+
+static leat_err check_task(leat_task *t, void *arg, const void **result)
+{
+    checker *c = arg;
+    (void)result;
+    leat_err err = leat_i_feed_init(&c->feed, c->opts, &c->ids, c->error);
+    if (!err) err = leat_blocking(t, job_look, c);
+    c->check->rows_done = c->journal.rows;
+    if (!err) err = documents_read(t, c);
+    leat_i_feed_fini(&c->feed);
+    leat_i_ids_fini(&c->ids);
+    return err;
+}
+
+leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_check *check,
+                               void (*bad)(void *arg, uint64_t line, const char *why), void *arg, leat_error *error)
+{
+    leat_error told = { .code = LEAT_OK }, end = { .code = LEAT_OK };
+    leat_bulk_check unused;
+    if (!check) check = &unused;
+    memset(check, 0, sizeof *check);
+    if (!rt || !opts || (unsigned)opts->format > LEAT_BULK_LINES)
+        return leat_i_fail(error, LEAT_USAGE, "a check needs a runtime and options");
+    checker *c = leat_i_alloc_zeroed(sizeof *c);
+    if (!c) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    *c = (checker){ .opts = opts, .check = check, .bad = bad, .bad_arg = arg, .error = &told };
+    leat_err err = leat_task_run(rt, check_task, c, &end);
+    if (err && error) *error = told.code ? told : end;
+    leat_i_free(c);
+    return err;
+}

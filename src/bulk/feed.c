@@ -1,0 +1,289 @@
+/*
+ * feed.c: gives documents, in the order of the input, each key once.
+ *
+ * Key and order are decided together, under the feed's turn: of two lines with one id the first is the document and the second the
+ * error, in this run and in every later one.
+ */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "batch_line.h"
+#include "clean.h"
+#include "fail.h"
+
+static bool format_is_built(const leat_bulk_opts *opts)
+{
+    return opts->format == LEAT_BULK_FILES || opts->format == LEAT_BULK_LINES;
+}
+
+leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids *ids, leat_error *error)
+{
+    memset(f, 0, sizeof *f);
+    f->opts = opts;
+    f->ids = ids;
+    f->url = opts->url ? opts->url : "/v1/chat/completions";
+    if (f->url[0] != '/') return leat_i_fail(error, LEAT_USAGE, "the URL path %.80s does not start with /", f->url);
+    if (format_is_built(opts)) {
+        leat_i_template_opts to = { .text = opts->template_text,
+                                    .url = f->url,
+                                    .model = opts->model,
+                                    .system = opts->system,
+                                    .extra_body = opts->extra_body };
+        char why[160] = "out of memory";
+        leat_err err = leat_i_template_init(&f->body, &to, why, sizeof why);
+        if (err) return leat_i_fail(error, err, "%s", why);
+    }
+    LEAT_TRY(leat_i_reader_init(&f->reader, opts, error));
+    leat_err err = f->reader.may_block ? leat_semaphore_new(&f->turn, 1) : LEAT_OK;
+    return err ? leat_i_fail(error, err, "out of memory") : LEAT_OK;
+}
+
+void leat_i_feed_fini(leat_i_feed *f)
+{
+    leat_i_template_fini(&f->body);
+    leat_i_reader_fini(&f->reader);
+    leat_semaphore_free(f->turn);
+}
+
+/* ---- keys ---- */
+
+static const char *line_key(struct leat_i_doc *d, uint64_t number)
+{
+    char key[32];
+    int n = snprintf(key, sizeof key, "line-%llu", (unsigned long long)number);
+    return leat_i_arena_strndup(&d->arena, key, (size_t)n);
+}
+
+/* line-<n> is the name of what has no id of its own; as an id it is taken by line n only. */
+static bool key_is_reserved(const char *key, uint64_t number)
+{
+    char own[32];
+    if (strncmp(key, "line-", 5) != 0 || key[5] == 0 || key[5 + strspn(key + 5, "0123456789")] != 0) return false;
+    snprintf(own, sizeof own, "line-%llu", (unsigned long long)number);
+    return strcmp(key, own) != 0;
+}
+
+/* What a message calls a piece: the line of an only input, or with the input's name. */
+static void piece_name(const leat_i_feed *f, const leat_i_piece *p, char *out, size_t size)
+{
+    if (f->reader.files)
+        snprintf(out, size, "file %.100s", p->path);
+    else if (f->opts->input_count > 1)
+        snprintf(out, size, "line %llu of %.80s", (unsigned long long)p->file_line, p->path);
+    else
+        snprintf(out, size, "line %llu", (unsigned long long)p->file_line);
+}
+
+/* Turns the document into an error row under the name of its line. */
+static leat_err doc_take_line_key(struct leat_i_doc *d, const leat_i_piece *p)
+{
+    d->doc.key = line_key(d, p->number);
+    return d->doc.key ? LEAT_OK : LEAT_NOMEM;
+}
+
+static leat_err key_mark(leat_i_feed *f, struct leat_i_doc *d, uint32_t *before)
+{
+    return leat_i_ids_mark(f->ids, d->doc.key, strlen(d->doc.key), LEAT_I_ID_SEEN, before) ? LEAT_OK : LEAT_NOMEM;
+}
+
+/* Settles the key against all keys before it. *skip = it has its row from an earlier run. */
+static leat_err key_settle(leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, bool *skip)
+{
+    char name[200];
+    uint32_t before;
+    piece_name(f, p, name, sizeof name);
+    if (key_is_reserved(d->doc.key, p->number)) {
+        leat_i_doc_bad(d, LEAT_CLASS_INPUT, "%s: the id %.60s is reserved for a line without an id", name, d->doc.key);
+        LEAT_TRY(doc_take_line_key(d, p));
+    }
+    LEAT_TRY(key_mark(f, d, &before));
+    if (before & LEAT_I_ID_SEEN) {
+        leat_i_doc_bad(d, LEAT_CLASS_DUPLICATE, "%s: the id %.80s was used before", name, d->doc.key);
+        LEAT_TRY(doc_take_line_key(d, p));
+        LEAT_TRY(key_mark(f, d, &before));
+    }
+    *skip = (before & LEAT_I_ID_DONE) != 0;
+    return LEAT_OK;
+}
+
+/* ---- pieces ---- */
+
+static leat_err text_keep(struct leat_i_doc *d, const char *text, size_t bytes)
+{
+    d->text = leat_i_alloc(bytes + 1);
+    if (!d->text) return LEAT_NOMEM;
+    memcpy(d->text, text, bytes);
+    d->text[bytes] = 0;
+    d->doc.text = d->text;
+    d->doc.text_bytes = bytes;
+    return LEAT_OK;
+}
+
+static leat_err path_key(struct leat_i_doc *d, const leat_i_piece *p, bool with_line)
+{
+    size_t bytes = 0;
+    const char *key = leat_i_clean_utf8(p->path, strlen(p->path), &d->arena, &bytes);
+    if (!key) return LEAT_NOMEM;
+    char end[32] = "";
+    if (with_line) snprintf(end, sizeof end, ":%llu", (unsigned long long)p->file_line);
+    char *copy = leat_i_arena_alloc(&d->arena, bytes + sizeof end);
+    if (!copy) return LEAT_NOMEM;
+    snprintf(copy, bytes + sizeof end, "%s%s", key, end);
+    d->doc.key = copy;
+    return LEAT_OK;
+}
+
+/* A line of JSON: key and parts, from the reader's buffer; nothing is copied for a line that is skipped. */
+static leat_err json_piece(const leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, leat_i_batch_line *line)
+{
+    if (f->opts->format == LEAT_BULK_BODY)
+        leat_i_body_line_parse(p->text, p->bytes, line);
+    else if (!leat_i_batch_line_parse(p->text, p->bytes, &d->arena, line))
+        return LEAT_NOMEM;
+    if (!line->url) line->url = f->url;
+    d->doc.key = line->key;
+    return LEAT_OK;
+}
+
+/* Key, or what is wrong, of one piece. */
+static leat_err piece_look(const leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, leat_i_batch_line *line)
+{
+    char name[200];
+    const char *why = p->why;
+    bool is_json = f->opts->format == LEAT_BULK_BATCH || f->opts->format == LEAT_BULK_BODY;
+    memset(line, 0, sizeof *line);
+    if (f->opts->format == LEAT_BULK_FILES) LEAT_TRY(path_key(d, p, false));
+    if (f->opts->format == LEAT_BULK_LINES) LEAT_TRY(path_key(d, p, true));
+    if (is_json && !why[0]) {
+        LEAT_TRY(json_piece(f, d, p, line));
+        why = line->why;
+    }
+    if (!d->doc.key) LEAT_TRY(doc_take_line_key(d, p));
+    if (why[0]) {
+        piece_name(f, p, name, sizeof name);
+        leat_i_doc_bad(d, LEAT_CLASS_INPUT, "%s: %s", name, why);
+    }
+    return LEAT_OK;
+}
+
+/* Takes over what the document needs after the reader has gone on. */
+static leat_err piece_keep(const leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, const leat_i_batch_line *line)
+{
+    d->doc.url = line->url ? line->url : f->url;
+    /* A file's path dies with the next take; an input's is the caller's. */
+    d->doc.path = f->reader.files ? leat_i_arena_strndup(&d->arena, p->path, strlen(p->path)) : p->path;
+    if (!d->doc.path) return LEAT_NOMEM;
+    if (!d->to_ask || !p->text) return LEAT_OK;
+    LEAT_TRY(text_keep(d, p->text, p->bytes));
+    if (line->body) {
+        d->doc.body = d->text + (line->body - p->text);
+        d->doc.body_bytes = line->body_bytes;
+    }
+    return LEAT_OK;
+}
+
+static leat_err piece_to_doc(leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, bool *skip)
+{
+    leat_i_batch_line line;
+    d->to_ask = true;
+    d->doc.line = p->number;
+    LEAT_TRY(piece_look(f, d, p, &line));
+    LEAT_TRY(key_settle(f, d, p, skip));
+    return *skip ? LEAT_OK : piece_keep(f, d, p, &line);
+}
+
+/* ---- the turn ---- */
+
+typedef struct fill_job {
+    leat_i_feed *f;
+    leat_error *error;
+} fill_job;
+
+static leat_err job_fill(void *arg)
+{
+    fill_job *job = arg;
+    return leat_i_reader_fill(&job->f->reader, job->error);
+}
+
+static leat_err feed_fill(leat_task *t, leat_i_feed *f, leat_error *error)
+{
+    fill_job job = { .f = f, .error = error };
+    leat_err err = f->reader.may_block ? leat_blocking(t, job_fill, &job) : job_fill(&job);
+    leat_store_relaxed(&f->bytes_read, leat_i_reader_bytes(&f->reader));
+    return err;
+}
+
+static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error)
+{
+    while (!f->ended) {
+        leat_i_piece p;
+        leat_i_take take = leat_i_reader_take(&f->reader, &p);
+        if (take == LEAT_I_TAKE_END) {
+            f->ended = true;
+            break;
+        }
+        if (take == LEAT_I_TAKE_MORE) {
+            LEAT_TRY(feed_fill(t, f, error));
+            continue;
+        }
+        bool skip = false;
+        leat_err err = piece_to_doc(f, d, &p, &skip);
+        if (err) return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p.number);
+        f->documents++;
+        if (!skip) {
+            *got = true;
+            return LEAT_OK;
+        }
+        leat_i_doc_clear(d);
+    }
+    return LEAT_OK;
+}
+
+leat_err leat_i_feed_next(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error)
+{
+    *got = false;
+    if (!f->turn) {
+        leat_i_lock_take(&f->lock);
+        leat_err err = feed_take(t, f, d, got, error);
+        leat_i_unlock(&f->lock);
+        return err;
+    }
+    leat_err err = leat_semaphore_acquire(t, f->turn);
+    if (err) return leat_i_fail(error, err, "stopped while waiting for the input");
+    err = feed_take(t, f, d, got, error);
+    leat_semaphore_release(f->turn);
+    return err;
+}
+
+/* ---- files that have changed ---- */
+
+static leat_err file_check(const char *path, const leat_i_ids *ids, int64_t changed_ns, leat_i_arena *arena,
+                           leat_error *error)
+{
+    struct stat st;
+    size_t bytes;
+    const char *key = leat_i_clean_utf8(path, strlen(path), arena, &bytes);
+    if (!key) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    if (!(leat_i_ids_flags(ids, key, bytes) & LEAT_I_ID_DONE) || leat_i_os_stat(path, &st) < 0) return LEAT_OK;
+    int64_t mtime_ns = (int64_t)st.st_mtim.tv_sec * LEAT_I_NS_PER_S + st.st_mtim.tv_nsec;
+    if (mtime_ns <= changed_ns) return LEAT_OK;
+    return leat_i_fail(error, LEAT_MISMATCH, "the file %.120s was changed since the earlier run", path);
+}
+
+leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *ids, int64_t changed_ns, leat_error *error)
+{
+    leat_i_reader r;
+    leat_i_arena arena = { 0 };
+    leat_i_piece p;
+    leat_i_take take;
+    leat_err err = leat_i_reader_init(&r, opts, error);
+    while (!err && (take = leat_i_reader_take(&r, &p)) != LEAT_I_TAKE_END) {
+        err = take == LEAT_I_TAKE_MORE ? leat_i_reader_fill(&r, error) : file_check(p.path, ids, changed_ns, &arena, error);
+        leat_i_arena_rewind(&arena, (leat_i_arena_mark){ 0 });
+    }
+    leat_i_reader_fini(&r);
+    leat_i_arena_fini(&arena);
+    return err;
+}

@@ -1,0 +1,128 @@
+/*
+ * run.h: a whole job while it runs: what the carriers, the reader's turn, the stop rules and the progress share.
+ *
+ * The tasks of a run:
+ *   root      opens and closes everything, starts carriers, polls the user's stop signal, ends the others
+ *   carrier   takes a document, walks the flow with it, hands its row to the writer, takes the next; as many as there are slots,
+ *             up to twice that while documents wait to try again
+ *   ticker    draws the progress; syncer: fsync now and then (LEAT_BULK_SYNC_GROUP)
+ *
+ * What happens exactly once: a document is taken by one carrier, under the feed's turn, and its key is marked there; its row is
+ * put once, or never when the run was stopped before its answer was whole.
+ * Locks: feed turn (may be held over a park, it is a semaphore where reading can block), then nothing; `stop_lock` and the
+ * writer's and the slots' locks are leaves: nothing is taken or waited for under them.
+ */
+#ifndef LEAT_I_BULK_RUN_H
+#define LEAT_I_BULK_RUN_H
+
+#include "leat/bulk.h"
+
+#include "../limit/lock.h"
+#include "../sched/sched.h"
+#include "ids.h"
+#include "journal.h"
+#include "reader.h"
+#include "slots.h"
+#include "template.h"
+#include "writer.h"
+
+/* ---- the feed: reader, ids and bodies: gives documents, in order ---- */
+
+typedef struct leat_i_feed {
+    const leat_bulk_opts *opts; /* borrowed */
+    leat_i_reader reader;
+    leat_i_ids *ids; /* borrowed; guarded by the turn */
+    leat_i_template body;
+    const char *url;                  /* of formats without their own */
+    bool ended;                       /* the input is at its end; guarded by the turn */
+    uint64_t documents;               /* given; guarded by the turn */
+    leat_i_lock lock;                 /* the turn, for inputs that do not block */
+    leat_semaphore *turn;             /* the turn, for inputs that do */
+    LEAT_ATOMIC(uint64_t) bytes_read; /* for progress */
+} leat_i_feed;
+
+/* One document of a run. Plain memory of its carrier, used again for the next one. */
+struct leat_i_doc {
+    leat_doc doc;
+    leat_i_arena arena; /* key, path, URL, the reply's texts: until the row is written */
+    char *text;         /* the line or the file */
+    leat_i_buf body;    /* a body that was built */
+    bool to_ask;        /* else it has its row already: bad input */
+    bool has_slot;
+    struct leat_i_run *run; /* NULL when only looked at */
+};
+
+/* LEAT_USAGE, LEAT_INPUT, LEAT_NOMEM with a sentence. fini is due in any case. */
+leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids *ids, leat_error *error);
+/* Gives the next document that has no row yet; *got = false at the end. Suspends where the input does. */
+leat_err leat_i_feed_next(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error);
+/* Reads the file of a FILES document and builds bodies: the part that needs no turn. A document that turns out bad gets its error
+ * row (to_ask = false). LEAT_NOMEM. */
+leat_err leat_i_doc_prepare(leat_task *t, const leat_i_feed *f, struct leat_i_doc *d);
+void leat_i_doc_bad(struct leat_i_doc *d, leat_class cls, const char *fmt, ...) LEAT_PRINTF(3, 4);
+void leat_i_doc_clear(struct leat_i_doc *d); /* gives all memory back; ready for the next */
+/* Files that have their row and were changed after the earlier run: LEAT_MISMATCH. For FILES, before a run goes on. */
+leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *ids, int64_t changed_ns, leat_error *error);
+void leat_i_feed_fini(leat_i_feed *f);
+
+/* ---- counters: written by carriers, read by the ticker; relaxed, for they order nothing ---- */
+
+typedef struct leat_i_counters {
+    LEAT_ATOMIC(uint64_t) ok, failed, requests, throttles, possibly_billed, tokens_in, tokens_out;
+    LEAT_ATOMIC(uint64_t) asked_failed; /* of the failed rows: documents that were asked */
+    LEAT_ATOMIC(uint64_t) reached;      /* replies that were read, good or bad */
+    LEAT_ATOMIC(uint32_t) in_flight;    /* documents between feed and row */
+    LEAT_ATOMIC(uint64_t) by_class[64];
+} leat_i_counters;
+
+/* ---- stopping ---- */
+
+typedef enum leat_i_stop {
+    LEAT_I_STOP_NONE,
+    LEAT_I_STOP_DRAIN, /* take nothing new, finish what is under way */
+    LEAT_I_STOP_NOW,   /* cancel what is under way: it gets no row */
+} leat_i_stop;
+
+typedef struct leat_i_run {
+    leat_runtime *rt;
+    const leat_bulk_opts *opts;
+    leat_bulk_summary *summary;
+    uint32_t concurrency;
+
+    leat_i_ids ids;
+    leat_i_journal journal;
+    leat_i_writer writer;
+    leat_i_feed feed;
+    leat_i_slots slots;
+    leat_flow *flow;     /* the user's, or `own_flow` */
+    leat_flow *own_flow; /* one node that calls the endpoint */
+    leat_i_counters count;
+    int64_t start_ns;
+    uint64_t granted_before; /* the limiter's count at the start */
+
+    leat_i_waiter *root;             /* unparked when something below changes */
+    LEAT_ATOMIC(uint32_t) carriers;  /* running */
+    LEAT_ATOMIC(bool) more_carriers; /* a turn is free because a document waits to try again */
+    LEAT_ATOMIC(bool) input_ended;   /* no carrier needs to start any more */
+    LEAT_ATOMIC(uint32_t) stop;      /* a leat_i_stop; only grows */
+    leat_i_lock stop_lock;
+    leat_error stop_error; /* the gravest reason so far; guarded by stop_lock */
+    int stop_exit;         /* its exit code */
+} leat_i_run;
+
+/* Stops the run for a reason; the gravest reason so far is the one that is told. Any thread. */
+void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why);
+leat_i_stop leat_i_run_stopping(const leat_i_run *run);
+/* The exit code of a run that ended with this error for a reason found before anything was asked. */
+int leat_i_run_exit_of(leat_err err);
+
+leat_err leat_i_carrier(leat_task *t, void *run, const void **result);
+/* The rules that look at each finished row: too many errors, the first ones all failing. */
+void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply);
+
+void leat_i_summary_fill(leat_i_run *run);
+
+/* Progress: draws until it is canceled, then wipes the bar. */
+leat_err leat_i_ticker(leat_task *t, void *run, const void **result);
+
+#endif
