@@ -29,6 +29,9 @@
 /* Runs the block after it for 1, 2, 4 and 8 workers. */
 #define EACH_WORKER_COUNT(count) for (uint32_t count = 1; count <= 8; count *= 2)
 
+/* Sanitizer builds do a tenth of the rounds. */
+#define ROUNDS(n) (LEAT_ASAN || LEAT_TSAN ? (n) / 10 : (n))
+
 static inline leat_runtime *runtime_with(uint32_t worker_count, bool virtual_clock)
 {
     leat_runtime *rt = NULL;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #if LEAT_ASAN
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 #if LEAT_TSAN
 #include <sanitizer/tsan_interface.h>
@@ -91,6 +91,9 @@ static void fiber_prepare(leat_i_fiber *f, char *low, size_t bytes, void (*entry
 void leat_i_fiber_make(leat_i_fiber *f, void *low, size_t bytes, void (*entry)(void *arg), void *arg)
 {
     LEAT_ASSERT(bytes >= 1024);
+#if LEAT_ASAN
+    __asan_unpoison_memory_region(low, bytes); /* The last fiber here was left in the middle of its frames. */
+#endif
     fiber_prepare(f, low, bytes, entry, arg);
 #if LEAT_ASAN
     f->fake_stack = NULL;

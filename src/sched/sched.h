@@ -84,12 +84,12 @@ struct leat_task {
     LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it */
     bool nomem;                          /* sticky: a task_alloc failed in this visit */
     bool gate_held;                      /* it holds `gate` and lets it go around each park */
-    bool suspended;                      /* it has parked since somebody cleared this: from then on it is bound to its home */
-    int64_t deadline_ns;                 /* run, node: passed = LEAT_CANCELED inside */
-    int64_t attempt_deadline_ns;         /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
-    leat_i_arena arena;                  /* of the running visit; rewound by its owner */
-    leat_error *error;                   /* last leat_task_fail; in the arena */
-    leat_future *children;               /* started and not released */
+    bool suspended;              /* it has parked since somebody cleared this: from then on it is bound to its home */
+    int64_t deadline_ns;         /* run, node: passed = LEAT_CANCELED inside */
+    int64_t attempt_deadline_ns; /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
+    leat_i_arena arena;          /* of the running visit; rewound by its owner */
+    leat_error *error;           /* last leat_task_fail; in the arena */
+    leat_future *children;       /* started and not released */
     struct leat_i_visit *visit;
     struct leat_i_gate *gate;
     const char *name; /* of the node class, for overflow messages and reports; may change per visit */

@@ -199,7 +199,6 @@ void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s)
 {
     if (s->guard == LEAT_I_GUARD_CANARY && !leat_i_stack_canary_holds(s))
         LEAT_BUG("stack overflow: a task ran past the end of its stack (raise stack_bytes)");
-    STACK_UNPOISON(s->low, w->rt->stacks.stack_bytes);
     leat_i_stack_cache *c = &w->stacks;
     s->task = NULL;
     s->link = c->list;
