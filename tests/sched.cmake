@@ -1,4 +1,8 @@
+leat_test(test_deadline)
 leat_test(test_deque)
 leat_test(test_fiber)
+leat_test(test_future)
+leat_test(test_gate)
 leat_test(test_park)
+leat_test(test_semaphore)
 leat_test(test_task)
