@@ -154,6 +154,7 @@ void leat_i_exchange_done(leat_i_exchange *x, CURLcode rc)
     leat_i_http_end end = leat_i_end_of(x, rc, os_errno);
     const char *message = NULL;
     bool was_looking_up = o->looking_up == x;
+    x->is_unresolved = was_looking_up && rc == CURLE_COULDNT_RESOLVE_HOST;
     if (end == LEAT_I_HTTP_RESET || end == LEAT_I_HTTP_RESET_REUSED)
         message = "the connection was lost after the request was sent";
     else if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && end != LEAT_I_HTTP_TOO_LARGE)

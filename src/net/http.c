@@ -1,6 +1,7 @@
 /* http.c: origins, and performing an exchange from a task. */
 #include "http.h"
 
+#include <netdb.h>
 #include <string.h>
 #include <strings.h>
 
@@ -126,6 +127,24 @@ static leat_err exchange_submit(leat_task *t, leat_i_exchange *x)
     return LEAT_OK;
 }
 
+/* Whether a name does not exist, or is only not to be had at the moment: curl does not say, so the question is asked again. It
+ * happens once per failed look-up, for whoever waits beside it shares the failure. */
+static leat_err host_look_up(void *host)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+    int rc = getaddrinfo(host, NULL, &hints, &found);
+    if (rc == 0) freeaddrinfo(found);
+    return rc == EAI_NONAME || rc == EAI_NODATA ? LEAT_NET : LEAT_OK;
+}
+
+static void reply_judge_name(leat_task *t, leat_i_http_reply *reply, const char *host)
+{
+    static const char invalid[] = ".invalid"; /* RFC 6761: never exists, whatever a resolver says. */
+    size_t size = strlen(host), tail = sizeof invalid - 1;
+    bool never = size > tail && strcasecmp(host + size - tail, invalid) == 0;
+    if (never || leat_blocking(t, host_look_up, (void *)(uintptr_t)host) == LEAT_NET) reply->end = LEAT_I_HTTP_DNS_UNKNOWN;
+}
+
 leat_err leat_i_http_perform(leat_task *t, const leat_i_http_request *request, leat_i_http_reply *reply)
 {
     static const leat_i_future_ops no_ops;
@@ -150,5 +169,6 @@ leat_err leat_i_http_perform(leat_task *t, const leat_i_http_request *request, l
         (void)leat_i_await_shielded(t, &x.let_go);
     }
     leat_i_runtime_external_end(t->rt);
+    if (x.is_unresolved) reply_judge_name(t, reply, x.origin->url.host);
     return err == LEAT_NOMEM ? LEAT_NOMEM : LEAT_OK;
 }

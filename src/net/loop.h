@@ -155,6 +155,7 @@ struct leat_i_exchange {
     bool is_waiting; /* in origin->waiting */
     bool is_new;     /* a socket was opened for it */
     bool is_done;
+    bool is_unresolved; /* it asked for the name itself, and curl got no answer */
 };
 
 /* loop.c */

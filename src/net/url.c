@@ -55,7 +55,8 @@ static leat_err url_take(leat_i_url *url, CURLU *u)
         url->query = url_part(u, CURLUPART_QUERY);
         ok = ok && url->query;
     }
-    leat_i_free(scheme), leat_i_free(host), leat_i_free(port);
+    url->host = host;
+    leat_i_free(scheme), leat_i_free(port);
     if (!ok || !url->path) return LEAT_NOMEM;
     size_t size = strlen(url->path);
     while (size && url->path[size - 1] == '/')
@@ -95,7 +96,7 @@ leat_err leat_i_url_parse(leat_i_url *url, const char *text, char *why, size_t w
 
 void leat_i_url_fini(leat_i_url *url)
 {
-    leat_i_free(url->origin), leat_i_free(url->path), leat_i_free(url->query);
+    leat_i_free(url->origin), leat_i_free(url->host), leat_i_free(url->path), leat_i_free(url->query);
     memset(url, 0, sizeof *url);
 }
 

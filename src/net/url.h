@@ -13,6 +13,7 @@
 
 typedef struct leat_i_url {
     char *origin;  /* "https://host:port", the port only when it was given */
+    char *host;    /* name or address */
     char *path;    /* "" or "/v1"; never ends with a slash */
     char *query;   /* without '?'; NULL = none; goes behind every joined URL that has none */
     bool https;    /* else http */

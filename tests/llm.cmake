@@ -1,0 +1,7 @@
+leat_test(test_sse)
+leat_test(test_retry_after)
+leat_test(test_fault)
+leat_test(test_answer)
+leat_test(test_fold)
+leat_test(test_policy)
+leat_test(test_key)
