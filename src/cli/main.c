@@ -10,13 +10,6 @@
 #include "nearest.h"
 #include "say.h"
 
-const leat_i_command *const leat_i_commands[] = {
-#ifdef LEAT_CLI_RUN
-    &leat_i_cmd_run, &leat_i_cmd_check,
-#endif
-    &leat_i_cmd_mock, NULL
-};
-
 static const leat_i_command *command_find(const char *name)
 {
     for (size_t i = 0; leat_i_commands[i]; i++)

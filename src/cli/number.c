@@ -1,6 +1,7 @@
 /* number.c: strict numbers of the command line. */
 #include "number.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../base/json.h"
@@ -28,7 +29,7 @@ bool leat_i_number_double(const char *word, double *value)
     if (strpbrk(word, " \t\r\n") || strcmp(word, ".") == 0 || strcmp(word, "-.") == 0) return false;
     if (!number_normal(word, normal, sizeof normal)) return false;
     leat_i_json number = leat_i_json_parse(normal, strlen(normal), NULL);
-    return number.type == LEAT_I_JSON_NUMBER && leat_i_json_double(number, value);
+    return number.type == LEAT_I_JSON_NUMBER && leat_i_json_double(number, value) && isfinite(*value);
 }
 
 bool leat_i_number_whole(const char *word, uint64_t *value)
