@@ -27,11 +27,13 @@ static void bad_say(void *arg, uint64_t line, const char *why)
 
 static void result_say(const leat_i_run_args *args, const leat_bulk_check *c)
 {
-    printf("documents:      %llu in %llu bytes\n", (unsigned long long)c->documents, (unsigned long long)c->bytes);
+    printf("documents:      %llu", (unsigned long long)c->documents);
+    if (c->bytes) printf(" in %llu bytes", (unsigned long long)c->bytes);
+    printf("\n");
     printf("not usable:     %llu\n", (unsigned long long)c->bad_lines);
     printf("ids seen twice: %llu\n", (unsigned long long)c->duplicate_ids);
     if (args->output) printf("done already:   %llu\n", (unsigned long long)c->rows_done);
-    printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
+    if (c->tokens_in_estimate > 0) printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
 }
 
 static int check_with(leat_i_run_args *args)
@@ -43,6 +45,8 @@ static int check_with(leat_i_run_args *args)
     int exit_code = leat_i_guess_format(args);
     if (exit_code) return exit_code;
     leat_i_run_args_bulk(args, &opts);
+    /* Without an output nothing is compared, and the input can be judged without a model. */
+    if (!opts.model && !opts.output) opts.model = "any";
     leat_err err = leat_runtime_new(&rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"check" });
     if (!err) {
         err = leat_bulk_check_input(rt, &opts, &check, bad_say, args, &error);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../base/json.h"
 #include "exit_code.h"
 #include "guess.h"
 #include "help.h"
@@ -124,6 +125,22 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
     return exit_code;
 }
 
+static bool extra_body_has_model(const leat_i_run_args *args)
+{
+    if (!args->extra_body) return false;
+    leat_i_json body = leat_i_json_parse(args->extra_body, strlen(args->extra_body), NULL);
+    return leat_i_json_get(body, "model").type != LEAT_I_JSON_NONE;
+}
+
+/* Bodies that are built here need a model. */
+static int model_check(const leat_i_run_args *args)
+{
+    bool built = args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES;
+    if (!built || args->model || leat_i_run_args_mock(args) || extra_body_has_model(args)) return LEAT_I_EXIT_OK;
+    leat_i_say_error("run", "no model: documents need --model NAME");
+    return LEAT_I_EXIT_USAGE;
+}
+
 /* What the format does not use would be ignored without a word: so it is refused. */
 static int format_check(const leat_i_run_args *args)
 {
@@ -147,6 +164,7 @@ static int run_with(leat_i_run_args *args)
     }
     int exit_code = leat_i_guess_format(args);
     if (!exit_code) exit_code = format_check(args);
+    if (!exit_code) exit_code = model_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
     if (!exit_code) exit_code = parts_init(&parts, args);
     if (!exit_code && leat_i_watch_start("run") < 0) {

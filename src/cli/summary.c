@@ -8,7 +8,7 @@
 #include "../base/os.h"
 #include "../bulk/clean.h"
 
-enum { PATH_BYTES_MAX = 4096, STDERR_FD = 2 };
+enum { PATH_BYTES_MAX = 4096, STDERR_FD = 2, RATE_MS_MIN = 2000 };
 
 static const char *const CLASS_NAMES[] = {
 #define CLASS_NAME(code, name, meaning) name,
@@ -70,7 +70,8 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
         leat_i_buf_printf(b, "%s (%s)\n", CLASS_NAMES[c], CLASS_MEANINGS[c]);
     }
     counted_put(b, "requests:  ", s->requests, "");
-    if (s->ms > 0) leat_i_buf_printf(b, " (%.0f a minute)", (double)s->requests * 60000.0 / (double)s->ms);
+    /* A rate of a few moments tells nothing. */
+    if (s->ms >= RATE_MS_MIN) leat_i_buf_printf(b, " (%.0f a minute)", (double)s->requests * 60000.0 / (double)s->ms);
     if (s->throttles) counted_put(b, ", ", s->throttles, " of them told to wait");
     if (s->possibly_billed) counted_put(b, ", ", s->possibly_billed, " possibly billed without an answer");
     if (s->limit_used >= 0) leat_i_buf_printf(b, "; %.1f %% of the limit used", s->limit_used * 100);

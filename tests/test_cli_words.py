@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""The command line itself: help, versions, what is refused and how, the exit code of each, and the docs made from the tables."""
+import json
+import os
+import re
+import resource
+
+from cli_support import KEY, ROOT, Cli, main
+
+
+class Words(Cli):
+    def test_help_and_version(self):
+        self.assertRegex(self.ends(0, "--version").out, r"^leat \d+\.\d+\.\d+\n$")
+        for args in (["--help"], ["help"], ["-h"]):
+            self.assertIn("Commands:", self.ends(0, *args).out)
+        for command in ("run", "check", "mock"):
+            text = self.ends(0, "help", command).out
+            self.assertEqual(text, self.ends(0, command, "--help").out)
+            self.assertTrue(all(len(line) <= 96 for line in text.splitlines()))
+        self.assertIn("--max-requests-per-minute, --rpm N", self.ends(0, "help", "run").out)
+
+    def test_unknown_words(self):
+        self.says(2, "what shall it do?")
+        self.says(2, "'rnu' is not a command; did you mean 'run'?", "rnu")
+        self.says(2, "'walk' is not a command; 'leat help' lists them", "walk")
+        self.says(2, "'walk' is not a command", "help", "walk")
+        self.says(2, "did you mean --output-file?", "run", "--ouput-file", "x")
+        self.says(2, "did you mean --model?", "run", "--modle=x")
+
+    def test_numbers(self):
+        self.says(2, "--max-requests-per-minute takes a number from 0 to 1000000000, not 'fast'", "run", "--rpm", "fast")
+        self.says(2, "--max-concurrency takes a whole number from 1 to 100000, not '0'", "run", "-j", "0")
+        self.says(2, "--request-timeout takes seconds (decimals allowed) from 0.001", "run", "--request-timeout", "1s")
+        self.says(2, "--port takes a whole number from 0 to 65535, not '65536'", "mock", "--port", "65536")
+        self.says(2, "--error-rate takes a number from 0 to 1, not '2'", "mock", "--error-rate", "2")
+        self.says(2, "--sync takes one of none, group, row, not 'always'", "run", "--sync", "always")
+
+    def test_what_excludes_each_other(self):
+        self.batch("in.jsonl", 1)
+        for one, other in ((["--max-attempts", "3"], ["--max-retries", "2"]), (["--resume"], ["--overwrite"]),
+                           (["--force-resume"], ["--overwrite"]), (["--retry-failed"], ["--overwrite"]),
+                           (["--key-env", "PATH"], ["--key-file", "f"])):
+            self.says(2, "exclude each other", "run", "in.jsonl", "-o", "out.jsonl", *one, *other)
+        self.says(2, "cannot be resumed", "run", "in.jsonl", "-o", "-", "--resume")
+        self.assertFalse((self.dir / "out.jsonl").exists())
+
+    def test_what_is_missing(self):
+        self.batch("in.jsonl", 1)
+        self.says(2, "nothing to read", "run", "-o", "out.jsonl")
+        self.says(2, "no output", "run", "in.jsonl")
+        self.says(2, "--output-file needs a value", "run", "in.jsonl", "-o")
+        self.write("a.txt", "text")
+        self.says(2, "no model", "run", "--template", "{{text}}", "a.txt", "-o", "out.jsonl", "--base-url", "http://127.0.0.1:9")
+        self.says(2, "is neither a text with {{text}} nor a file", "run", "--template", "prompt.txt", "a.txt", "-o", "o")
+        self.says(2, "is not JSON", "run", "--extra-body", "{'a':1}", "a.txt", "-o", "o")
+        self.says(2, "must be a JSON object", "run", "--extra-body", "[1]", "a.txt", "-o", "o")
+        self.says(2, "has no effect with --format batch", "run", "--model", "m", "in.jsonl", "-o", "o", "--base-url", "mock:")
+        self.says(2, "there is no class of that name; did you mean timeout?", "run", "in.jsonl", "-o", "o", "--retry-failed=timout")
+        self.says(2, "have not failed", "run", "in.jsonl", "-o", "o", "--retry-failed=ok")
+        self.says(2, "mock takes options only", "mock", "8080")
+
+    def test_no_key(self):
+        self.batch("in.jsonl", 1)
+        ended = self.says(2, "no key", "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "https://llm.invalid/v1")
+        self.assertIn("OPENAI_API_KEY", ended.err)
+        self.assertFalse((self.dir / "out.jsonl").exists())
+        self.says(2, "plain http to another machine", "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "http://llm.invalid/v1",
+                  env={"OPENAI_API_KEY": KEY})
+
+    def test_a_key_does_not_belong_on_the_command_line(self):
+        self.batch("in.jsonl", 1)
+        for args in (["--key", KEY], ["--key=" + KEY], ["--api-key", KEY], ["--token=" + KEY], ["--api-kye=" + KEY],
+                     ["-H", "Authorization: Bearer " + KEY], ["--header", "X-Api-Key: " + KEY], ["--key-env", KEY]):
+            ended = self.ends(2, "run", "in.jsonl", "-o", "out.jsonl", *args)
+            self.assertNotIn(KEY, ended.out + ended.err)
+            self.assertTrue(ended.err.startswith("leat run: "))
+        self.says(2, "there is no --key: what stands on a command line can be read by every user", "run", "--key", KEY)
+
+    def test_a_key_file_open_to_others_is_refused(self):
+        self.batch("in.jsonl", 1)
+        self.write("key", KEY + "\n")
+        os.chmod(self.dir / "key", 0o644)
+        args = ["run", "in.jsonl", "-o", "out.jsonl", "--key-file", "key", "--base-url", "https://llm.invalid/v1"]
+        ended = self.ends(2, *args)
+        self.assertIn("key", ended.err)
+        self.assertNotIn(KEY, ended.err)
+
+    def test_too_many_descriptors(self):
+        self.batch("in.jsonl", 1)
+        if os.getuid() == 0:
+            self.skipTest("root may always have more descriptors")
+        before = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+        self.says(8, "--max-concurrency 36 is possible", "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "-j", "100",
+                  before=before)
+
+    def test_no_control_characters_reach_the_terminal(self):
+        ended = self.ends(2, "run", "--sync", "\x1b[31mred\x07\n")
+        self.assertNotRegex(ended.err.rstrip("\n"), r"[\x00-\x1f\x7f]")
+        self.assertIn("\\x1b[31mred", ended.err)
+
+    def test_standard_output_that_is_full(self):
+        with open("/dev/full", "w") as full:
+            self.says(8, "cannot be written", "help", stdout=full)
+            self.batch("in.jsonl", 1)
+            self.says(8, "cannot be written", "check", "in.jsonl", stdout=full)
+
+
+class Docs(Cli):
+    def test_the_docs_have_the_tables_of_the_program(self):
+        made = self.ends(0, "help", "--markdown").out
+        page = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+        found = re.search(r"<!-- made by: leat help --markdown -->\n(.*)<!-- end -->", page, re.S)
+        self.assertIsNotNone(found)
+        self.assertEqual(found.group(1).strip(), made.strip(), "run scripts/make_docs")
+
+    def test_the_man_page_is_that_of_the_program(self):
+        made = self.ends(0, "help", "--man").out
+        self.assertEqual((ROOT / "man/leat.1").read_text(encoding="utf-8"), made, "run scripts/make_docs")
+
+
+class Mock(Cli):
+    def test_counters_at_the_end(self):
+        mock = self.mock()
+        self.batch("in.jsonl", 20)
+        self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", mock.url)
+        stats = self.mock_end(mock)
+        self.assertEqual(stats["answered"], 20)
+        self.assertEqual(stats["refused_429"], 0)
+
+    def test_duration_and_limits(self):
+        ended = self.ends(0, "mock", "--duration", "0.1")
+        url, stats = ended.out.splitlines()
+        self.assertTrue(url.startswith("http://127.0.0.1:"))
+        self.assertEqual(json.loads(stats)["requests"], 0)
+
+    def test_a_port_that_is_taken(self):
+        mock = self.mock()
+        port = mock.url.split(":")[2].split("/")[0]
+        ended = self.ends(8, "mock", "--port", port)
+        self.assertIn(port, ended.err)
+
+
+if __name__ == "__main__":
+    main()
