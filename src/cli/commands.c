@@ -2,10 +2,8 @@
 #include "cmd.h"
 
 const leat_i_command *const leat_i_commands[] = {
-#ifdef LEAT_CLI_RUN
     &leat_i_cmd_run,
     &leat_i_cmd_check,
-#endif
     &leat_i_cmd_mock,
     NULL,
 };
