@@ -111,6 +111,18 @@ static void row_20_option_strict_makes_it_an_error(void **state)
     assert_string_equal(log_text, "");
 }
 
+static void row_20_an_action_that_leads_out_of_an_inner_flow_is_no_dead_end(void **state)
+{
+    struct script a = { .name = "a", .action = "out" }, b = { .name = "b" }, c = { .name = "c" };
+    leat_flow *outer = leat_flow_new(NULL), *inner = leat_flow_new(&(leat_flow_opts){ .strict = true });
+    add_two(inner, &a, "in", &b);
+    leat_node *first = leat_flow_add_flow(outer, inner);
+    leat_flow_link(first, "out", add(outer, &c));
+    assert_int_equal(run_free(*state, outer, NULL, NULL), LEAT_OK);
+    assert_int_equal(c.calls, 1);
+    assert_string_equal(log_text, "");
+}
+
 static void row_21_an_unknown_action_does_not_fall_through_to_default(void **state)
 {
     struct script a = { .name = "a", .action = "bad" }, b = { .name = "b" };
@@ -401,6 +413,7 @@ int main(void)
         cmocka_unit_test_setup(row_19_the_last_action_is_given_as_it_was, each_test),
         cmocka_unit_test_setup(row_20_an_unknown_action_ends_the_walk_with_a_warning, each_test),
         cmocka_unit_test_setup(row_20_option_strict_makes_it_an_error, each_test),
+        cmocka_unit_test_setup(row_20_an_action_that_leads_out_of_an_inner_flow_is_no_dead_end, each_test),
         cmocka_unit_test_setup(row_21_an_unknown_action_does_not_fall_through_to_default, each_test),
         cmocka_unit_test_setup(row_22_without_links_any_action_ends_it_silently, each_test),
         cmocka_unit_test_setup(row_23_a_second_link_for_an_action_wins_with_a_warning, each_test),

@@ -156,6 +156,16 @@ static enum state walker_push(struct walker *w, leat_flow *inner)
     return STATE_ENTER;
 }
 
+/* Tells whether a flow around `f` goes on by the action that ends the walk of `f`: then that is a way out, not a dead end. */
+static bool walker_leads_out(const leat_i_frame *f, const char *action)
+{
+    while (f->outer && f->outer->node->inner == f->flow && !f->flow->opts.batch && !f->flow->opts.post) {
+        f = f->outer;
+        if (f->node->links) return leat_i_node_next(f->node, action) != NULL;
+    }
+    return false;
+}
+
 /* No link serves the action: that ends the walk, silently where the node has no links at all. */
 static enum state walker_unserved(struct walker *w, const leat_i_frame *f, const char *action)
 {
@@ -163,7 +173,7 @@ static enum state walker_unserved(struct walker *w, const leat_i_frame *f, const
     char known[128] = "", given[48] = "no action";
     size_t at = 0;
     w->action = action;
-    if (LEAT_LIKELY(!node->links)) return STATE_ENDED;
+    if (LEAT_LIKELY(!node->links) || walker_leads_out(f, action)) return STATE_ENDED;
     for (const leat_i_link *l = node->links; l && at < sizeof known; l = l->next)
         at += (size_t)snprintf(known + at, sizeof known - at, "%s\"%s\"", at ? ", " : "", l->action);
     if (action) snprintf(given, sizeof given, "action \"%.32s\"", action);
