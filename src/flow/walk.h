@@ -119,7 +119,7 @@ void leat_i_mark_rewind_slow(leat_task *t, const leat_i_mark *mark);
 
 static inline bool leat_i_mark_is_new(const leat_task *t, const leat_i_mark *mark)
 {
-    return t->children != mark->children || t->arena.at != mark->arena.at || t->nomem;
+    return t->children != mark->children || t->arena.at != mark->arena.at || t->arena.chunk != mark->arena.chunk || t->nomem;
 }
 
 /* Ends the children and frees the memory that came after the mark; the story of an error goes with it. */
