@@ -6,3 +6,6 @@ add_library(fault_server STATIC support/fault_conn.c support/fault_records.c sup
 target_link_libraries(fault_server PRIVATE leat_flags PUBLIC PkgConfig::OPENSSL PkgConfig::ZLIB Threads::Threads)
 
 leat_test(test_fault_server LIBRARIES fault_server)
+leat_test(test_mock_extract)
+leat_test(test_mock_window)
+leat_test(test_mock SOURCES support/http_call.c LIBRARIES PkgConfig::JANSSON PkgConfig::CURL)

@@ -1,10 +1,10 @@
 /*
  * split.c: where sentences end, and which words count.
  *
- * A sentence ends at . ! ? before white space (unless the next word starts in lower case or the dot follows an initial), at
- * their CJK forms, at an empty line, and before a line that opens a list item or a "Field: value". A single line break inside a
- * paragraph ends nothing, since documents are wrapped; yet a sentence never runs past SENTENCE_WORDS_MAX words, so that text
- * without punctuation is cut at its lines too.
+ * A sentence ends at . ! ? before white space (unless the next word starts in lower case, or the dot belongs to an initial or a
+ * title), at their CJK forms, at an empty line, and before a line that opens a list item or a "Field: value". A single line
+ * break inside a paragraph ends nothing, since documents are wrapped; yet a sentence never runs past SENTENCE_WORDS_MAX words,
+ * so that text without punctuation is cut too.
  */
 #include "split.h"
 
@@ -147,12 +147,19 @@ static bool line_opens(const char *text, size_t size, size_t at)
     return end > at && end + 1 < size && text[end] == ':' && byte_is_space((unsigned char)text[end + 1]);
 }
 
+/* Whether the word before the dot at `at` is an initial or a part of "e.g.", or a title such as "Dr". */
+static bool word_is_short_form(const char *text, size_t at, size_t word_size)
+{
+    if (word_size == 1) return (unsigned)((text[at - 1] | 0x20) - 'a') < 26;
+    return word_size == 2 && (unsigned)(text[at - 2] - 'A') < 26 && byte_is_lower((unsigned char)text[at - 1]);
+}
+
 /* Whether the mark at `at` ends a sentence whose last word has `word_size` bytes. */
 static bool mark_ends(const char *text, size_t size, size_t at, size_t word_size)
 {
     unsigned char c = (unsigned char)text[at];
     if (c != '.' && c != '!' && c != '?') return false;
-    if (c == '.' && word_size == 1 && (unsigned)((unsigned char)text[at - 1] - 'A') < 26) return false;
+    if (c == '.' && word_is_short_form(text, at, word_size)) return false;
     size_t next = at + 1;
     while (next < size && strchr("\"')]", text[next]) && text[next] != '\0')
         next++;
