@@ -54,8 +54,8 @@ static void test_sentences(void **state)
     static const char *const expected[] = {
         "Foundation Charter",
         "The foundation keeps a library of software.",
-        "Each program in the library is free software, which means that every user of the library may study the software,\n"
-        "change the software and share it.",
+        ("Each program in the library is free software, which means that every user of the library may study the software,\n"
+         "change the software and share it."),
         "We wrote this charter in a hurry.",
         "Some people e.g. Dr. J. Smith like tea.",
         "The weather was fine.",

@@ -1,6 +1,7 @@
 /* send.c: hands an answer to libmicrohttpd: status, headers, and the body at once, in events, or cut. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "answer.h"
 #include "stream.h"
@@ -95,15 +96,21 @@ static size_t stream_ready(leat_i_mock_request *r, size_t pos)
     return event_end(r, r->event_next++); /* no memory for the timer: early is better than never */
 }
 
+/* Ends the connection in the middle. libmicrohttpd closes it only when its socket shows an event, so it is shut down here. */
+static ssize_t cut_now(leat_i_mock_request *r)
+{
+    leat_mock *m = leat_i_mock_of(r);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    leat_add_relaxed(&m->counters.cut, 1);
+    if (info) (void)shutdown(info->connect_fd, SHUT_RDWR);
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static ssize_t send_read(void *request, uint64_t pos, char *to, size_t room)
 {
     leat_i_mock_request *r = request;
     size_t end = r->streaming ? stream_ready(r, pos) : r->out.size;
-    if (r->cut_at <= pos) {
-        leat_mock *m = leat_i_mock_of(r);
-        leat_add_relaxed(&m->counters.cut, 1);
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
+    if (r->cut_at <= pos) return cut_now(r);
     if (end > r->cut_at) end = r->cut_at;
     if (pos >= r->out.size) return MHD_CONTENT_READER_END_OF_STREAM;
     size_t size = end - pos < room ? end - pos : room;
