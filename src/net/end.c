@@ -24,8 +24,8 @@ leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_err
     if (x->stop) return (leat_i_http_end)(x->stop - 1);
     if (x->drain_ns) return LEAT_I_HTTP_STOPPED;
     switch (rc) {
-    case CURLE_OK:
-        return LEAT_I_HTTP_REPLY;
+    case CURLE_OK: /* curl takes headers that break off for whole ones. */
+        return x->has_headers ? LEAT_I_HTTP_REPLY : end_of_lost(x);
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return LEAT_I_HTTP_DNS;
@@ -43,13 +43,16 @@ leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_err
         return LEAT_I_HTTP_TLS;
     case CURLE_BAD_CONTENT_ENCODING:
         return LEAT_I_HTTP_ENCODING;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* With a URL that was judged before: what came is no HTTP/1. */
+    case CURLE_WEIRD_SERVER_REPLY:
+        return LEAT_I_HTTP_CUT;
     case CURLE_OPERATION_TIMEDOUT: /* Of curl's own timers only the one for connecting is set, behind the loop's. */
         return x->sent_ns ? end_of_lost(x) : LEAT_I_HTTP_TIMEOUT_CONNECT;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
     case CURLE_URL_MALFORMAT:
         return LEAT_I_HTTP_LOCAL;
-    default: /* 52, 55, 56, 18, 8, 1 (an answer that is no HTTP), 42 (see leat_i_receive_prereq). */
+    default: /* 52, 55, 56, 18, and 42 (see leat_i_receive_prereq). */
         return end_of_lost(x);
     }
 }

@@ -24,7 +24,7 @@ static int64_t exchange_deadline(const leat_i_exchange *x, leat_i_http_end *end)
         *end = LEAT_I_HTTP_TIMEOUT_IDLE;
         until_ns = leat_i_os_add_ns(x->content_ns, o->idle_ns);
         int64_t first_ns = leat_i_os_add_ns(x->sent_ns, o->first_byte_ns);
-        if (x->content_ns == x->first_ns && first_ns > until_ns) until_ns = first_ns;
+        if (!x->has_content && first_ns > until_ns) until_ns = first_ns;
     }
     int64_t total_ns = leat_i_os_add_ns(x->start_ns, o->total_ns);
     if (total_ns >= until_ns) return until_ns;

@@ -151,9 +151,11 @@ struct leat_i_exchange {
     int64_t drain_ns;   /* enough was read; until when the rest is waited for; 0 = reading */
     size_t header_bytes, body_bytes;
     int local_errno;
-    uint8_t stop;    /* leat_i_http_end + 1 of a stop by our own callbacks; 0 = none */
-    bool is_waiting; /* in origin->waiting */
-    bool is_new;     /* a socket was opened for it */
+    uint8_t stop;     /* leat_i_http_end + 1 of a stop by our own callbacks; 0 = none */
+    bool is_waiting;  /* in origin->waiting */
+    bool is_new;      /* a socket was opened for it, before the request went out */
+    bool has_headers; /* all of the final reply's */
+    bool has_content;
     bool is_done;
     bool is_unresolved; /* it asked for the name itself, and curl got no answer */
 };

@@ -75,6 +75,8 @@ size_t leat_i_receive_header(char *line, size_t one, size_t size, void *slot_arg
     if (x->header_bytes > LEAT_I_HEADER_BYTES_MAX) return exchange_stop(x, LEAT_I_HTTP_TOO_LARGE), 0;
     if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
         header_status(x, line, size);
+    else if (x->reply->status && (*line == '\r' || *line == '\n'))
+        x->has_headers = true;
     else if (x->reply->status && !header_pick(x, line, size))
         return 0;
     return size;
@@ -116,7 +118,12 @@ size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot_arg)
         content = !text_is_blank(data, size); /* Some endpoints send blank lines while they think. */
         if (!body_keep(x, data, size)) return 0;
     }
-    if (content) x->content_ns = leat_i_os_now_ns();
+    if (!content) return size;
+    x->content_ns = leat_i_os_now_ns();
+    if (!x->has_content) {
+        x->has_content = true;
+        leat_i_exchange_arm(x); /* From here on the shorter patience counts. */
+    }
     return size;
 }
 

@@ -99,7 +99,7 @@ curl_socket_t leat_i_socket_open(void *slot_arg, curlsocktype purpose, struct cu
     *entry = (leat_i_fd){ .pool = pool, .may_linger = true };
     pool->open_count++;
     if (x) {
-        x->is_new = true;
+        if (!x->sent_ns) x->is_new = true;
         leat_i_origin_resolved(pool->origin, x);
     }
     return fd;

@@ -1,0 +1,3 @@
+leat_test(test_url)
+leat_test(test_mailbox)
+leat_test(test_http LIBRARIES fault_server)
