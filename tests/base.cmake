@@ -1,5 +1,5 @@
 # Tests of the base room.
-foreach(unit arena buf check heap json json_write mem os_file os_thread os_time)
+foreach(unit arena buf check heap json json_pick json_write mem os_file os_thread os_time)
   leat_test(test_${unit})
 endforeach()
 leat_test(test_json_oracle LIBRARIES PkgConfig::JANSSON)

@@ -39,6 +39,19 @@ typedef struct leat_i_json {
  * `*error_at` (optional) the offset of the first byte that is wrong. The only function that checks: the others take checked spans. */
 leat_i_json leat_i_json_parse(const char *text, size_t size, size_t *error_at);
 
+/*
+ * A value to be picked out while the text is checked, so that it need not be searched again: a member by its key, or an element
+ * by its index ("0"), of the value that the earlier pick `parent` is, or of the whole text (-1). Keys given twice: the last wins.
+ */
+typedef struct leat_i_json_pick {
+    int parent;
+    const char *name;
+} leat_i_json_pick;
+
+/* leat_i_json_parse, and values[i] = the value of pick[i]; NONE where it is absent. At most 127 picks, 8 levels deep. */
+leat_i_json leat_i_json_parse_pick(const char *text, size_t size, const leat_i_json_pick *pick, size_t count,
+                                   leat_i_json *values, size_t *error_at);
+
 /* Walks an object's members or an array's elements, in order: start with *at = 0; false at the end. */
 bool leat_i_json_next_member(leat_i_json object, size_t *at, leat_i_json *key, leat_i_json *value);
 bool leat_i_json_next_element(leat_i_json array, size_t *at, leat_i_json *value);

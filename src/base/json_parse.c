@@ -3,19 +3,32 @@
  *
  * No recursion: the kinds of the open containers are one bit each, so that depth costs no stack and hostile nesting ends at
  * LEAT_I_JSON_DEPTH_MAX.
+ *
+ * Picks. `open[d]` is the pick that the container open at depth d is, PICK_TEXT for the outermost one, PICK_NONE for all others;
+ * `next` is the pick that the value to come is. So a text without picks costs one look a key, and only members of picked
+ * containers are compared with names.
  * Source: RFC 8259, and RFC 3629 for UTF-8.
  */
 #include "json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "utf8.h"
 #include "word.h"
 
+enum { PICK_DEPTH_MAX = 8, PICK_TEXT = -1, PICK_NONE = -2 };
+
 struct scan {
     const char *at, *end;
     uint64_t is_object[LEAT_I_JSON_DEPTH_MAX / 64];
     unsigned depth;
+    int next;
+    int open[PICK_DEPTH_MAX + 1];
+    size_t index[PICK_DEPTH_MAX + 1]; /* of the running element, where the container is an array */
+    const leat_i_json_pick *pick;
+    leat_i_json *value;
+    int count;
 };
 
 static void scan_space(struct scan *s)
@@ -119,6 +132,69 @@ static bool scan_word(struct scan *s, const char *word, size_t size)
     return true;
 }
 
+/* The pick that the container at the present depth is. */
+static int pick_here(const struct scan *s)
+{
+    return s->depth <= PICK_DEPTH_MAX ? s->open[s->depth] : PICK_NONE;
+}
+
+/* The value of `pick` comes again: what was found below the earlier one does not count any more. */
+static void pick_forget(struct scan *s, int pick)
+{
+    s->value[pick] = (leat_i_json){ 0 };
+    for (int i = pick + 1; i < s->count; i++)
+        if (s->pick[i].parent >= 0 && s->value[s->pick[i].parent].type == LEAT_I_JSON_NONE) s->value[i] = (leat_i_json){ 0 };
+}
+
+/* Which pick is the member with this key (quotes included)? */
+static int pick_of_key(const struct scan *s, int parent, const char *key, size_t size, bool escaped)
+{
+    for (int i = 0; i < s->count; i++) {
+        if (s->pick[i].parent != parent) continue;
+        const char *name = s->pick[i].name;
+        bool same = escaped ? leat_i_json_str_eq((leat_i_json){ LEAT_I_JSON_STRING, true, key, size }, name)
+                            : strncmp(name, key + 1, size - 2) == 0 && name[size - 2] == '\0';
+        if (same) return i;
+    }
+    return PICK_NONE;
+}
+
+static void pick_key(struct scan *s, const char *key, bool escaped)
+{
+    int parent = pick_here(s);
+    s->next = PICK_NONE;
+    if (parent == PICK_NONE) return;
+    s->next = pick_of_key(s, parent, key, (size_t)(s->at - key), escaped);
+    if (s->next >= 0 && s->value[s->next].type != LEAT_I_JSON_NONE) pick_forget(s, s->next);
+}
+
+static void pick_element(struct scan *s, bool first)
+{
+    int parent = pick_here(s);
+    s->next = PICK_NONE;
+    if (parent == PICK_NONE) return;
+    size_t index = first ? 0 : s->index[s->depth] + 1;
+    s->index[s->depth] = index;
+    for (int i = 0; i < s->count; i++) {
+        const char *name = s->pick[i].name;
+        if (s->pick[i].parent == parent && *name >= '0' && *name <= '9' && strtoul(name, NULL, 10) == index) s->next = i;
+    }
+}
+
+/* The value that `next` stood for, in whole, or (with size 0) as far as its opening. */
+static void pick_value(struct scan *s, const leat_i_json *value, const char *from, size_t size)
+{
+    if (s->next < 0) return;
+    s->value[s->next] = (leat_i_json){ value->type, value->type == LEAT_I_JSON_STRING && value->escaped, from, size };
+}
+
+/* The container at the present depth has ended. */
+static void pick_close(struct scan *s)
+{
+    int pick = pick_here(s);
+    if (pick >= 0) s->value[pick].size = (size_t)(s->at - s->value[pick].at);
+}
+
 static bool scan_open(struct scan *s, bool object)
 {
     if (s->depth == LEAT_I_JSON_DEPTH_MAX) return false;
@@ -129,7 +205,15 @@ static bool scan_open(struct scan *s, bool object)
         s->is_object[s->depth / 64] &= ~bit;
     s->depth++;
     s->at++;
+    if (s->depth <= PICK_DEPTH_MAX) s->open[s->depth] = s->next;
     return true;
+}
+
+static void scan_close(struct scan *s)
+{
+    s->at++;
+    pick_close(s);
+    s->depth--;
 }
 
 static bool scan_in_object(const struct scan *s)
@@ -143,18 +227,18 @@ static bool scan_key(struct scan *s)
 {
     bool escaped;
     scan_space(s);
+    const char *key = s->at;
     if (s->at >= s->end || *s->at != '"' || !scan_string(s, &escaped)) return false;
+    pick_key(s, key, escaped);
     scan_space(s);
     if (s->at >= s->end || *s->at != ':') return false;
     s->at++;
     return true;
 }
 
-/* A value up to its end, or a container up to and with its opening: true = go on with scan_after. */
-static bool scan_value(struct scan *s, leat_i_json *value, bool *opened)
+static bool scan_any(struct scan *s, leat_i_json *value, bool *opened)
 {
     *opened = false;
-    scan_space(s);
     if (s->at >= s->end) return false;
     switch (*s->at) {
     case '{':
@@ -180,6 +264,16 @@ static bool scan_value(struct scan *s, leat_i_json *value, bool *opened)
     }
 }
 
+/* A value up to its end, or a container up to and with its opening. */
+static bool scan_value(struct scan *s, leat_i_json *value, bool *opened)
+{
+    scan_space(s);
+    const char *from = s->at;
+    if (!scan_any(s, value, opened)) return false;
+    pick_value(s, value, from, *opened ? 0 : (size_t)(s->at - from));
+    return true;
+}
+
 /* Behind an opening: true with *closed when the container is empty; else the first key is read where there is one. */
 static bool scan_first(struct scan *s, bool *closed)
 {
@@ -187,11 +281,12 @@ static bool scan_first(struct scan *s, bool *closed)
     scan_space(s);
     *closed = s->at < s->end && *s->at == (object ? '}' : ']');
     if (*closed) {
-        s->at++;
-        s->depth--;
+        scan_close(s);
         return true;
     }
-    return !object || scan_key(s);
+    if (object) return scan_key(s);
+    pick_element(s, true);
+    return true;
 }
 
 /* Behind a value: closes what closes, until a comma asks for the next value (*more) or the outermost one has ended. */
@@ -205,11 +300,12 @@ static bool scan_after(struct scan *s, bool *more)
         if (*s->at == ',') {
             s->at++;
             *more = true;
-            return !object || scan_key(s);
+            if (object) return scan_key(s);
+            pick_element(s, false);
+            return true;
         }
         if (*s->at != (object ? '}' : ']')) return false;
-        s->at++;
-        s->depth--;
+        scan_close(s);
     }
     return true;
 }
@@ -233,13 +329,28 @@ static bool scan_text(struct scan *s, leat_i_json *value)
     return s->at == s->end;
 }
 
-leat_i_json leat_i_json_parse(const char *text, size_t size, size_t *error_at)
+leat_i_json leat_i_json_parse_pick(const char *text, size_t size, const leat_i_json_pick *pick, size_t count,
+                                   leat_i_json *values, size_t *error_at)
 {
-    struct scan s = { .at = text, .end = text + size };
+    struct scan s;
     leat_i_json value = { 0 };
+    s.at = text;
+    s.end = text + size;
+    s.depth = 0;
+    s.next = count ? PICK_TEXT : PICK_NONE;
+    s.pick = pick;
+    s.value = values;
+    s.count = (int)count;
+    if (count) memset(values, 0, count * sizeof *values);
     if (scan_text(&s, &value)) return value;
     if (error_at) *error_at = (size_t)(s.at - text);
+    if (count) memset(values, 0, count * sizeof *values);
     return (leat_i_json){ 0 };
+}
+
+leat_i_json leat_i_json_parse(const char *text, size_t size, size_t *error_at)
+{
+    return leat_i_json_parse_pick(text, size, NULL, 0, NULL, error_at);
 }
 
 bool leat_i_utf8_valid(const char *s, size_t size)

@@ -54,7 +54,7 @@ static bool surrogate_is_alone(const char *p, size_t size)
     return false;
 }
 
-static void body_check(leat_i_json body, leat_i_batch_line *out)
+static void body_check(leat_i_json body, leat_i_json stream, leat_i_batch_line *out)
 {
     if (body.type != LEAT_I_JSON_OBJECT) {
         LINE_WRONG(out, body.type == LEAT_I_JSON_NONE ? "body is missing" : "body is not an object");
@@ -62,7 +62,7 @@ static void body_check(leat_i_json body, leat_i_batch_line *out)
     }
     out->body = body.at;
     out->body_bytes = body.size;
-    if (leat_i_json_get(body, "stream").type == LEAT_I_JSON_TRUE)
+    if (stream.type == LEAT_I_JSON_TRUE)
         LINE_WRONG(out, "body has \"stream\":true, which has no place in a batch");
     else if (surrogate_is_alone(body.at, body.size))
         LINE_WRONG(out, "body holds half of a surrogate pair (\\ud800 to \\udfff alone)");
@@ -120,10 +120,13 @@ static bool key_check(leat_i_json id, leat_i_arena *arena, leat_i_batch_line *ou
 
 bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out)
 {
-    static const char *const names[] = { "custom_id", "method", "url", "body" };
+    enum { IN_ID, IN_METHOD, IN_URL, IN_BODY, IN_STREAM, IN_COUNT };
+    static const leat_i_json_pick picks[IN_COUNT] = {
+        { -1, "custom_id" }, { -1, "method" }, { -1, "url" }, { -1, "body" }, { IN_BODY, "stream" },
+    };
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
-    leat_i_json v[4], whole = leat_i_json_parse(line, size, &error_at);
+    leat_i_json v[IN_COUNT], whole = leat_i_json_parse_pick(line, size, picks, IN_COUNT, v, &error_at);
     if (whole.type == LEAT_I_JSON_NONE) {
         wrong_json(line, size, error_at, out);
         return true;
@@ -132,16 +135,15 @@ bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena,
         LINE_WRONG(out, "not a JSON object");
         return true;
     }
-    leat_i_json_get_many(whole, names, v, 4);
     /* In the order of importance: the first thing that is wrong is the one that is told. */
-    if (!key_check(v[0], arena, out)) return false;
+    if (!key_check(v[IN_ID], arena, out)) return false;
     if (out->why[0]) return true;
-    if (!leat_i_json_str_eq(v[1], "POST")) {
-        LINE_WRONG(out, v[1].type == LEAT_I_JSON_NONE ? "method is missing" : "method is not \"POST\"");
+    if (!leat_i_json_str_eq(v[IN_METHOD], "POST")) {
+        LINE_WRONG(out, v[IN_METHOD].type == LEAT_I_JSON_NONE ? "method is missing" : "method is not \"POST\"");
         return true;
     }
-    if (!url_check(v[2], arena, out)) return false;
-    if (!out->why[0]) body_check(v[3], out);
+    if (!url_check(v[IN_URL], arena, out)) return false;
+    if (!out->why[0]) body_check(v[IN_BODY], v[IN_STREAM], out);
     return true;
 }
 
@@ -149,11 +151,12 @@ void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *ou
 {
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
-    leat_i_json whole = leat_i_json_parse(line, size, &error_at);
+    static const leat_i_json_pick pick = { -1, "stream" };
+    leat_i_json stream, whole = leat_i_json_parse_pick(line, size, &pick, 1, &stream, &error_at);
     if (whole.type == LEAT_I_JSON_NONE)
         wrong_json(line, size, error_at, out);
     else if (whole.type != LEAT_I_JSON_OBJECT)
         LINE_WRONG(out, "not a JSON object");
     else
-        body_check(whole, out);
+        body_check(whole, stream, out);
 }

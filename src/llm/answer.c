@@ -3,18 +3,60 @@
 
 #include <string.h>
 
-static void answer_usage(leat_i_answer *a, leat_i_json usage)
+/* What is looked at in an answer, picked out in the pass that checks it: a long reply is read once, not once a level. */
+enum {
+    IN_CHOICES,
+    IN_USAGE,
+    IN_ERROR,
+    IN_DATA,
+    IN_CHOICE,
+    IN_FINISH,
+    IN_CHOICE_TEXT,
+    IN_MESSAGE,
+    IN_CONTENT,
+    IN_TOOL_CALLS,
+    IN_FUNCTION_CALL,
+    IN_REFUSAL,
+    IN_AUDIO,
+    IN_PROMPT_TOKENS,
+    IN_COMPLETION_TOKENS,
+    IN_INPUT_TOKENS,
+    IN_OUTPUT_TOKENS,
+    IN_TOTAL_TOKENS,
+    IN_COUNT
+};
+
+static const leat_i_json_pick answer_picks[IN_COUNT] = {
+    [IN_CHOICES] = { -1, "choices" },
+    [IN_USAGE] = { -1, "usage" },
+    [IN_ERROR] = { -1, "error" },
+    [IN_DATA] = { -1, "data" },
+    [IN_CHOICE] = { IN_CHOICES, "0" },
+    [IN_FINISH] = { IN_CHOICE, "finish_reason" },
+    [IN_CHOICE_TEXT] = { IN_CHOICE, "text" },
+    [IN_MESSAGE] = { IN_CHOICE, "message" },
+    [IN_CONTENT] = { IN_MESSAGE, "content" },
+    [IN_TOOL_CALLS] = { IN_MESSAGE, "tool_calls" },
+    [IN_FUNCTION_CALL] = { IN_MESSAGE, "function_call" },
+    [IN_REFUSAL] = { IN_MESSAGE, "refusal" },
+    [IN_AUDIO] = { IN_MESSAGE, "audio" },
+    [IN_PROMPT_TOKENS] = { IN_USAGE, "prompt_tokens" },
+    [IN_COMPLETION_TOKENS] = { IN_USAGE, "completion_tokens" },
+    [IN_INPUT_TOKENS] = { IN_USAGE, "input_tokens" },
+    [IN_OUTPUT_TOKENS] = { IN_USAGE, "output_tokens" },
+    [IN_TOTAL_TOKENS] = { IN_USAGE, "total_tokens" },
+};
+
+static void answer_usage(leat_i_answer *a, const leat_i_json *v)
 {
-    static const char *const keys[] = { "prompt_tokens", "completion_tokens", "input_tokens", "output_tokens",
-                                        "total_tokens" };
-    leat_i_json v[5];
-    if (usage.type != LEAT_I_JSON_OBJECT) return;
-    leat_i_json_get_many(usage, keys, v, 5);
+    if (v[IN_USAGE].type != LEAT_I_JSON_OBJECT) return;
     uint64_t total = 0;
-    bool in = leat_i_json_u64(v[0], &a->tokens_in) || leat_i_json_u64(v[2], &a->tokens_in);
-    bool out = leat_i_json_u64(v[1], &a->tokens_out) || leat_i_json_u64(v[3], &a->tokens_out);
+    bool in = leat_i_json_u64(v[IN_PROMPT_TOKENS], &a->tokens_in) || leat_i_json_u64(v[IN_INPUT_TOKENS], &a->tokens_in);
+    bool out =
+        leat_i_json_u64(v[IN_COMPLETION_TOKENS], &a->tokens_out) || leat_i_json_u64(v[IN_OUTPUT_TOKENS], &a->tokens_out);
     /* Embeddings have no output; a total that is larger than its parts counts hidden reasoning, and not to us. */
-    if (!out && in && leat_i_json_u64(v[4], &total) && total > a->tokens_in) a->tokens_out = total - a->tokens_in;
+    if (!out && in && leat_i_json_u64(v[IN_TOTAL_TOKENS], &total) && total > a->tokens_in)
+        a->tokens_out = total - a->tokens_in;
     a->has_usage = in;
 }
 
@@ -44,19 +86,16 @@ static bool json_is_filled(leat_i_json v)
     return (v.type == LEAT_I_JSON_STRING || v.type == LEAT_I_JSON_ARRAY || v.type == LEAT_I_JSON_OBJECT) && v.size > 2;
 }
 
-static leat_i_case answer_choice(leat_i_answer *a, leat_i_json choice, bool may_lack_finish)
+static leat_i_case answer_choice(leat_i_answer *a, const leat_i_json *v, bool may_lack_finish)
 {
-    static const char *const keys[] = { "message", "finish_reason", "text" };
-    static const char *const in_message[] = { "content", "tool_calls", "function_call", "refusal", "audio" };
-    leat_i_json v[3], m[5];
-    if (choice.type != LEAT_I_JSON_OBJECT) return LEAT_I_CASE_MALFORMED;
-    leat_i_json_get_many(choice, keys, v, 3);
-    leat_i_json_get_many(v[0], in_message, m, 5);
-    a->text = v[0].type == LEAT_I_JSON_OBJECT ? m[0] : v[2];
-    if (v[0].type != LEAT_I_JSON_OBJECT && v[2].type != LEAT_I_JSON_STRING) return LEAT_I_CASE_MALFORMED;
-    leat_i_case what = case_of_finish(v[1], may_lack_finish);
+    if (v[IN_CHOICE].type != LEAT_I_JSON_OBJECT) return LEAT_I_CASE_MALFORMED;
+    bool has_message = v[IN_MESSAGE].type == LEAT_I_JSON_OBJECT;
+    a->text = has_message ? v[IN_CONTENT] : v[IN_CHOICE_TEXT];
+    if (!has_message && v[IN_CHOICE_TEXT].type != LEAT_I_JSON_STRING) return LEAT_I_CASE_MALFORMED;
+    leat_i_case what = case_of_finish(v[IN_FINISH], may_lack_finish);
     if (what != LEAT_I_CASE_OK) return what;
-    bool has_other = json_is_filled(m[1]) || json_is_filled(m[2]) || json_is_filled(m[3]) || json_is_filled(m[4]);
+    bool has_other = json_is_filled(v[IN_TOOL_CALLS]) || json_is_filled(v[IN_FUNCTION_CALL]) ||
+                     json_is_filled(v[IN_REFUSAL]) || json_is_filled(v[IN_AUDIO]);
     return json_is_filled(a->text) || has_other ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
 }
 
@@ -87,21 +126,17 @@ static bool path_ends(const char *path, const char *end)
     return size >= end_size && memcmp(path + size - end_size, end, end_size) == 0;
 }
 
-static leat_i_case answer_object(leat_i_answer *a, const char *path, leat_i_json root, bool may_lack_finish,
-                                 leat_i_arena *scratch)
+static leat_i_case answer_object(leat_i_answer *a, const char *path, leat_i_json root, const leat_i_json *v,
+                                 bool may_lack_finish, leat_i_arena *scratch)
 {
-    static const char *const keys[] = { "choices", "usage", "error", "data", "object" };
-    leat_i_json v[5], first;
-    size_t at = 0;
-    leat_i_json_get_many(root, keys, v, 5);
-    answer_usage(a, v[1]);
-    if (v[0].type == LEAT_I_JSON_ARRAY && leat_i_json_next_element(v[0], &at, &first))
-        return answer_choice(a, first, may_lack_finish);
-    if (v[2].type != LEAT_I_JSON_NONE && v[2].type != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
+    leat_i_json_type choices = v[IN_CHOICES].type, error = v[IN_ERROR].type;
+    answer_usage(a, v);
+    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE) return answer_choice(a, v, may_lack_finish);
+    if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
         return leat_i_case_of_fault(a->fault.kind, false);
-    if (v[0].type == LEAT_I_JSON_ARRAY || v[0].type == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
+    if (choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
     if (path_ends(path, "/embeddings"))
-        return v[3].type == LEAT_I_JSON_ARRAY ? answer_embeddings(v[3]) : LEAT_I_CASE_MALFORMED;
+        return v[IN_DATA].type == LEAT_I_JSON_ARRAY ? answer_embeddings(v[IN_DATA]) : LEAT_I_CASE_MALFORMED;
     if (path_ends(path, "/responses")) return answer_response(a, root);
     if (!path_ends(path, "/completions")) return LEAT_I_CASE_OK;
     /* No choices: an error in a form of its own, or something else altogether. */
@@ -131,12 +166,12 @@ void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, si
 {
     size_t error_at = 0;
     *a = (leat_i_answer){ .fault.retry_after_ms = -1 };
-    leat_i_json root = leat_i_json_parse(body, size, &error_at);
+    leat_i_json v[IN_COUNT], root = leat_i_json_parse_pick(body, size, answer_picks, IN_COUNT, v, &error_at);
     if (root.type == LEAT_I_JSON_NONE) {
         a->what = case_of_garbage(body, size, error_at);
         if (a->what == LEAT_I_CASE_PAGE) leat_i_fault_read(&a->fault, body, size, scratch);
     } else if (root.type == LEAT_I_JSON_OBJECT) {
-        a->what = answer_object(a, path, root, may_lack_finish, scratch);
+        a->what = answer_object(a, path, root, v, may_lack_finish, scratch);
     } else if (leat_i_fault_in(&a->fault, root, scratch)) {
         a->what = leat_i_case_of_fault(a->fault.kind, false);
     } else {
