@@ -14,6 +14,8 @@
 
 /* Flows in flows: each level costs a frame in the task's memory, no C stack. One past it is an error. */
 #define LEAT_I_FLOW_DEPTH_MAX 4096
+/* Items in flight of one batch: what more than that would be for, nobody knows. */
+#define LEAT_I_WINDOW_MAX 1048576u
 
 typedef struct leat_i_link {
     struct leat_i_link *next; /* in the order of linking */

@@ -64,6 +64,7 @@ static const char *opts_fault(const leat_node_opts *o)
     if (o->attempt_deadline_ms < 0 || o->deadline_ms < 0) return "a deadline is negative";
     if ((unsigned)o->backoff > LEAT_BACKOFF_JITTER) return "backoff is none of the three";
     if ((unsigned)o->policy > LEAT_BATCH_COLLECT) return "policy is none of the three";
+    if (o->in_flight_max > LEAT_I_WINDOW_MAX) return "in_flight_max is over 1048576";
     if (!o->batch && o->each) return "each is set and batch is not";
     if (!o->batch && o->in_flight_max > 1) return "in_flight_max is set and batch is not";
     return NULL;
@@ -95,6 +96,8 @@ static leat_err check_one(const leat_flow *flow, leat_error *error)
         return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": policy is none of the three", name);
     if (!flow->opts.batch && flow->opts.in_flight_max > 1)
         return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": in_flight_max is set and batch is not", name);
+    if (flow->opts.in_flight_max > LEAT_I_WINDOW_MAX)
+        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": in_flight_max is over %u", name, LEAT_I_WINDOW_MAX);
     for (const leat_node *n = flow->start; n; n = n->next)
         LEAT_TRY(check_node(n, error));
     return check_reach(flow, error);

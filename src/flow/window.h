@@ -7,8 +7,6 @@
 #include "lock.h"
 #include "walk.h"
 
-#define LEAT_I_WINDOW_MAX 1048576u /* items in flight of one batch */
-
 /* ---- memory of items that is kept until the post of the batch has returned ---- */
 
 typedef struct leat_i_kept leat_i_kept;

@@ -1,0 +1,333 @@
+/*
+ * test_flow_graph.c: what is refused before a flow runs, in which words; drawings; and rows 72 to 81 of the flow model, what the
+ * older variant of PocketFlow did.
+ *
+ * row  what the older variant did                            leat         test
+ * 72   the fallback is called process_after_fail             keep         row_10 in test_flow_node.c: one slot, `fallback`
+ * 73   exec and fallback get shared                          fix          row_02 in test_flow_node.c
+ * 74   mixing of async and sync per phase                    keep         row_51 in test_flow_parallel.c
+ * 75   BatchAsyncFlow is one after another                   keep         row_45 in test_flow_batch.c
+ * 76   only None maps to "default"                           see row 18   row_18 in test_flow_route.c
+ * 77   a batch node has no retries                           do not copy  row_41 in test_flow_batch.c
+ * 78   no copies of nodes; prep's value is the params        do not copy  row_31 in test_flow_route.c, row_39 in test_flow_params.c
+ * 79   phases under other names are silently ignored         do not copy  row_79: options that would be ignored are refused
+ * 80   a walk without the flow's params                      do not copy  row_33 in test_flow_params.c
+ * 81   semaphores against limits, partial failure left open  fix          row_70 and row_62 in test_flow_parallel.c
+ */
+#include "support/flow.h"
+
+#include "base/mem.h"
+
+static const leat_node_class node_a = { .name = "A" }, node_b = { .name = "B" }, unnamed = { .name = NULL };
+
+static void check_says(leat_flow *flow, leat_err code, const char *node, const char *text)
+{
+    leat_error error = { .text = "" };
+    assert_int_equal(leat_flow_check(flow, &error), code);
+    assert_string_equal(error.text, text);
+    assert_string_equal(error.node, node);
+    assert_int_equal(leat_flow_check(flow, NULL), code);
+    leat_flow_free(flow);
+}
+
+static void a_node_that_cannot_be_reached_is_refused(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
+    leat_flow_add(flow, &node_a, NULL);
+    leat_flow_add(flow, &node_b, NULL);
+    check_says(flow, LEAT_USAGE, "B", "flow \"f\": node \"B\" cannot be reached from the start \"A\"");
+}
+
+static void a_fault_in_an_inner_flow_is_found(void **state)
+{
+    (void)state;
+    leat_flow *outer = leat_flow_new(NULL), *inner = leat_flow_new(&(leat_flow_opts){ .name = "inner" });
+    leat_flow_add(outer, &node_a, NULL);
+    leat_flow_add_flow(outer, inner);
+    check_says(outer, LEAT_USAGE, "inner", "flow \"flow\": node \"inner\" cannot be reached from the start \"A\"");
+    outer = leat_flow_new(NULL);
+    inner = leat_flow_new(&(leat_flow_opts){ .name = "inner" });
+    leat_flow_add_flow(outer, inner);
+    check_says(outer, LEAT_USAGE, "", "flow \"inner\" has no start: no node was added");
+}
+
+static void options_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        leat_node_opts opts;
+        const char *why;
+    } bad[] = {
+        { { .max_attempts = -2 }, "max_attempts is negative" },
+        { { .retry_wait_ms = -1 }, "a retry wait is negative" },
+        { { .retry_wait_max_ms = -1 }, "a retry wait is negative" },
+        { { .attempt_deadline_ms = -1 }, "a deadline is negative" },
+        { { .deadline_ms = -1 }, "a deadline is negative" },
+        { { .backoff = (leat_backoff)7 }, "backoff is none of the three" },
+        { { .policy = (leat_batch_policy)7 }, "policy is none of the three" },
+        { { .batch = true, .in_flight_max = 1048577 }, "in_flight_max is over 1048576" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[128];
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
+        leat_flow_add(flow, &node_a, &bad[i].opts);
+        snprintf(text, sizeof text, "flow \"f\": node \"A\": %s", bad[i].why);
+        check_says(flow, LEAT_USAGE, "A", text);
+    }
+    leat_flow *most = leat_flow_new(NULL);
+    leat_flow_add(most, &node_a, &(leat_node_opts){ .batch = true, .in_flight_max = 1048576 });
+    assert_int_equal(leat_flow_check(most, NULL), LEAT_OK);
+    leat_flow_free(most);
+}
+
+static leat_err any_each(leat_task *t, void *shared, size_t index, const void *item, const void *value,
+                         const leat_error *error)
+{
+    (void)t, (void)shared, (void)index, (void)item, (void)value, (void)error;
+    return LEAT_OK;
+}
+
+static void row_79_what_would_be_ignored_is_refused(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
+    leat_flow_add(flow, &node_a, &(leat_node_opts){ .in_flight_max = 2 });
+    check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\": in_flight_max is set and batch is not");
+    flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
+    leat_flow_add(flow, &node_a, &(leat_node_opts){ .each = any_each });
+    check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\": each is set and batch is not");
+    flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .in_flight_max = 2 });
+    leat_flow_add(flow, &node_a, NULL);
+    check_says(flow, LEAT_USAGE, "", "flow \"f\": in_flight_max is set and batch is not");
+}
+
+static void options_of_a_flow_out_of_range_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        leat_flow_opts opts;
+        const char *text;
+    } bad[] = {
+        { { .name = "f", .max_attempts = -1 }, "flow \"f\": max_attempts is negative" },
+        { { .name = "f", .retry_wait_ms = -1 }, "flow \"f\": retry_wait_ms is negative" },
+        { { .name = "f", .policy = (leat_batch_policy)7 }, "flow \"f\": policy is none of the three" },
+        { { .name = "f", .batch = true, .in_flight_max = 1048577 }, "flow \"f\": in_flight_max is over 1048576" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        leat_flow *flow = leat_flow_new(&bad[i].opts);
+        leat_flow_add(flow, &node_a, NULL);
+        check_says(flow, LEAT_USAGE, "", bad[i].text);
+    }
+}
+
+static void strict_wants_a_link_for_default_where_it_is_certain_to_come(void **state)
+{
+    (void)state;
+    for (int strict = 0; strict < 2; strict++) {
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .strict = strict });
+        leat_node *a = leat_flow_add(flow, &node_a, NULL); /* no post: always "default" */
+        leat_flow_link(a, "x", leat_flow_add(flow, &node_b, NULL));
+        if (strict) {
+            check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\" always gives \"default\", and no link serves it");
+        } else {
+            assert_int_equal(leat_flow_check(flow, NULL), LEAT_OK);
+            leat_flow_free(flow);
+        }
+    }
+}
+
+static void a_flow_cannot_be_in_two_places(void **state)
+{
+    (void)state;
+    leat_flow *outer = leat_flow_new(&(leat_flow_opts){ .name = "o" }),
+              *inner = leat_flow_new(&(leat_flow_opts){ .name = "i" });
+    leat_flow_add(inner, &node_a, NULL);
+    assert_non_null(leat_flow_add_flow(outer, inner));
+    assert_null(leat_flow_add_flow(outer, inner));
+    check_says(outer, LEAT_USAGE, "", "flow \"o\": the inner flow \"i\" is already part of a flow");
+}
+
+static void a_flow_cannot_contain_itself(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
+    leat_flow_add(flow, &node_a, NULL);
+    assert_null(leat_flow_add_flow(flow, flow));
+    check_says(flow, LEAT_USAGE, "", "flow \"f\": the inner flow \"f\" would contain itself");
+    leat_flow *top = leat_flow_new(&(leat_flow_opts){ .name = "top" }),
+              *leaf = leat_flow_new(&(leat_flow_opts){ .name = "leaf" });
+    leat_flow_add(leaf, &node_a, NULL);
+    leat_flow_add_flow(top, leaf);
+    assert_null(leat_flow_add_flow(leaf, top)); /* by way of an inner one */
+    check_says(top, LEAT_USAGE, "", "flow \"leaf\": the inner flow \"top\" would contain itself");
+}
+
+static void a_link_into_another_flow_is_refused(void **state)
+{
+    (void)state;
+    leat_flow *one = leat_flow_new(&(leat_flow_opts){ .name = "one" }), *two = leat_flow_new(NULL);
+    leat_node *a = leat_flow_add(one, &node_a, NULL), *b = leat_flow_add(two, &node_b, NULL);
+    assert_null(leat_flow_link(a, NULL, b));
+    check_says(one, LEAT_USAGE, "", "flow \"one\": the link from node \"A\" to node \"B\" leads into another flow");
+    leat_flow_free(two);
+}
+
+static void a_node_without_class_is_refused(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(NULL);
+    assert_null(leat_flow_add(flow, NULL, NULL));
+    check_says(flow, LEAT_USAGE, "", "flow \"flow\": a node was added without a class");
+}
+
+static void poisoned_builders_answer_null(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(NULL), *inner = leat_flow_new(NULL);
+    leat_node *a = leat_flow_add(flow, &node_a, NULL);
+    assert_null(leat_flow_add(NULL, &node_a, NULL));
+    assert_null(leat_flow_add_flow(NULL, inner)); /* takes and frees it all the same */
+    assert_null(leat_flow_link(NULL, NULL, a));
+    assert_null(leat_flow_link(a, NULL, NULL));
+    assert_int_equal(leat_flow_check(flow, NULL), LEAT_OK);
+    assert_null(leat_flow_add_flow(flow, NULL));
+    check_says(flow, LEAT_NOMEM, "", "flow \"flow\": memory was short while an inner flow was built");
+    assert_int_equal(leat_flow_check(NULL, NULL), LEAT_NOMEM);
+    assert_null(leat_flow_dot(NULL));
+    assert_null(leat_flow_mermaid(NULL));
+}
+
+/* Building with the n-th allocation failing, for each n until it goes through: told by the check, and nothing is lost. */
+static void each_allocation_of_the_building_may_fail(void **state)
+{
+    (void)state;
+    int64_t live = leat_i_mem_live_count();
+    for (uint64_t n = 1;; n++) {
+        leat_i_mem_fail_after(n, false);
+        leat_param params[] = { { "a", "1" }, { "b", "2" } };
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .params = params, .param_count = 2 });
+        leat_flow *inner = leat_flow_new(&(leat_flow_opts){ .name = "i" });
+        leat_flow_add(inner, &node_a, NULL);
+        leat_node *a = leat_flow_add(flow, &node_a, NULL);
+        leat_node *i = leat_flow_add_flow(flow, inner);
+        leat_flow_link(leat_flow_link(a, "x", i), NULL, a);
+        leat_err err = leat_flow_check(flow, NULL);
+        leat_i_mem_fail_after(0, false);
+        leat_flow_free(flow);
+        assert_int_equal(leat_i_mem_live_count(), live);
+        if (err == LEAT_OK) {
+            assert_true(n > 10);
+            return;
+        }
+        assert_int_equal(err, LEAT_NOMEM);
+    }
+}
+
+/* ---- drawings ---- */
+
+static leat_flow *flow_to_draw(void)
+{
+    leat_flow *outer = leat_flow_new(&(leat_flow_opts){ .name = "say \"hi\"" });
+    leat_flow *inner = leat_flow_new(&(leat_flow_opts){ .name = "all", .batch = true, .in_flight_max = 8 });
+    leat_node *a = leat_flow_add(outer, &node_a, &(leat_node_opts){ .batch = true });
+    leat_node *b = leat_flow_add(inner, &node_b, NULL);
+    leat_node *c = leat_flow_add(inner, &unnamed, NULL);
+    leat_flow_link(b, "odd \"name\"", c);
+    leat_node *i = leat_flow_link(a, NULL, leat_flow_add_flow(outer, inner));
+    leat_flow_link(i, "again", a);
+    return outer;
+}
+
+static void a_flow_draws_itself_for_graphviz(void **state)
+{
+    (void)state;
+    leat_flow *flow = flow_to_draw();
+    char *text = leat_flow_dot(flow);
+    assert_string_equal(text, "digraph \"say \\\"hi\\\"\" {\n"
+                              "    compound=true;\n"
+                              "    node [shape=box];\n"
+                              "    n0_0 [label=\"A (batch of 1 at once)\", style=bold];\n"
+                              "    subgraph cluster_1 {\n"
+                              "        label=\"all (batch of 8 at once)\";\n"
+                              "        n1_0 [label=\"B\", style=bold];\n"
+                              "        n1_1 [label=\"unnamed\"];\n"
+                              "    }\n"
+                              "    n0_0 -> n1_0 [label=\"default\", lhead=cluster_1];\n"
+                              "    n1_0 -> n0_0 [label=\"again\", ltail=cluster_1];\n"
+                              "    n1_0 -> n1_1 [label=\"odd \\\"name\\\"\"];\n"
+                              "}\n");
+    free(text);
+    leat_flow_free(flow);
+}
+
+static void a_flow_draws_itself_for_mermaid(void **state)
+{
+    (void)state;
+    leat_flow *flow = flow_to_draw();
+    char *text = leat_flow_mermaid(flow);
+    assert_string_equal(text, "flowchart TD\n"
+                              "    n0_0([\"A (batch of 1 at once)\"])\n"
+                              "    subgraph f1[\"all (batch of 8 at once)\"]\n"
+                              "        n1_0([\"B\"])\n"
+                              "        n1_1[\"unnamed\"]\n"
+                              "    end\n"
+                              "    n0_0 -- \"default\" --> f1\n"
+                              "    f1 -- \"again\" --> n0_0\n"
+                              "    n1_0 -- \"odd #quot;name#quot;\" --> n1_1\n");
+    free(text);
+    leat_flow_free(flow);
+}
+
+static void an_empty_flow_can_be_drawn(void **state)
+{
+    (void)state;
+    leat_flow *flow = leat_flow_new(NULL);
+    leat_flow_add_flow(flow, leat_flow_new(NULL));
+    char *dot = leat_flow_dot(flow), *mermaid = leat_flow_mermaid(flow);
+    assert_non_null(strstr(dot, "subgraph cluster_1 {"));
+    assert_non_null(strstr(mermaid, "subgraph f1"));
+    free(dot);
+    free(mermaid);
+    leat_flow_free(flow);
+}
+
+static void each_allocation_of_a_drawing_may_fail(void **state)
+{
+    (void)state;
+    leat_flow *flow = flow_to_draw();
+    int64_t live = leat_i_mem_live_count();
+    char *text = NULL;
+    for (uint64_t n = 1; !text; n++) {
+        leat_i_mem_fail_after(n, false);
+        text = leat_flow_dot(flow);
+        leat_i_mem_fail_after(0, false);
+        assert_int_equal(leat_i_mem_live_count(), live);
+        if (text) assert_true(n > 1);
+    }
+    free(text);
+    leat_flow_free(flow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_node_that_cannot_be_reached_is_refused),
+        cmocka_unit_test(a_fault_in_an_inner_flow_is_found),
+        cmocka_unit_test(options_out_of_range_are_refused),
+        cmocka_unit_test(row_79_what_would_be_ignored_is_refused),
+        cmocka_unit_test(options_of_a_flow_out_of_range_are_refused),
+        cmocka_unit_test(strict_wants_a_link_for_default_where_it_is_certain_to_come),
+        cmocka_unit_test(a_flow_cannot_be_in_two_places),
+        cmocka_unit_test(a_flow_cannot_contain_itself),
+        cmocka_unit_test(a_link_into_another_flow_is_refused),
+        cmocka_unit_test(a_node_without_class_is_refused),
+        cmocka_unit_test(poisoned_builders_answer_null),
+        cmocka_unit_test(each_allocation_of_the_building_may_fail),
+        cmocka_unit_test(a_flow_draws_itself_for_graphviz),
+        cmocka_unit_test(a_flow_draws_itself_for_mermaid),
+        cmocka_unit_test(an_empty_flow_can_be_drawn),
+        cmocka_unit_test(each_allocation_of_a_drawing_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
