@@ -162,69 +162,69 @@ static void test_stream_says_the_same(void **state)
     world_free(&w);
 }
 
+#define USER "{\"role\":\"user\",\"content\":\"x\"}"
+static const struct {
+    const char *path, *body;
+    int status;
+    const char *param, *code;
+} not_valid[] = {
+    { CHAT, "", 400, "null", "null" },
+    { CHAT, "{", 400, "null", "null" },
+    { CHAT, "[]", 400, "null", "null" },
+    { CHAT, "{\"messages\":[" USER "]}", 400, "null", "null" },
+    { CHAT, "{\"model\":1,\"messages\":[" USER "]}", 400, "model", "invalid_type" },
+    { CHAT, "{\"model\":\"m\"}", 400, "messages", "missing_required_parameter" },
+    { CHAT, "{\"model\":\"m\",\"messages\":\"x\"}", 400, "messages", "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[]}", 400, "messages", "empty_array" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[1]}", 400, "messages[0]", "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[" USER ",{\"content\":\"x\"}]}", 400, "messages[1].role",
+      "missing_required_parameter" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"cat\",\"content\":\"x\"}]}", 400, "messages[0].role",
+      "invalid_value" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", 400, "messages[0].content",
+      "missing_required_parameter" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}", 400, "messages[0].content",
+      "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"smell\"}]}]}", 400,
+      "messages[0].content[0]", "invalid_value" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}", 400,
+      "messages[0].content[0]", "missing_required_parameter" },
+    { CHAT, "{\"model\":\"m\",\"max_tokens\":0,\"messages\":[" USER "]}", 400, "max_tokens", "integer_below_min_value" },
+    { CHAT, "{\"model\":\"m\",\"max_tokens\":-1,\"messages\":[" USER "]}", 400, "max_tokens", "integer_below_min_value" },
+    { CHAT, "{\"model\":\"m\",\"max_tokens\":1.5,\"messages\":[" USER "]}", 400, "max_tokens", "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"max_completion_tokens\":\"9\",\"messages\":[" USER "]}", 400, "max_completion_tokens",
+      "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"stream\":1,\"messages\":[" USER "]}", 400, "stream", "invalid_type" },
+    { CHAT, "{\"model\":\"m\",\"stream_options\":{},\"messages\":[" USER "]}", 400, "stream_options", "null" },
+    { CHAT, "{\"model\":\"m\",\"n\":2,\"messages\":[" USER "]}", 400, "n", "invalid_value" },
+    { "/embeddings", "{\"model\":\"m\"}", 400, "input", "missing_required_parameter" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":[]}", 400, "input", "empty_array" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":\"\"}", 400, "input", "null" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":[\"a\",1]}", 400, "input", "invalid_type" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":[1,\"a\"]}", 400, "input", "invalid_type" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":[1,-2]}", 400, "input", "invalid_type" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":{}}", 400, "input", "invalid_type" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"hex\"}", 400, "encoding_format",
+      "invalid_value" },
+    { "/embeddings", "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":4097}", 400, "dimensions", "integer_above_max_value" },
+    { "/embeddings", "{\"input\":\"a\"}", 400, "null", "null" },
+    { "/models", "{}", 405, "null", "method_not_supported" },
+    { "/unknown", "{}", 404, "null", "unknown_url" },
+    { CHAT, NULL, 405, "null", "method_not_supported" },
+};
+
 static void test_what_is_not_valid(void **state)
 {
     (void)state;
-#define USER "{\"role\":\"user\",\"content\":\"x\"}"
-    static const struct {
-        const char *path, *body;
-        int status;
-        const char *param, *code;
-    } cases[] = {
-        { CHAT, "", 400, "null", "null" },
-        { CHAT, "{", 400, "null", "null" },
-        { CHAT, "[]", 400, "null", "null" },
-        { CHAT, "{\"messages\":[" USER "]}", 400, "null", "null" },
-        { CHAT, "{\"model\":1,\"messages\":[" USER "]}", 400, "model", "invalid_type" },
-        { CHAT, "{\"model\":\"m\"}", 400, "messages", "missing_required_parameter" },
-        { CHAT, "{\"model\":\"m\",\"messages\":\"x\"}", 400, "messages", "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[]}", 400, "messages", "empty_array" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[1]}", 400, "messages[0]", "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[" USER ",{\"content\":\"x\"}]}", 400, "messages[1].role",
-          "missing_required_parameter" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"cat\",\"content\":\"x\"}]}", 400, "messages[0].role",
-          "invalid_value" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", 400, "messages[0].content",
-          "missing_required_parameter" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":null}]}", 400, "messages[0].content",
-          "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"smell\"}]}]}", 400,
-          "messages[0].content[0]", "invalid_value" },
-        { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}", 400,
-          "messages[0].content[0]", "missing_required_parameter" },
-        { CHAT, "{\"model\":\"m\",\"max_tokens\":0,\"messages\":[" USER "]}", 400, "max_tokens", "integer_below_min_value" },
-        { CHAT, "{\"model\":\"m\",\"max_tokens\":-1,\"messages\":[" USER "]}", 400, "max_tokens",
-          "integer_below_min_value" },
-        { CHAT, "{\"model\":\"m\",\"max_tokens\":1.5,\"messages\":[" USER "]}", 400, "max_tokens", "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"max_completion_tokens\":\"9\",\"messages\":[" USER "]}", 400, "max_completion_tokens",
-          "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"stream\":1,\"messages\":[" USER "]}", 400, "stream", "invalid_type" },
-        { CHAT, "{\"model\":\"m\",\"stream_options\":{},\"messages\":[" USER "]}", 400, "stream_options", "null" },
-        { CHAT, "{\"model\":\"m\",\"n\":2,\"messages\":[" USER "]}", 400, "n", "invalid_value" },
-        { "/embeddings", "{\"model\":\"m\"}", 400, "input", "missing_required_parameter" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":[]}", 400, "input", "empty_array" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":\"\"}", 400, "input", "null" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":[\"a\",1]}", 400, "input", "invalid_type" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":[1,\"a\"]}", 400, "input", "invalid_type" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":[1,-2]}", 400, "input", "invalid_type" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":{}}", 400, "input", "invalid_type" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"hex\"}", 400, "encoding_format",
-          "invalid_value" },
-        { "/embeddings", "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":4097}", 400, "dimensions",
-          "integer_above_max_value" },
-        { "/embeddings", "{\"input\":\"a\"}", 400, "null", "null" },
-        { "/models", "{}", 405, "null", "method_not_supported" },
-        { "/unknown", "{}", 404, "null", "unknown_url" },
-        { CHAT, NULL, 405, "null", "method_not_supported" },
-    };
     world w = world_new(NULL);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        http_call call = http_client_call(w.client, cases[i].path, NULL, cases[i].body);
+    for (size_t i = 0; i < sizeof not_valid / sizeof not_valid[0]; i++) {
+        http_call call = http_client_call(w.client, not_valid[i].path, NULL, not_valid[i].body);
         assert_int_equal(call.curl, 0);
-        if (call.status != cases[i].status) fail_msg("case %zu: status %ld: %s", i, call.status, call.body);
+        if (call.status != not_valid[i].status) fail_msg("case %zu: status %ld: %s", i, call.status, call.body);
         json_t *json = json_of(&call);
         assert_string_equal(at(json, "error.type"), "invalid_request_error");
-        if (strcmp(at(json, "error.param"), cases[i].param) != 0 || strcmp(at(json, "error.code"), cases[i].code) != 0)
+        if (strcmp(at(json, "error.param"), not_valid[i].param) != 0 ||
+            strcmp(at(json, "error.code"), not_valid[i].code) != 0)
             fail_msg("case %zu: %s", i, call.body);
         assert_true(strlen(at(json, "error.message")) > 10);
         json_decref(json);
@@ -232,8 +232,8 @@ static void test_what_is_not_valid(void **state)
     }
     leat_mock_stats stats;
     leat_mock_read(w.mock, &stats);
-    assert_int_equal(stats.requests, sizeof cases / sizeof cases[0]);
-    assert_int_equal(stats.errors, sizeof cases / sizeof cases[0]);
+    assert_int_equal(stats.requests, sizeof not_valid / sizeof not_valid[0]);
+    assert_int_equal(stats.errors, sizeof not_valid / sizeof not_valid[0]);
     assert_int_equal(stats.answered + stats.window_max + stats.in_flight_peak, 0);
     world_free(&w);
 }
