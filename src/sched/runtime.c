@@ -40,8 +40,8 @@ static bool worker_init(leat_runtime *rt, uint32_t index)
     w->rt = rt;
     w->index = index;
     leat_i_os_random(&w->random, sizeof w->random);
-    leat_store_relaxed(&w->next_ns, LEAT_I_NEVER_NS); /* relaxed: no thread yet */
-    return leat_i_deque_init(&w->deque);
+    leat_store_relaxed(&w->next_ns, LEAT_I_NEVER_NS);            /* relaxed: no thread yet */
+    return leat_i_deque_init(&w->deque) && leat_i_stack_fill(w); /* The loop needs a stack before it can wait for one. */
 }
 
 static void runtime_dealloc(leat_runtime *rt)

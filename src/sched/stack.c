@@ -176,16 +176,20 @@ static void list_move(leat_i_waiter **from, uint32_t *from_count, leat_i_waiter 
     }
 }
 
+bool leat_i_stack_fill(leat_i_worker *w)
+{
+    leat_i_stack_cache *c = &w->stacks;
+    leat_i_stack_pool *p = &w->rt->stacks;
+    pthread_mutex_lock(&p->mutex);
+    if (p->spare || pool_grow(p)) list_move(&p->spare, &p->spare_count, &c->list, &c->count);
+    pthread_mutex_unlock(&p->mutex);
+    return c->list != NULL;
+}
+
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w)
 {
     leat_i_stack_cache *c = &w->stacks;
-    if (!c->list) {
-        leat_i_stack_pool *p = &w->rt->stacks;
-        pthread_mutex_lock(&p->mutex);
-        if (p->spare || pool_grow(p)) list_move(&p->spare, &p->spare_count, &c->list, &c->count);
-        pthread_mutex_unlock(&p->mutex);
-        if (!c->list) return NULL;
-    }
+    if (!c->list && !leat_i_stack_fill(w)) return NULL;
     leat_i_waiter *s = c->list;
     c->list = s->link;
     c->count--;

@@ -48,6 +48,8 @@ typedef struct leat_i_stack_cache { /* of one worker */
 int leat_i_stack_pool_init(leat_i_stack_pool *p, uint32_t stack_bytes); /* 0 or -errno */
 void leat_i_stack_pool_fini(leat_i_stack_pool *p);                      /* all workers have ended */
 const char *leat_i_stack_pool_guard_name(const leat_i_stack_pool *p);
+/* Makes sure that `w` has a stack at hand; false = memory is short. */
+bool leat_i_stack_fill(leat_i_worker *w);
 /* Gives a stack for `w`; its fiber is not made yet. NULL when memory is short. */
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w);
 /* Takes back a stack of `w` that nobody runs on. */

@@ -244,9 +244,7 @@ void *leat_i_worker_main(void *worker)
     worker_of_thread = w;
     leat_i_overflow_thread_begin(w);
     leat_i_fiber_adopt_thread(&w->thread_fiber);
-    leat_i_waiter *s;
-    while (!(s = worker_new_loop(w))) /* Memory is short: the first stack is worth waiting for. */
-        leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+    leat_i_waiter *s = worker_new_loop(w); /* There is one: leat_runtime_new made sure. */
     w->running = s;
     leat_i_fiber_switch(&w->thread_fiber, &s->fiber, false);
     worker_arrive(w);
