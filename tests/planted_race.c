@@ -1,0 +1,43 @@
+/*
+ * planted_race.c: a data race between two tasks on two workers, on purpose. ThreadSanitizer must report it, or else it does not see
+ * through the fibers; without it the program succeeds.
+ */
+#include "leat/task.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+static _Atomic int here; /* relaxed: both run at once, and nothing orders them */
+static volatile long raced;
+
+static leat_err races(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    LEAT_TRY(leat_sleep_ms(t, 1));
+    atomic_fetch_add_explicit(&here, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&here, memory_order_relaxed) < 2)
+        ;
+    raced++;
+    return leat_sleep_ms(t, 1);
+}
+
+/* Keeps its worker until the other has begun to race, so that the two cannot share one. */
+static leat_err both(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_future *other = leat_task_start(t, races, arg);
+    while (atomic_load_explicit(&here, memory_order_relaxed) < 1)
+        ;
+    LEAT_TRY(races(t, arg, result));
+    return leat_await(t, other, NULL);
+}
+
+int main(void)
+{
+    leat_runtime *rt;
+    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 2 }) != LEAT_OK) return 1;
+    leat_err err = leat_task_run(rt, both, NULL, NULL);
+    leat_runtime_free(rt);
+    printf("planted race: %s, %ld\n", leat_err_name(err), raced);
+    return err != LEAT_OK;
+}

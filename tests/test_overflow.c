@@ -1,0 +1,196 @@
+/*
+ * test_overflow.c: a task that runs past its stack ends the program with a sentence that names the node, under each kind of guard.
+ * The overflow itself happens in this program run again with an argument.
+ */
+#include "support_sched.h"
+
+#include "sched/stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- the program that goes wrong ---- */
+
+__attribute__((noinline)) static int goes_deeper(volatile int *above)
+{
+    volatile int here[64];
+    here[0] = *above + 1;
+    if (here[0] == 100000000) return 0; /* far past the end of any stack */
+    return here[0] + goes_deeper(here) + here[1];
+}
+
+static leat_err overflows(leat_task *t, void *arg, const void **result)
+{
+    volatile int zero = 0;
+    (void)result;
+    if (arg) {
+        t->name = arg;
+        LEAT_TRY(leat_sleep_ms(t, 1)); /* So that it is on a stack that it has left before. */
+    }
+    return goes_deeper(&zero) ? LEAT_OK : LEAT_USER;
+}
+
+static leat_err writes_below(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    char *low = leat_i_task_waiter(t)->low;
+    __asm__ volatile("" : "+r"(low));
+    low[-1] = 1;
+    return LEAT_OK;
+}
+
+static leat_err reads_null(leat_task *t, void *arg, const void **result)
+{
+    volatile int *null = NULL;
+    (void)t, (void)arg, (void)result;
+    return *null ? LEAT_OK : LEAT_USER;
+}
+
+static leat_err parks_once(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_sleep_ms(t, 1);
+}
+
+static int no_light_guard(const char *call)
+{
+    return strcmp(call, "guard") == 0 ? -EINVAL : 0;
+}
+
+static int no_guard(const char *call)
+{
+    return strcmp(call, "guard") == 0 || strcmp(call, "mprotect") == 0 ? -EINVAL : 0;
+}
+
+static void other_handler(int number)
+{
+    static const char text[] = "the program's own handler was called\n";
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    signal(number, SIG_DFL);
+}
+
+static int go_wrong(const char *how)
+{
+    struct rlimit none = { 0, 0 };
+    char name[] = "Summarize";
+    leat_task_fn fn = overflows;
+    void *arg = name;
+    setrlimit(RLIMIT_CORE, &none);
+    if (strcmp(how, "mprotect") == 0) leat_i_os_fault = no_light_guard;
+    if (strcmp(how, "canary") == 0) leat_i_os_fault = no_guard;
+    if (strcmp(how, "canary") == 0) fn = writes_below;
+    if (strcmp(how, "unnamed") == 0) arg = NULL;
+    if (strcmp(how, "null") == 0) fn = reads_null;
+    if (strcmp(how, "chained") == 0) signal(SIGSEGV, other_handler);
+    leat_runtime *rt = runtime_with(2, false);
+    (void)!leat_task_run(rt, fn, arg, NULL);
+    for (int i = 0; i < 4; i++) /* So that the loop's stack, which was written below, is given back. */
+        (void)!leat_task_run(rt, parks_once, NULL, NULL);
+    leat_runtime_free(rt);
+    return 0;
+}
+
+/* ---- the tests ---- */
+
+struct death {
+    char text[65536];
+    int status;
+};
+
+static void die(struct death *d, const char *how)
+{
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pipes[1], STDERR_FILENO);
+        close(pipes[0]);
+        execl("/proc/self/exe", "test_overflow", how, (char *)NULL);
+        _exit(99);
+    }
+    close(pipes[1]);
+    size_t size = 0;
+    ssize_t n;
+    while ((n = read(pipes[0], d->text + size, sizeof d->text - 1 - size)) > 0)
+        size += (size_t)n;
+    d->text[size] = '\0';
+    close(pipes[0]);
+    assert_int_equal(waitpid(pid, &d->status, 0), pid);
+}
+
+static void assert_died_saying(const char *how, const char *what)
+{
+    struct death *d = calloc(1, sizeof *d);
+    die(d, how);
+    if (!strstr(d->text, what)) fail_msg("%s: expected '%s' in: %.500s", how, what, d->text);
+    assert_false(WIFEXITED(d->status) && WEXITSTATUS(d->status) == 0);
+    if (!LEAT_ASAN && !LEAT_TSAN) assert_true(WIFSIGNALED(d->status)); /* Sanitizers report, and exit. */
+    free(d);
+}
+
+#define STACK_TEXT \
+    (LEAT_ASAN || LEAT_TSAN ? "(stack of 262144 bytes; raise stack_bytes)" : "(stack of 65536 bytes; raise stack_bytes)")
+
+static void an_overflow_names_the_node_and_the_remedy(void **state)
+{
+    (void)state;
+    assert_died_saying("light", "leat: stack overflow in node \"Summarize\" ");
+    assert_died_saying("light", STACK_TEXT);
+    assert_died_saying("unnamed", "leat: stack overflow in a task (stack of ");
+}
+
+static void with_guards_by_mprotect_too(void **state)
+{
+    (void)state;
+    assert_died_saying("mprotect", "leat: stack overflow in node \"Summarize\" ");
+}
+
+static void without_guards_a_canary_tells_at_last(void **state)
+{
+    (void)state;
+    if (LEAT_ASAN || LEAT_TSAN) skip(); /* Writing below a stack is an error of its own there. */
+    assert_died_saying("canary", "stack overflow");
+}
+
+static void other_faults_and_other_handlers_are_left_alone(void **state)
+{
+    (void)state;
+    struct death *d = calloc(1, sizeof *d);
+    die(d, "null");
+    assert_null(strstr(d->text, "stack overflow in"));
+    assert_false(WIFEXITED(d->status) && WEXITSTATUS(d->status) == 0);
+    free(d);
+    assert_died_saying("chained", "leat: stack overflow in node \"Summarize\" ");
+    assert_died_saying("chained", "the program's own handler was called");
+}
+
+static void the_handler_goes_with_the_last_runtime(void **state)
+{
+    (void)state;
+    struct sigaction before, during, after;
+    sigaction(SIGSEGV, NULL, &before);
+    leat_runtime *one = runtime_with(1, false), *two = runtime_with(1, false);
+    leat_runtime_free(one);
+    sigaction(SIGSEGV, NULL, &during);
+    leat_runtime_free(two);
+    sigaction(SIGSEGV, NULL, &after);
+    assert_true((void *)during.sa_sigaction != (void *)before.sa_sigaction);
+    assert_ptr_equal((void *)after.sa_sigaction, (void *)before.sa_sigaction);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) return go_wrong(argv[1]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_overflow_names_the_node_and_the_remedy),
+        cmocka_unit_test(with_guards_by_mprotect_too),
+        cmocka_unit_test(without_guards_a_canary_tells_at_last),
+        cmocka_unit_test(other_faults_and_other_handlers_are_left_alone),
+        cmocka_unit_test(the_handler_goes_with_the_last_runtime),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
