@@ -26,6 +26,7 @@ typedef struct call {
     const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
     leat_i_policy policy;
+    leat_i_arena_mark mark; /* of the task's memory, behind what the limiter keeps there */
     int64_t wait_ms; /* before the next attempt */
     bool again;      /* there is a next attempt */
 } call;
@@ -202,6 +203,14 @@ static bool is_event_stream(const leat_i_http_reply *h)
 
 /* ---- one attempt ---- */
 
+static leat_err attempt_perform(call *c, leat_i_http_reply *h)
+{
+    LEAT_TRY(leat_i_http_perform(c->t, &c->request, h));
+    c->reply->http_status = h->status;
+    if (h->request_id) c->reply->request_id = h->request_id;
+    return LEAT_OK;
+}
+
 /* The exchange of a request that asks for a stream. A function of its own: its frame is large, and most calls do without. */
 __attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, leat_i_http_reply *h)
 {
@@ -210,7 +219,7 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, l
     leat_i_fold_init(&fold, c->llm->body_bytes_max);
     c->request.on_data = leat_i_fold_push;
     c->request.on_data_arg = &fold;
-    leat_err err = leat_i_http_perform(c->t, &c->request, h);
+    leat_err err = attempt_perform(c, h);
     if (!err && h->status >= 200 && h->status < 300)
         err = read_folded(c, rd, h, &fold);
     else if (!err)
@@ -235,7 +244,7 @@ __attribute__((noinline)) static leat_err read_unasked_stream(call *c, reading *
 static leat_err attempt_exchange(call *c, reading *rd, leat_i_http_reply *h)
 {
     if (c->request.accept_stream) return attempt_stream(c, rd, h);
-    LEAT_TRY(leat_i_http_perform(c->t, &c->request, h));
+    LEAT_TRY(attempt_perform(c, h));
     if (h->status >= 200 && h->status < 300 && is_event_stream(h)) return read_unasked_stream(c, rd, h);
     return read_collected(c, rd, h);
 }
@@ -289,8 +298,6 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
     leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry) };
-    r->http_status = h->status;
-    if (h->request_id) r->request_id = h->request_id;
     r->is_fatal = rule->fatal;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
     if (rule->billed && h->sent) r->possibly_billed++;
@@ -310,6 +317,7 @@ static leat_err attempt(call *c)
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
     c->reply->attempts++;
+    c->mark = leat_i_arena_save(&c->t->arena);
     leat_err err = attempt_exchange(c, &rd, &h);
     if (err) {
         if (llm->limiter) leat_limiter_settle(llm->limiter, grant, grant.charged);
@@ -345,13 +353,12 @@ static leat_err call_take_turn(call *c)
 
 static leat_err call_attempts(call *c)
 {
-    leat_i_arena_mark mark = leat_i_arena_save(&c->t->arena);
     for (;;) {
         LEAT_TRY(call_take_turn(c));
         LEAT_TRY(attempt(c));
         if (!c->again) return LEAT_OK;
         attempt_clear(c->reply);
-        leat_i_arena_rewind(&c->t->arena, mark);
+        leat_i_arena_rewind(&c->t->arena, c->mark);
         if (c->wait_ms <= 0) continue;
         if (c->turn) c->turn->give(c->turn->arg);
         LEAT_TRY(leat_sleep_ms(c->t, c->wait_ms));
