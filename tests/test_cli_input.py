@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""What goes in: formats and how they are guessed, each kind of bad input, and what rows look like."""
+import gzip
+import json
+import os
+
+from cli_support import Cli, main
+
+
+class Formats(Cli):
+    def run_all(self, *args, code=0, **options):
+        return self.ends(code, "run", "-o", "out.jsonl", "--base-url", "mock:", *args, **options)
+
+    def test_batch(self):
+        self.batch("in.jsonl", 3)
+        ended = self.run_all("in.jsonl")
+        self.assertIn("taken as --format batch (the first line is a request of an OpenAI batch)", ended.err)
+        self.assertEqual(ended.out, "")
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["doc-0", "doc-1", "doc-2"])
+        row = rows["doc-1"]
+        self.assertEqual(list(row), ["id", "custom_id", "response", "error", "leat"])
+        self.assertEqual(row["response"]["status_code"], 200)
+        self.assertIn("Text 1", row["response"]["body"]["choices"][0]["message"]["content"])
+        self.assertIsNone(row["error"])
+        self.assertEqual(row["leat"]["class"], "ok")
+        self.assertEqual(row["leat"]["line"], 2)
+        self.assertEqual(list(row["leat"])[-1], "sum")
+
+    def test_batch_of_embeddings(self):
+        self.write("in.jsonl", json.dumps({"custom_id": "e", "method": "POST", "url": "/v1/embeddings",
+                                           "body": {"model": "leat-extract", "input": ["one", "two"]}}))
+        self.run_all("in.jsonl")
+        self.assertEqual(len(self.rows()["e"]["response"]["body"]["data"]), 2)
+
+    def test_body_lines(self):
+        line = json.loads(self.batch_line("x"))["body"]
+        self.write("in.jsonl", json.dumps(line) + "\n" + json.dumps(line))
+        self.assertIn("--format body", self.run_all("in.jsonl").err)
+        self.assertEqual(sorted(self.rows()), ["line-1", "line-2"])
+
+    def test_files_and_folders(self):
+        self.write("docs/a.txt", "The first document.")
+        self.write("docs/sub/b.txt", "The second document.")
+        self.write("docs/.hidden", "Not for others.")
+        self.write("c.txt", "The third document.")
+        ended = self.run_all("--template", "Sum up {{name}}: {{text}}", "docs", "c.txt")
+        self.assertIn("--format files (a folder, and a template", ended.err)
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["c.txt", "docs/a.txt", "docs/sub/b.txt"])
+        self.assertIn("first document", rows["docs/a.txt"]["response"]["body"]["choices"][0]["message"]["content"])
+
+    def test_template_from_a_file(self):
+        self.write("prompt.txt", "\ufeffSum up: {{text}}")
+        self.write("a.txt", "A document.")
+        self.run_all("--template", "prompt.txt", "a.txt")
+        self.run_all("--template", "@prompt.txt", "a.txt")  # The same settings: it goes on.
+        self.assertEqual(sorted(self.rows()), ["a.txt"])
+        self.write("bad.txt", b"Sum \xff up: {{text}}")
+        self.says(2, "bad.txt is not UTF-8", "run", "--template", "@bad.txt", "a.txt", "-o", "x", "--base-url", "mock:")
+        self.says(2, "{{field.title}}", "run", "--template", "{{field.title}}", "a.txt", "-o", "x", "--base-url", "mock:")
+
+    def test_lines_from_standard_input(self):
+        self.assertIn("--format lines", self.run_all("--template", "Sum up: {{text}}", "-", input="one\ntwo\n").err)
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_batch_from_standard_input_to_standard_output(self):
+        ended = self.ends(0, "run", "-", "-o", "-", "--base-url", "mock:", input=self.batch_line("a") + "\n" + self.batch_line("b"))
+        self.assertEqual(sorted(json.loads(line)["custom_id"] for line in ended.out.splitlines()), ["a", "b"])
+        self.assertEqual(os.listdir(self.dir), [])
+
+    def test_gzip(self):
+        (self.dir / "in.jsonl.gz").write_bytes(gzip.compress(self.batch_line("packed").encode()))
+        self.assertIn("--format batch", self.run_all("in.jsonl.gz").err)
+        self.assertEqual(sorted(self.rows()), ["packed"])
+
+    def test_many_inputs_and_a_stream(self):
+        self.write("a.jsonl", self.batch_line("a"))
+        self.write("b.jsonl", self.batch_line("b"))
+        self.run_all("-i", "a.jsonl", "b.jsonl", "--stream")
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["a", "b"])
+        self.assertEqual(rows["a"]["response"]["body"]["object"], "chat.completion")
+        self.assertIsNotNone(rows["a"]["leat"]["ttft_ms"])
+
+    def test_no_extras(self):
+        self.batch("in.jsonl", 2)
+        self.run_all("in.jsonl", "--no-extras")
+        self.assertEqual(list(self.rows()["doc-0"]), ["id", "custom_id", "response", "error"])
+        self.run_all("in.jsonl", "--no-extras")
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_what_is_not_clear_is_refused(self):
+        self.write("docs/a.txt", "x")
+        self.says(2, "is not clear", "run", "docs", "-o", "out.jsonl", "--base-url", "mock:")
+        self.says(2, "is not clear", "run", "docs/a.txt", "-o", "out.jsonl", "--base-url", "mock:")
+        self.batch("in.jsonl", 1)
+        self.says(2, "looks like JSON lines", "run", "in.jsonl", "--template", "{{text}}", "-o", "out.jsonl", "--base-url", "mock:")
+        self.says(3, "cannot read nowhere.jsonl", "run", "nowhere.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.assertFalse((self.dir / "out.jsonl").exists())
+
+
+class BadInput(Cli):
+    """Each gives an error row that names the line, or a clear refusal, and the run goes on."""
+
+    def errors(self, *lines, code=1, args=()):
+        self.write("in.jsonl", b"\n".join(line if isinstance(line, bytes) else line.encode() for line in lines) + b"\n")
+        self.ends(code, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--format", "batch", *args)
+        return self.rows()
+
+    def bad(self, row, cls, line):
+        self.assertIsNone(row["response"])
+        self.assertEqual(row["error"]["code"], cls)
+        self.assertIn(f"line {line}", row["error"]["message"])
+        self.assertEqual(row["leat"]["line"], line)
+        self.assertEqual(row["leat"]["attempts"], 0)
+
+    def test_not_json(self):
+        rows = self.errors(self.batch_line("a"), "this is not JSON", self.batch_line("b"))
+        self.bad(rows["line-2"], "input", 2)
+        self.assertEqual(rows["a"]["leat"]["class"], rows["b"]["leat"]["class"])
+
+    def test_torn_json_and_arrays(self):
+        rows = self.errors(self.batch_line("a")[:-5], "[1,2]", '"text"', self.batch_line("ok"))
+        for line in (1, 2, 3):
+            self.bad(rows[f"line-{line}"], "input", line)
+        self.assertEqual(rows["ok"]["leat"]["class"], "ok")
+
+    def test_empty_input(self):
+        for name in ("empty.jsonl", "blank.jsonl"):
+            self.write(name, "" if name == "empty.jsonl" else "\n\n  \n")
+            self.says(3, "the input holds no documents", "run", name, "-o", "out.jsonl", "--base-url", "mock:")
+            self.assertTrue(not (self.dir / "out.jsonl").exists() or self.rows() == {})
+
+    def test_a_line_of_50_megabytes(self):
+        long = '{"custom_id":"long","body":{"x":"' + "y" * (50 << 20) + '"}}'
+        rows = self.errors(self.batch_line("a"), long, self.batch_line("b"))
+        self.bad(rows["line-2"], "input", 2)
+        self.assertEqual(sorted(rows), ["a", "b", "line-2"])
+
+    def test_a_line_at_the_limit_and_one_past_it(self):
+        line = self.batch_line("fits", "x" * 3000)
+        rows = self.errors(line, self.batch_line("over", "x" * 3001), args=["--max-line-bytes", str(len(line))])
+        self.assertEqual(rows["fits"]["leat"]["class"], "ok")
+        self.bad(rows["line-2"], "input", 2)
+
+    def test_ids(self):
+        no_id = self.batch_line("x").replace('"custom_id": "x", ', "")
+        rows = self.errors(self.batch_line("a"), self.batch_line("a", "Another text."), no_id, self.batch_line("b"))
+        self.bad(rows["line-2"], "duplicate_id", 2)
+        self.assertIn("line-3", rows)
+        self.assertEqual(rows["a"]["leat"]["line"], 1)
+        self.assertEqual(rows["b"]["leat"]["class"], "ok")
+
+    def test_invalid_utf8(self):
+        rows = self.errors(self.batch_line("a").encode(), self.batch_line("b").encode().replace(b"One", b"\xff\xfe"),
+                           b'{"custom_id":"\xc3\x28","body":{}}', self.batch_line("c").encode())
+        self.bad(rows["line-2"] if "line-2" in rows else rows["b"], "input", 2)
+        self.bad(rows["line-3"], "input", 3)
+        self.assertEqual(rows["c"]["leat"]["class"], "ok")
+
+    def test_stream_true_and_no_body(self):
+        rows = self.errors(self.batch_line("s", stream=True), '{"custom_id":"n","method":"POST","url":"/v1/chat/completions"}',
+                           '{"custom_id":"m","method":"GET","url":"/v1/chat/completions","body":{}}', self.batch_line("ok"))
+        self.bad(rows["s"], "input", 1)
+        self.assertIn("stream", rows["s"]["error"]["message"])
+        self.bad(rows["n"], "input", 2)
+        self.bad(rows["m"], "input", 3)
+        self.assertEqual(rows["ok"]["leat"]["class"], "ok")
+
+    def test_line_ends_and_a_byte_order_mark(self):
+        text = "\ufeff" + self.batch_line("a") + "\r\n\r\n" + self.batch_line("b")
+        self.write("in.jsonl", text)
+        self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.assertEqual(sorted(self.rows()), ["a", "b"])
+
+    def test_unusable_files(self):
+        self.write("docs/good.txt", "A good document.")
+        self.write("docs/bad.txt", b"\xff\xfe\x00binary")
+        self.write("docs/large.txt", "x" * 5000)
+        (self.dir / "docs/nowhere.txt").symlink_to("no such file")
+        self.ends(1, "run", "docs", "--template", "{{text}}", "-o", "out.jsonl", "--base-url", "mock:", "--max-line-bytes", "4K")
+        rows = self.rows()
+        self.assertEqual(rows["docs/good.txt"]["leat"]["class"], "ok")
+        for name in ("docs/bad.txt", "docs/large.txt"):
+            self.assertEqual(rows[name]["error"]["code"], "input")
+
+    def test_ids_with_odd_characters(self):
+        odd = 'tab\t"quote" \\ \u00e9 \U0001f600 \u0007'
+        self.write("in.jsonl", self.batch_line(odd))
+        ended = self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.assertEqual(list(self.rows()), [odd])
+        self.assertNotIn("\x07", ended.err)
+
+
+class Check(Cli):
+    def test_a_good_input(self):
+        self.batch("in.jsonl", 7)
+        ended = self.ends(0, "check", "in.jsonl")
+        self.assertRegex(ended.out, r"documents: +7 in \d+ bytes")
+        self.assertEqual(os.listdir(self.dir), ["in.jsonl"])
+
+    def test_every_bad_line_is_named(self):
+        self.write("in.jsonl", "\n".join([self.batch_line("a"), "nonsense", self.batch_line("a"), self.batch_line("s", stream=True),
+                                          self.batch_line("z")]))
+        ended = self.ends(3, "check", "in.jsonl")
+        for line in (2, 3, 4):
+            self.assertRegex(ended.out, rf"(?m)^line {line}: ")
+        self.assertNotRegex(ended.out, r"(?m)^line [15]: ")
+        self.assertRegex(ended.out, r"ids seen twice: 1")
+
+    def test_what_is_done_already(self):
+        self.batch("in.jsonl", 5)
+        run = ["in.jsonl", "-o", "out.jsonl", "--base-url", "mock:"]
+        self.ends(0, "run", *run)
+        before = (self.dir / "out.jsonl").read_bytes()
+        self.assertRegex(self.ends(0, "check", *run).out, r"done already: +5")
+        self.assertEqual((self.dir / "out.jsonl").read_bytes(), before)
+
+    def test_documents(self):
+        self.write("docs/a.txt", "x")
+        self.assertRegex(self.ends(0, "check", "--template", "{{text}}", "docs").out, r"documents: +1")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Stopping and going on: the same output again, changes that are refused, signals, kills, two processes, progress."""
+import json
+import os
+import pty
+import re
+import signal
+import stat
+
+from cli_support import Cli, main
+
+
+class Resume(Cli):
+    def setUp(self):
+        super().setUp()
+        self.mocked = self.mock()
+        self.args = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", self.mocked.url]
+
+    def requests(self):
+        return self.mock_end(self.mocked)["requests"]
+
+    def test_the_same_again_asks_nothing(self):
+        self.batch("in.jsonl", 10)
+        self.ends(0, *self.args)
+        before = (self.dir / "out.jsonl").read_bytes()
+        ended = self.ends(0, *self.args, "--resume")
+        self.assertIn("10 done before", ended.err)
+        self.assertEqual((self.dir / "out.jsonl").read_bytes(), before)
+        self.assertEqual(self.requests(), 10)
+
+    def test_an_input_that_grew(self):
+        self.batch("in.jsonl", 10)
+        self.ends(0, *self.args)
+        with open(self.dir / "in.jsonl", "a") as more:
+            more.write(self.batch_line("more") + "\n")
+        self.assertIn("1 good, 0 failed, 10 done before", self.ends(0, *self.args).err)
+        self.assertEqual(len(self.rows()), 11)
+        self.assertEqual(self.requests(), 11)
+
+    def test_a_changed_input_is_refused(self):
+        self.batch("in.jsonl", 10)
+        self.ends(0, *self.args)
+        self.batch("in.jsonl", 10, temperature=0)
+        before = (self.dir / "out.jsonl").read_bytes()
+        self.says(3, "in.jsonl", *self.args)
+        self.assertEqual((self.dir / "out.jsonl").read_bytes(), before)
+        self.ends(0, *self.args, "--force-resume")
+        self.assertEqual(len(self.rows()), 10)
+        self.assertEqual(self.requests(), 10)
+
+    def test_changed_settings_are_refused_and_named(self):
+        self.write("a.txt", "A document.")
+        args = ["run", "a.txt", "-o", "out.jsonl", "--base-url", self.mocked.url]
+        self.ends(0, *args, "--template", "One {{text}}", "--model", "m1")
+        self.says(3, "template", *args, "--template", "Two {{text}}", "--model", "m1")
+        self.says(3, "model", *args, "--template", "One {{text}}", "--model", "m2")
+        self.says(3, "system", *args, "--template", "One {{text}}", "--model", "m1", "--system", "Be brief.")
+        self.ends(0, *args, "--template", "One {{text}}", "--model", "m1", "--rpm", "100", "-j", "3", "--max-attempts", "2",
+                  "--request-timeout", "5")  # Limits and times may change.
+        self.assertEqual(self.requests(), 1)
+
+    def test_an_output_of_somebody_else_is_refused(self):
+        self.batch("in.jsonl", 2)
+        self.write("out.jsonl", "my shopping list\n")
+        self.ends(3, *self.args)
+        self.assertEqual((self.dir / "out.jsonl").read_text(), "my shopping list\n")
+        self.assertEqual(self.requests(), 0)
+
+    def test_overwrite_starts_anew(self):
+        self.batch("in.jsonl", 3)
+        self.ends(0, *self.args)
+        self.batch("in.jsonl", 2, temperature=0)
+        self.ends(0, *self.args, "--overwrite")
+        self.assertEqual(sorted(self.rows()), ["doc-0", "doc-1"])
+        self.assertEqual(self.requests(), 5)
+
+    def test_a_torn_tail_is_cut_and_asked_again(self):
+        self.batch("in.jsonl", 5)
+        self.ends(0, *self.args)
+        whole = (self.dir / "out.jsonl").read_bytes()
+        (self.dir / "out.jsonl").write_bytes(whole[:-20])
+        self.assertIn("4 done before", self.ends(0, *self.args).err)
+        self.assertEqual(len(self.rows()), 5)
+
+    def test_a_flipped_row_is_noticed(self):
+        self.batch("in.jsonl", 5)
+        self.ends(0, *self.args)
+        rows = (self.dir / "out.jsonl").read_bytes().split(b"\n")
+        rows[2] = rows[2].replace(b"short", b"shorn", 1)
+        (self.dir / "out.jsonl").write_bytes(b"\n".join(rows))
+        self.says(3, "line 3", *self.args)
+        self.ends(0, *self.args, "--force-resume")
+        self.assertEqual(len(self.rows()), 5)
+        self.assertNotIn(b"shorn", (self.dir / "out.jsonl").read_bytes())
+
+    def test_retry_failed(self):
+        self.write("in.jsonl", self.batch_line("a") + "\nnot JSON\n" + self.batch_line("b", model=None) + "\n")
+        self.ends(1, *self.args)
+        self.assertEqual(self.classes(), {"ok": 1, "input": 1, "rejected": 1})
+        self.ends(1, *self.args)  # Failed rows are rows: the exit code stays true to what the output holds.
+        ended = self.ends(1, *self.args, "--retry-failed=rejected")
+        self.assertIn("2 done before", ended.err)
+        self.ends(1, *self.args, "--retry-failed")
+        self.assertEqual(self.classes(), {"ok": 1, "input": 1, "rejected": 1})
+        self.assertEqual(self.requests(), 4)
+
+    def test_files_are_for_their_owner(self):
+        self.batch("in.jsonl", 1)
+        self.ends(0, *self.args)
+        for name in ("out.jsonl", "out.jsonl.leat"):
+            self.assertEqual(stat.S_IMODE(os.stat(self.dir / name).st_mode), 0o600)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["in.jsonl", "out.jsonl", "out.jsonl.leat"])
+
+
+class Signals(Cli):
+    """A slow endpoint; the run is stopped in the middle."""
+
+    def begin(self, latency_ms, *more):
+        self.mocked = self.mock("--latency-ms", latency_ms)
+        self.batch("in.jsonl", 200)
+        self.args = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", self.mocked.url, "-j", "4"]
+        process = self.start(*self.args, *more)
+        self.wait_rows(8)
+        return process
+
+    def finish(self):
+        """Starts it again, until the end; each id once."""
+        self.ends(0, *self.args, "-j", "50")
+        self.assertEqual(len(self.rows()), 200)
+        return self.mock_end(self.mocked)["answered"]
+
+    def test_the_first_signal_drains(self):
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(number):
+                process = self.begin(50)
+                process.send_signal(number)
+                _, err = process.communicate(timeout=100)
+                self.assertEqual(process.returncode, code, err)
+                self.assertEqual(err.count("stopping: what is in flight is being finished"), 1)
+                self.assertLess(len(self.rows()), 200)
+                # Everything that was asked has its row: nothing is asked again.
+                self.assertEqual(self.finish(), 200)
+                os.unlink(self.dir / "out.jsonl")
+                os.unlink(self.dir / "out.jsonl.leat")
+
+    def test_the_second_signal_stops_at_once(self):
+        process = self.begin(50)
+        # The endpoint stands still: what is in flight would never end.
+        self.mocked.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if "stopping: " in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+        self.mocked.send_signal(signal.SIGCONT)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("stopping at once", err)
+        self.finish()
+
+    def test_a_kill_loses_nothing(self):
+        process = self.begin(30)
+        process.kill()
+        process.communicate()
+        self.assertLessEqual(self.finish(), 200 + 4)
+
+    def test_a_signal_that_is_ignored_stays_ignored(self):
+        mocked = self.mock("--latency-ms", 20)
+        self.batch("in.jsonl", 40)
+
+        def before():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        process = self.start("run", "in.jsonl", "-o", "out.jsonl", "--base-url", mocked.url, "-j", "4", before=before)
+        self.wait_rows(4)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 0, err)
+
+    def test_a_second_process_is_refused(self):
+        process = self.begin(50)
+        self.says(8, "in use by another process", *self.args)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 143)
+        self.assertEqual(self.finish(), 200)
+
+    def test_the_key_is_not_in_the_process_list(self):
+        self.mocked = self.mock("--latency-ms", 50, "--key", "sk-secret-in-mock")
+        self.batch("in.jsonl", 60)
+        process = self.start("run", "in.jsonl", "-o", "out.jsonl", "--base-url", self.mocked.url, "-j", "2",
+                             env={"OPENAI_API_KEY": "sk-secret-in-mock"})
+        self.wait_rows(4)
+        with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+            self.assertNotIn(b"sk-secret", f.read())
+        with open(f"/proc/{process.pid}/limits") as f:
+            self.assertRegex(f.read(), r"Max core file size +0 +0 ")
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 0, err)
+
+
+class Progress(Cli):
+    def args(self, *more):
+        self.batch("in.jsonl", 30)
+        return ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--overwrite", *more]
+
+    def test_plain(self):
+        for more in ([], ["--progress", "plain"]):
+            ended = self.ends(0, *self.args(*more))
+            self.assertRegex(ended.err, r"(?m)^rows: +30 good, 0 failed; in ")
+            self.assertRegex(ended.err, r"(?m)^requests: +30")
+            self.assertRegex(ended.err, r"(?m)^tokens: +[\d,]+ in, [\d,]+ out$")
+            self.assertRegex(ended.err, r"(?m)^output: +out.jsonl$")
+            self.assertNotIn("\r", ended.err)
+
+    def test_json(self):
+        ended = self.ends(0, *self.args("--progress", "json"))
+        events = [json.loads(line) for line in ended.err.splitlines()]
+        self.assertEqual(events[0]["event"], "note")
+        self.assertIn("progress", [e["event"] for e in events])
+        summary = events[-1]
+        self.assertEqual((summary["event"], summary["rows_ok"], summary["exit_code"]), ("summary", 30, 0))
+        self.assertEqual(summary["classes"], {"ok": 30})
+        ended = self.ends(3, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--url", "/v1/other", "--format", "body",
+                          "--progress", "json")
+        self.assertEqual(json.loads(ended.err.splitlines()[-1])["event"], "error")
+
+    def test_none(self):
+        self.assertEqual(self.ends(0, *self.args("--progress", "none")).err, "")
+        self.assertNotEqual(self.ends(2, "run", "--progress", "none").err, "")
+
+    def test_a_bar_on_a_terminal(self):
+        mocked = self.mock("--latency-ms", "100")
+        self.batch("in.jsonl", 20)
+        ours, theirs = pty.openpty()
+        process = self.start("run", "in.jsonl", "-o", "out.jsonl", "--base-url", mocked.url, "-j", "2", stderr=theirs)
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65536):
+                shown += piece
+        except OSError:  # The other end is closed.
+            pass
+        os.close(ours)
+        self.assertEqual(process.wait(100), 0)
+        text = shown.decode()
+        self.assertRegex(text, r"\r *\d+% \[[#.]+\] \d+ rows")
+        self.assertNotIn("\x1b", text)
+        self.assertRegex(text, r"rows: +20 good")
+
+    def test_limits_show_their_use(self):
+        ended = self.ends(0, *self.args("--rpm", "6000"))
+        self.assertRegex(ended.err, r"[\d.]+ % of the limit used")
+
+
+if __name__ == "__main__":
+    main()
