@@ -130,18 +130,20 @@ class Signals(Cli):
         return self.mock_end(self.mocked)["answered"]
 
     def test_the_first_signal_drains(self):
-        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-            with self.subTest(number):
-                process = self.begin(50)
-                process.send_signal(number)
-                _, err = process.communicate(timeout=100)
-                self.assertEqual(process.returncode, code, err)
-                self.assertEqual(err.count("stopping: what is in flight is being finished"), 1)
-                self.assertLess(len(self.rows()), 200)
-                # Everything that was asked has its row: nothing is asked again.
-                self.assertEqual(self.finish(), 200)
-                os.unlink(self.dir / "out.jsonl")
-                os.unlink(self.dir / "out.jsonl.leat")
+        self.drained(signal.SIGINT, 130)
+
+    def test_a_request_to_terminate_drains(self):
+        self.drained(signal.SIGTERM, 143)
+
+    def drained(self, number, code):
+        process = self.begin(50)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, code, err)
+        self.assertEqual(err.count("stopping: what is in flight is being finished"), 1)
+        self.assertLess(len(self.rows()), 200)
+        # Everything that was asked has its row: nothing is asked again.
+        self.assertEqual(self.finish(), 200)
 
     def test_the_second_signal_stops_at_once(self):
         process = self.begin(50)

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""What can go wrong around a run: one clear sentence, the right exit code, and what was done is kept."""
+import json
+import os
+import resource
+import socket
+import subprocess
+
+from cli_support import KEY, Cli, main
+
+
+class Endpoint(Cli):
+    def args(self, url, *more, count=3):
+        self.batch("in.jsonl", count)
+        return ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", url, *more]
+
+    def env(self):
+        return {"OPENAI_API_KEY": KEY}
+
+    def nothing_leaked(self, ended):
+        """The key stands nowhere: not in what was said, not in any file."""
+        self.assertNotIn(KEY, ended.out + ended.err)
+        for name in os.listdir(self.dir):
+            self.assertNotIn(KEY.encode(), (self.dir / name).read_bytes(), name)
+
+    def test_nobody_listens(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{s.getsockname()[1]}/v1"
+            ended = self.ends(5, *self.args(url, "--max-attempts", "2"))
+            self.assertIn("leat run: the endpoint was not reached", ended.err)
+            self.assertEqual(self.classes(), {"connect": 3})
+            # It comes back: the failed ones can be asked again.
+        mocked = self.mock()
+        ended = self.ends(0, *self.args(mocked.url, "--retry-failed=connect"))
+        self.assertEqual(self.classes(), {"ok": 3})
+
+    def test_a_host_that_does_not_exist(self):
+        ended = self.ends(5, *self.args("https://no-such-host.invalid/v1", "--max-attempts", "2"), env=self.env())
+        self.assertIn("no-such-host.invalid", ended.err)
+        self.nothing_leaked(ended)
+
+    def test_certificates(self):
+        for kind in ("tls-self-signed", "tls-wrong-name", "tls-expired", "tls-old"):
+            with self.subTest(kind):
+                server = self.fault(kind)
+                ca = [] if kind == "tls-self-signed" else ["--cacert", server.ca]
+                ended = self.ends(5, *self.args(server.url + "/v1", *ca, "--overwrite", "--max-attempts", "2"), env=self.env())
+                self.assertRegex(ended.err, r"(?i)certificate|TLS|SSL")
+                self.nothing_leaked(ended)
+                self.assertEqual(self.fault_end(server), 0, "a request arrived")
+
+    def test_a_certificate_that_is_vouched_for(self):
+        server = self.fault("tls-good")
+        self.ends(5, *self.args(server.url + "/v1", "--max-attempts", "1"), env=self.env())
+        self.ends(0, *self.args(server.url + "/v1", "--cacert", server.ca, "--overwrite"), env=self.env())
+        self.assertEqual(self.fault_end(server), 3)
+        self.says(2, "nowhere.pem", *self.args(server.url, "--cacert", "nowhere.pem"), env=self.env())
+
+    def test_a_refused_key_stops_the_run(self):
+        server = self.fault("echo-key")
+        ended = self.ends(5, *self.args(server.url + "/v1", "-j", "2", count=50), env=self.env())
+        self.assertRegex(ended.err, r"leat run: .*(401|key)")
+        self.nothing_leaked(ended)
+        self.assertLessEqual(self.fault_end(server), 4)
+        # The documents were not answered, so they have no row, and go when the key is right.
+        mocked = self.mock()
+        self.ends(0, *self.args(mocked.url, count=50), env=self.env())
+        self.assertEqual(self.classes(), {"ok": 50})
+
+    def test_a_key_that_is_wrong_at_the_mock(self):
+        mocked = self.mock("--key", "the right one")
+        ended = self.ends(5, *self.args(mocked.url), env=self.env())
+        self.nothing_leaked(ended)
+
+    def test_an_echoed_key_is_not_written(self):
+        server = self.fault("echo-key-400")
+        ended = self.ends(1, *self.args(server.url + "/v1", "--stream"), env=self.env())
+        self.nothing_leaked(ended)
+        self.assertIn("***", (self.dir / "out.jsonl").read_text())
+
+    def test_a_key_from_a_file(self):
+        mocked = self.mock("--key", KEY)
+        self.write("key", KEY + "\n")
+        os.chmod(self.dir / "key", 0o600)
+        self.ends(0, *self.args(mocked.url, "--key-file", "key"))
+        os.chmod(self.dir / "key", 0o640)
+        ended = self.ends(2, *self.args(mocked.url, "--key-file", "key"))
+        self.assertIn("leat run: ", ended.err)
+
+    def test_a_key_from_another_variable(self):
+        mocked = self.mock("--key", KEY)
+        self.ends(0, *self.args(mocked.url, "--key-env", "MY_KEY"), env={"MY_KEY": KEY, "OPENAI_API_KEY": "wrong"})
+
+    def test_an_exhausted_quota_stops_the_run(self):
+        server = self.fault("quota")
+        ended = self.ends(5, *self.args(server.url + "/v1", "-j", "2", count=50), env=self.env())
+        self.assertIn("quota", ended.err)
+        self.assertLessEqual(self.fault_end(server), 4)
+        self.assertEqual(self.rows(), {})
+
+    def test_the_first_twenty_all_fail(self):
+        mocked = self.mock("--error-rate", "1", "--error-status", "400")
+        ended = self.ends(4, *self.args(mocked.url, "-j", "2", count=200))
+        self.assertIn("the first 20 documents all failed", ended.err)
+        self.assertLess(len(self.rows()), 60)
+
+    def test_too_many_errors(self):
+        self.batch("in.jsonl", 100)
+        text = (self.dir / "in.jsonl").read_text() + "not JSON\n" * 50 + "".join(self.batch_line(f"z{i}") + "\n" for i in range(400))
+        self.write("in.jsonl", text)
+        mocked = self.mock("--latency-ms", "5")
+        ended = self.ends(4, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", mocked.url, "-j", "2", "--max-errors", "10")
+        self.assertIn("10 rows have failed", ended.err)
+        self.assertLess(len(self.rows()), 550)
+
+    def test_some_failed(self):
+        mocked = self.mock("--error-rate", "0.3", "--error-status", "400", "--seed", "7")
+        ended = self.ends(1, *self.args(mocked.url, count=60))
+        self.assertRegex(ended.err, r"(?m)^  failed: +\d+ rejected \(")
+        self.assertEqual(len(self.rows()), 60)
+
+    def test_errors_and_cuts_are_tried_again(self):
+        mocked = self.mock("--error-rate", "0.2", "--cut-rate", "0.1", "--seed", "3")
+        self.ends(0, *self.args(mocked.url, "--max-attempts", "20", count=40))
+        self.assertEqual(self.classes(), {"ok": 40})
+
+    def test_a_limit_of_the_endpoint_is_waited_for(self):
+        mocked = self.mock("-j", "3")
+        self.ends(0, *self.args(mocked.url, "-j", "6", "--throttle-time", "60", count=30))
+        self.assertEqual(self.classes(), {"ok": 30})
+
+    def test_a_silent_endpoint_times_out(self):
+        server = self.fault("hang")
+        ended = self.leat(*self.args(server.url + "/v1", "--first-byte-timeout", "0.2", "--max-retries", "0", count=1), env=self.env())
+        self.assertIn(ended.code, (1, 5), ended.err)
+        self.assertEqual(self.classes(), {"timeout": 1})
+
+    def test_plain_http_to_others_is_refused(self):
+        self.says(2, "plain http to another machine", *self.args("http://llm.invalid/v1"), env=self.env())
+
+
+class Output(Cli):
+    def args(self, output, *more, count=30):
+        self.batch("in.jsonl", count)
+        return ["run", "in.jsonl", "-o", output, "--base-url", "mock:", *more]
+
+    def test_a_folder_that_does_not_exist(self):
+        ended = self.ends(8, *self.args("nowhere/out.jsonl"))
+        self.assertIn("nowhere/out.jsonl", ended.err)
+        self.assertNotIn("rows:", ended.err)
+
+    def test_an_output_that_is_a_folder(self):
+        os.mkdir(self.dir / "folder")
+        ended = self.leat(*self.args("folder"))
+        self.assertIn(ended.code, (2, 8), ended.err)
+        self.assertIn("folder", ended.err)
+
+    def test_a_device_that_is_full(self):
+        ended = self.ends(8, *self.args("/dev/full"))
+        self.assertIn("/dev/full", ended.err)
+        with open("/dev/full", "w") as full:
+            self.ends(8, *self.args("-"), stdout=full)
+
+    def test_a_reader_that_goes_away(self):
+        self.batch("in.jsonl", 500)
+        reader, writer = os.pipe()
+        process = self.start("run", "in.jsonl", "-o", "-", "--base-url", "mock:", stdout=writer)
+        os.close(writer)
+        os.read(reader, 100)
+        os.close(reader)
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 8, err)
+        self.assertRegex(err, r"leat run: .*[Bb]roken pipe")
+
+    def test_a_limit_on_the_size_of_files(self):
+        """What fits is kept, whole rows only; with more room it goes on."""
+        def before():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))
+        ended = self.ends(8, *self.args("out.jsonl", count=200), before=before)
+        self.assertRegex(ended.err, r"leat run: .*out.jsonl")
+        kept = len(self.rows())
+        self.assertGreater(kept, 0)
+        self.assertLess(kept, 200)
+        self.ends(0, *self.args("out.jsonl", count=200))
+        self.assertEqual(len(self.rows()), 200)
+
+    def test_a_full_disk(self):
+        """The same on a small file system of its own, where one may be mounted."""
+        disk = self.dir / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no right to mount a file system; the limit on file sizes is tested all the same")
+        try:
+            ended = self.ends(8, *self.args("disk/out.jsonl", count=400))
+            self.assertRegex(ended.err, r"leat run: .*[Nn]o space")
+            kept = len(self.rows("disk/out.jsonl"))
+            self.assertGreater(kept, 0)
+            subprocess.run(["mount", "-o", "remount,size=4m", disk], check=True)
+            self.ends(0, *self.args("disk/out.jsonl", count=400))
+            self.assertEqual(len(self.rows("disk/out.jsonl")), 400)
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+    def test_rows_are_valid_json_in_utf8(self):
+        self.ends(0, *self.args("out.jsonl"))
+        for line in (self.dir / "out.jsonl").read_bytes().splitlines():
+            json.loads(line.decode("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
