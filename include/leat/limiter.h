@@ -2,8 +2,9 @@
  * leat/limiter.h: lets through exactly what an endpoint allows.
  *
  * One limiter per endpoint, shared by everything that calls it; acquired per attempt, released before any retry wait.
- * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests (burst 0), and in any window of 60 s the
- * tokens charged at admission never exceed the limit, one oversize request alone in its window excepted.
+ * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests, the burst more when one is allowed; any
+ * window of 60 s sees at most the limit, burst or not; and in any window of 60 s the tokens charged at admission never exceed the
+ * limit, one oversize request alone in its window excepted. Who asks first goes first. docs/limits.md says how it is kept.
  */
 #ifndef LEAT_LIMITER_H
 #define LEAT_LIMITER_H
@@ -31,11 +32,12 @@ typedef struct leat_tokens {
     double input, output; /* LLM tokens; tokens_per_min counts their sum */
 } leat_tokens;
 
-/* Permission for one request. Plain data; settle it exactly once (the end of the task settles a forgotten one at its guess). */
+/* Permission for one request. Plain data; settle or refund it once: the first time counts, later ones do nothing. A forgotten one
+ * is settled at its guess when the attempt, or the visit (task body) that acquired it, ends. */
 typedef struct leat_grant {
-    uint64_t id;
-    leat_tokens charged;
-    int64_t granted_ns; /* the runtime's clock */
+    uint64_t id;         /* never given to another grant of the limiter */
+    leat_tokens charged; /* the guess, rounded up to 64ths of a token */
+    int64_t granted_ns;  /* the runtime's clock */
 } leat_grant;
 
 typedef struct leat_limiter_stats {
@@ -57,9 +59,9 @@ typedef struct leat_limiter_stats {
 LEAT_API LEAT_MUST_USE leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts);
 
 /**
- * Frees a limiter that nobody waits on. NULL is fine.
+ * Frees a limiter that nobody waits on, and of which no grant is open. NULL is fine.
  *
- * Threads: any.
+ * Threads: any, when no other call on `l` is under way.
  */
 LEAT_API void leat_limiter_free(leat_limiter *l);
 
@@ -70,14 +72,17 @@ LEAT_API void leat_limiter_free(leat_limiter *l);
  * Suspends: yes, until there is room.
  * Threads:  from the task `t` only; any number of tasks at once.
  * Owns:     `*grant` is the caller's; settle it.
- * Errors:   LEAT_CANCELED, LEAT_TIMEOUT; nothing was taken then. LEAT_USAGE for a negative guess.
+ * Units:    guesses over 10^9 tokens count as 10^9.
+ * Errors:   LEAT_CANCELED, LEAT_TIMEOUT; nothing was taken then, nor with LEAT_NOMEM. LEAT_USAGE for a guess that is negative or not
+ *           finite.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, leat_grant *grant);
 
 /**
- * Tells the limiter what a granted request really used: the difference is refunded, or becomes debt. Frees the slot.
+ * Tells the limiter what a granted request really used: the difference is refunded, or becomes debt. Frees the slot. A `used`
+ * that is negative or not finite tells nothing: the guess stands.
  *
- * Threads: any.
+ * Threads: any, outside the pool too.
  */
 LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_tokens used);
 
@@ -90,7 +95,8 @@ LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_tokens
 LEAT_API void leat_limiter_refund(leat_limiter *l, leat_grant grant);
 
 /**
- * Lets nobody through before `duration_ms` have passed (a Retry-After), then starts again slowly.
+ * Lets nobody through before `duration_ms` have passed (a Retry-After), then starts at a quarter of the rate and doubles it each
+ * second.
  *
  * Threads: from the task `t` only (it reads its clock).
  * Units:   ms from now; an earlier end than one already set is ignored.
