@@ -146,6 +146,30 @@ static void a_long_loop_needs_the_memory_of_one_visit(void **state)
     leat_runtime_free(rt);
 }
 
+static leat_err large_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)prep_res, (void)exec_res;
+    return leat_task_alloc(t, 100000) ? LEAT_OK : LEAT_NOMEM;
+}
+
+static void a_long_loop_of_large_pieces_needs_the_memory_of_one(void **state)
+{
+    (void)state;
+    static const leat_node_class cls = { .name = "Large", .exec = large_exec };
+    leat_runtime *rt = runtime_make(1, true);
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .max_steps = 5000 });
+    leat_node *node = leat_flow_add(flow, &cls, NULL);
+    leat_flow_link(node, NULL, node);
+    leat_handle *h = NULL;
+    int64_t base = leat_i_mem_live_count();
+    assert_int_equal(leat_flow_submit(rt, flow, NULL, NULL, &h), LEAT_OK);
+    assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_USAGE);
+    assert_true(leat_i_mem_live_count() - base < 100); /* the handle keeps the memory of its task, and that is small */
+    leat_handle_free(h);
+    leat_flow_free(flow);
+    leat_runtime_free(rt);
+}
+
 /* ---- a flow with a bit of everything ---- */
 
 static leat_err sets_prep(leat_task *t, void *shared, const void **prep_res)
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup(a_batch_with_each_needs_the_memory_of_its_window, each_test),
         cmocka_unit_test_setup(results_of_awaited_tasks_live_until_post_has_returned, each_test),
         cmocka_unit_test_setup(a_long_loop_needs_the_memory_of_one_visit, each_test),
+        cmocka_unit_test_setup(a_long_loop_of_large_pieces_needs_the_memory_of_one, each_test),
         cmocka_unit_test_setup(each_allocation_of_a_run_may_fail, each_test),
         cmocka_unit_test_setup(runs_canceled_at_any_moment_leave_nothing_behind, each_test),
     };
