@@ -6,7 +6,11 @@
  * while a flow runs; a visit owns all its state, and what it makes lives until its post has returned.
  *
  * The gate: prep, post and every other callback that gets `shared` never overlap with one another within a run, except
- * while one of them is suspended. exec and fallback never see `shared`, run in parallel, and may run again.
+ * while one of them is suspended; and from a post to the prep of the next node nothing else comes in between. exec and
+ * fallback never see `shared`, run in parallel, and may run again.
+ *
+ * C does not say which argument of a call is evaluated first. Add nodes in statements of their own, not inside the arguments
+ * of leat_flow_link: the first node added is where walks start.
  */
 #ifndef LEAT_FLOW_H
 #define LEAT_FLOW_H
@@ -104,7 +108,7 @@ typedef struct leat_node_opts {
     int64_t deadline_ms;                       /* ms per visit: inside it is a cancel, outside LEAT_TIMEOUT; 0 = none */
     bool blocking;            /* exec blocks (a library, a disk): it runs on a helper thread and must not suspend */
     bool batch;               /* a batch node: prep gives leat_items, exec and fallback get one item */
-    uint32_t in_flight_max;   /* batch: items started and not ended; 0 or 1 = one after another */
+    uint32_t in_flight_max;   /* batch: items started and not ended; 0 or 1 = one after another; at most 1 048 576 */
     leat_batch_policy policy; /* batch: what a failed item does */
     /* Batch: called once per item under the gate; then post gets counts only, and the item's memory ends with the call.
      * `error` is NULL for a good item. Called in completion order unless `each_in_order`. */
@@ -122,15 +126,18 @@ typedef struct leat_flow_opts {
                                               `walks`: const leat_walks * for a batch flow, else NULL */
     const leat_param *params;              /* copied; a nested flow merges them over those of the flow around it */
     size_t param_count;
-    bool strict;          /* an action that no link serves is an error instead of a warning */
-    uint32_t max_steps;   /* visits of one walk; passed = LEAT_USAGE; 0 = no limit */
-    size_t walk_bytes;    /* size of each walk's private store, zeroed; leat_task_walk reads it */
-    int32_t max_attempts; /* a retry policy for the whole flow: walks in all; 0 = 1; negative is refused */
+    /* An action that no link serves is an error instead of a warning. A node without links may end a walk by any action, and so
+     * may an action by which the flow around this one goes on. */
+    bool strict;
+    uint32_t max_steps; /* visits of one walk; passed = LEAT_USAGE; 0 = no limit */
+    size_t walk_bytes;  /* size of each walk's private store, zeroed; leat_task_walk reads it */
+    int32_t
+        max_attempts; /* a retry policy for the walk as a whole (batch: each walk): walks in all; 0 = 1; negative is refused */
     int64_t retry_wait_ms;
     bool batch;             /* a batch flow: prep gives leat_param_sets, one walk each */
-    uint32_t in_flight_max; /* batch: walks started and not ended; 0 or 1 = one after another */
+    uint32_t in_flight_max; /* batch: walks started and not ended; 0 or 1 = one after another; at most 1 048 576 */
     leat_batch_policy policy;
-    bool concurrent_shared; /* switches the gate off: `shared` is guarded by the user's own means */
+    bool concurrent_shared; /* switches the gate off, for inner flows too: `shared` is guarded by the user's own means */
     void *self;             /* borrowed; what leat_task_self gives in the flow's own prep and post */
 } leat_flow_opts;
 
@@ -145,16 +152,16 @@ typedef struct leat_flow_opts {
 LEAT_API leat_flow *leat_flow_new(const leat_flow_opts *opts);
 
 /**
- * Frees a flow with its nodes and inner flows. NULL is fine.
+ * Frees a flow with its nodes and inner flows. NULL is fine, and so is a flow that was moved into another: that one frees it.
  *
- * Threads: any; no run of it may be under way (one that is: the flow is kept and a warning is logged).
+ * Threads: any; no run of it may be under way (one that is: the flow is kept until it has ended, and a warning is logged).
  */
 LEAT_API void leat_flow_free(leat_flow *flow);
 
 /**
  * Adds a node. The first one added is where walks start.
  *
- * Threads: one at a time, before the first run.
+ * Threads: one at a time, while no run is under way (else NULL, and the next run answers LEAT_USAGE).
  * Owns:    the node belongs to `flow`; `cls` and what its options point to are borrowed until leat_flow_free.
  * Errors:  NULL when `flow` is NULL or memory is short; the flow then answers LEAT_NOMEM when it runs.
  */
@@ -163,7 +170,7 @@ LEAT_API leat_node *leat_flow_add(leat_flow *flow, const leat_node_class *cls, c
 /**
  * Adds a flow as a node of another: it is visited like a node, and what its post gives (else its last action) is its action.
  *
- * Threads: one at a time, before the first run.
+ * Threads: one at a time, while no run is under way.
  * Owns:    `inner` is moved in, also when the call fails; `flow` frees it.
  * Errors:  as leat_flow_add; an inner flow that was moved in before is an error that the run reports.
  */
@@ -173,14 +180,14 @@ LEAT_API leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner);
  * Leads from `from` to `to` when a visit's action is `action`; NULL and "" are "default". A second link for the same action
  * replaces the first, with a warning when the flow runs.
  *
- * Threads: one at a time, before the first run.
+ * Threads: one at a time, while no run is under way.
  * Errors:  returns `to`, so that chains read left to right; NULL when an argument is NULL or memory is short.
  */
 LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to);
 
 /**
- * Checks the graph: a start, no unreachable node, no negative max_attempts, in strict mode a link for "default" where there
- * are links. A run checks too; this is for asking early.
+ * Checks the graph: a start, no unreachable node, options in range and none that would be ignored, at most 4096 flows in one
+ * another, in strict mode a link for "default" where a node with links always gives it. A run checks too; this is for asking early.
  *
  * Threads: any, when nobody builds the flow any more.
  * Errors:  LEAT_USAGE with a sentence that names the node in `*error` (optional); LEAT_NOMEM when building ran short.
@@ -191,8 +198,10 @@ LEAT_API LEAT_MUST_USE leat_err leat_flow_check(const leat_flow *flow, leat_erro
 typedef struct leat_run_opts {
     const leat_param *params; /* over the flow's own; borrowed until the run has ended */
     size_t param_count;
-    int64_t deadline_ms;      /* ms for the whole run; 0 = none */
-    uint32_t in_flight_max;   /* attempts being executed at once, down the whole tree; 0 = no limit */
+    int64_t deadline_ms; /* ms for the whole run; 0 = none */
+    uint32_t
+        in_flight_max; /* attempts being executed at once, down the whole tree; 0 = no limit. An attempt that runs a flow
+                                 does not count meanwhile, since the attempts of that flow do */
     const char **last_action; /* out, optional: what the flow gave; leat_flow_run: valid until the flow is freed */
     leat_error *error;        /* out, optional; written only on failure */
 } leat_run_opts;
@@ -220,11 +229,13 @@ LEAT_API LEAT_MUST_USE leat_err leat_flow_submit(leat_runtime *rt, leat_flow *fl
                                                  leat_handle **out);
 
 /**
- * Runs a flow inside the task `t` and waits for it; with its own gate unless `shared` is that of the run around it.
+ * Runs a flow inside the task `t` and waits for it; with its own gate unless `shared` is that of a run around it, and its own
+ * params. A phase that holds the gate lets it go meanwhile.
  *
  * Suspends: yes.
  * Threads:  from the task `t` only.
- * Errors:   as leat_flow_run.
+ * Owns:     the last action lives until the visit (or task body) of `t` ends.
+ * Errors:   as leat_flow_run; LEAT_USAGE when more than 16 calls of flows stand on one another.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts);
 
@@ -240,6 +251,8 @@ LEAT_API leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *share
 
 /**
  * Gives the value of a param of the walk: the batch item's, else the flow's, else that of the flow around it; NULL if none.
+ *
+ * A flow called by leat_flow_call or started by leat_flow_start is a run of its own, and sees only its own.
  *
  * Threads: from the task `t` only.
  * Owns:    lives until the walk ends.
@@ -264,7 +277,8 @@ LEAT_API void *leat_task_self(const leat_task *t);
  * Gives the private store of the walk (leat_flow_opts.walk_bytes): what one node hands to the next in the same walk.
  *
  * Threads: from the task `t` only; a walk is one task, so nobody else touches it.
- * Owns:    zeroed at the walk's start, freed at its end. NULL when walk_bytes is 0.
+ * Owns:    zeroed at the walk's start, freed at its end. NULL when walk_bytes is 0, in exec and fallback of a batch's items (they
+ *          may run in parallel), and in tasks that the walk has started.
  */
 LEAT_API void *leat_task_walk(const leat_task *t);
 
