@@ -69,6 +69,32 @@ static void a_wrong_text_gives_nothing(void **state)
     check_same("");
 }
 
+static void knows_halves_and_white_space(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool lone, spaced;
+    } texts[] = {
+        { "{\"a\":\"plain text\"}", false, false },
+        { "[\"\\ud83d\\ude00\",\"\\u00e9\",\"\\uD7FF\",\"\\ue000\"]", false, false },
+        { "[\"\\ud83d\"]", true, false },
+        { "[\"\\ude00\"]", true, false },
+        { "[\"\\uDBFFx\\uDFFF\"]", true, false },
+        { "[\"\\ud83d\\ud83d\\ude00\"]", true, false },
+        { "[1, 2]", false, true },
+        { "[1]\n", false, true },
+        { " [1]", false, true },
+        { "{\"a\":{\t}}", false, true },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        leat_i_json whole = leat_i_json_parse(texts[i].text, strlen(texts[i].text), NULL);
+        assert_int_not_equal(whole.type, LEAT_I_JSON_NONE);
+        if (whole.lone != texts[i].lone || whole.spaced != texts[i].spaced)
+            fail_msg("%s: lone %d, spaced %d", texts[i].text, whole.lone, whole.spaced);
+    }
+}
+
 /* Texts of random shape over the keys that matter, some of them broken. */
 static size_t grow(char *out, uint64_t *seed, int depth)
 {
@@ -101,9 +127,8 @@ static void picks_from_random_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(picks_what_a_walk_finds),
-        cmocka_unit_test(the_last_of_two_keys_wins),
-        cmocka_unit_test(a_wrong_text_gives_nothing),
+        cmocka_unit_test(picks_what_a_walk_finds),    cmocka_unit_test(the_last_of_two_keys_wins),
+        cmocka_unit_test(a_wrong_text_gives_nothing), cmocka_unit_test(knows_halves_and_white_space),
         cmocka_unit_test(picks_from_random_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

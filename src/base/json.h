@@ -31,6 +31,8 @@ typedef enum leat_i_json_type {
 typedef struct leat_i_json {
     leat_i_json_type type;
     bool escaped;   /* STRING: holds at least one backslash */
+    bool lone;      /* of a whole text: a \\ud800..\\udfff without its other half stands in it */
+    bool spaced;    /* of a whole text: white space stands in it outside strings */
     const char *at; /* first byte of the value */
     size_t size;    /* bytes of the value */
 } leat_i_json;

@@ -23,6 +23,7 @@ struct scan {
     const char *at, *end;
     uint64_t is_object[LEAT_I_JSON_DEPTH_MAX / 64];
     unsigned depth;
+    bool lone, spaced;
     int next;
     int open[PICK_DEPTH_MAX + 1];
     size_t index[PICK_DEPTH_MAX + 1]; /* of the running element, where the container is an array */
@@ -33,8 +34,11 @@ struct scan {
 
 static void scan_space(struct scan *s)
 {
+    if (s->at<s->end && * s->at> ' ') return;
+    const char *from = s->at;
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
         s->at++;
+    s->spaced |= s->at > from;
 }
 
 static bool hex4(const char *s, const char *end)
@@ -47,12 +51,34 @@ static bool hex4(const char *s, const char *end)
     return true;
 }
 
-/* After a backslash: 0 = not an escape, else the bytes that follow the backslash. */
-static size_t escape_bytes(const char *s, const char *end)
+static bool is_half(const char *digits, char low, char high)
 {
-    if (s >= end) return 0;
-    if (*s == 'u') return hex4(s + 1, end) ? 5 : 0;
-    return memchr("\"\\/bfnrt", *s, 8) ? 1 : 0;
+    char first = (char)(digits[0] | 0x20), second = (char)(digits[1] | 0x20);
+    return first == 'd' && second >= low && second <= high;
+}
+
+/* Behind "\\u": four digits, and four more after "\\u" where they are the first half of a pair. 0 = wrong. */
+static size_t unicode_bytes(struct scan *s, const char *p)
+{
+    if (!hex4(p, s->end)) return 0;
+    /* '0' | 0x20 to '9' | 0x20 are the digits themselves, so one comparison serves digits and letters. */
+    if (is_half(p, 'c', 'f')) s->lone = true;
+    if (!is_half(p, '8', '9') && !is_half(p, 'a', 'b')) return 4;
+    if (s->end - p >= 10 && p[4] == '\\' && p[5] == 'u' && hex4(p + 6, s->end) && is_half(p + 6, 'c', 'f')) return 10;
+    s->lone = true;
+    return 4;
+}
+
+/* After a backslash: 0 = not an escape, else the bytes that follow the backslash. */
+static size_t escape_bytes(struct scan *s, const char *p)
+{
+    static const bool simple[256] = {
+        ['"'] = true, ['\\'] = true, ['/'] = true, ['b'] = true, ['f'] = true, ['n'] = true, ['r'] = true, ['t'] = true
+    };
+    if (p >= s->end) return 0;
+    if (simple[(unsigned char)*p]) return 1;
+    size_t n = *p == 'u' ? unicode_bytes(s, p + 1) : 0;
+    return n ? n + 1 : 0;
 }
 
 /* Over plain ASCII, up to a byte that must be looked at or the end. */
@@ -83,7 +109,7 @@ static bool scan_string(struct scan *s, bool *escaped)
             return true;
         }
         if (c == '\\') {
-            size_t n = escape_bytes(p + 1, end);
+            size_t n = escape_bytes(s, p + 1);
             if (n == 0) return false;
             *escaped = true;
             p += 1 + n;
@@ -152,8 +178,10 @@ static int pick_of_key(const struct scan *s, int parent, const char *key, size_t
     for (int i = 0; i < s->count; i++) {
         if (s->pick[i].parent != parent) continue;
         const char *name = s->pick[i].name;
-        bool same = escaped ? leat_i_json_str_eq((leat_i_json){ LEAT_I_JSON_STRING, true, key, size }, name)
-                            : strncmp(name, key + 1, size - 2) == 0 && name[size - 2] == '\0';
+        bool same = escaped
+                        ? leat_i_json_str_eq(
+                              (leat_i_json){ .type = LEAT_I_JSON_STRING, .escaped = true, .at = key, .size = size }, name)
+                        : strncmp(name, key + 1, size - 2) == 0 && name[size - 2] == '\0';
         if (same) return i;
     }
     return PICK_NONE;
@@ -185,7 +213,8 @@ static void pick_element(struct scan *s, bool first)
 static void pick_value(struct scan *s, const leat_i_json *value, const char *from, size_t size)
 {
     if (s->next < 0) return;
-    s->value[s->next] = (leat_i_json){ value->type, value->type == LEAT_I_JSON_STRING && value->escaped, from, size };
+    bool escaped = value->type == LEAT_I_JSON_STRING && value->escaped;
+    s->value[s->next] = (leat_i_json){ .type = value->type, .escaped = escaped, .at = from, .size = size };
 }
 
 /* The container at the present depth has ended. */
@@ -337,12 +366,17 @@ leat_i_json leat_i_json_parse_pick(const char *text, size_t size, const leat_i_j
     s.at = text;
     s.end = text + size;
     s.depth = 0;
+    s.lone = s.spaced = false;
     s.next = count ? PICK_TEXT : PICK_NONE;
     s.pick = pick;
     s.value = values;
     s.count = (int)count;
     if (count) memset(values, 0, count * sizeof *values);
-    if (scan_text(&s, &value)) return value;
+    if (scan_text(&s, &value)) {
+        value.lone = s.lone;
+        value.spaced = s.spaced;
+        return value;
+    }
     if (error_at) *error_at = (size_t)(s.at - text);
     if (count) memset(values, 0, count * sizeof *values);
     return (leat_i_json){ 0 };

@@ -163,14 +163,16 @@ static const char *unescape_unicode(const char *p, const char *end, uint32_t *cp
 /* One escape, at the byte behind the backslash; up to 4 bytes to `out`. */
 static const char *unescape(const char *p, const char *end, char *out, size_t *size)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    static const char to[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'
+    };
     if (*p == 'u') {
         uint32_t cp;
         p = unescape_unicode(p, end, &cp);
         *size = leat_i_utf8_put(out, cp);
         return p;
     }
-    out[0] = to[strchr(from, *p) - from];
+    out[0] = to[(unsigned char)*p];
     *size = 1;
     return p + 1;
 }

@@ -77,15 +77,8 @@ static bool text_keep(leat_i_arena *arena, const char **text, size_t bytes)
 /* The reply's texts belong to the node's visit, which ends before the row is written. */
 static leat_err reply_keep(struct leat_i_doc *d, leat_llm_reply *r)
 {
-    bool same = r->text == r->body;
     if (!text_keep(&d->arena, &r->body, r->body_bytes)) return LEAT_NOMEM;
     if (!text_keep(&d->arena, &r->request_id, r->request_id ? strlen(r->request_id) : 0)) return LEAT_NOMEM;
-    /* The text is for nodes behind this one: with the one-node flow there are none, and it stands in the body anyway. */
-    if (!d->run->opts->flow || same) {
-        r->text = "";
-        r->text_bytes = 0;
-        return LEAT_OK;
-    }
     return text_keep(&d->arena, &r->text, r->text_bytes) ? LEAT_OK : LEAT_NOMEM;
 }
 
@@ -93,7 +86,8 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
 {
     struct leat_i_doc *d = doc->inner;
     if (!d || !d->run) return leat_llm_call(t, llm, doc->url, doc->body, doc->body_bytes, &doc->reply);
-    leat_i_llm_turn turn = { .take = turn_take, .give = turn_give, .arg = d };
+    leat_i_llm_turn turn = { .take = turn_take, .give = turn_give, .arg = d, .skip_text = !d->run->opts->flow };
+    if (d->facts.is_object && !d->run->opts->flow) turn.facts = &d->facts;
     costs before = costs_of(&doc->reply);
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     if (!err) {

@@ -19,42 +19,15 @@ static void wrong_json(const char *line, size_t size, size_t at, leat_i_batch_li
         LINE_WRONG(out, "not valid JSON (byte %zu)", at + 1);
 }
 
-static int hex4(const char *p, const char *end)
-{
-    if (end - p < 4) return -1;
-    int v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-        if (d < 0) return -1;
-        v = v << 4 | d;
+/* What is looked at in a body, beside the parts of the line around it; `parent` is where the body stands. */
+#define BODY_PICKS(parent)                                                               \
+    { parent, "stream" }, { parent, "max_tokens" }, { parent, "max_completion_tokens" }, \
+    {                                                                                    \
+        parent, "max_output_tokens"                                                      \
     }
-    return v;
-}
+enum { BODY_PICK_COUNT = 4 };
 
-/* Tells whether a checked JSON text holds \ud800..\udfff that is no pair: endpoints answer 400 to it. */
-static bool surrogate_is_alone(const char *p, size_t size)
-{
-    const char *end = p + size;
-    while ((p = memchr(p, '\\', (size_t)(end - p))) != NULL && end - p >= 2) {
-        if (p[1] != 'u') {
-            p += 2;
-            continue;
-        }
-        int v = hex4(p + 2, end);
-        p += 6;
-        if (v < 0xd800 || v > 0xdfff) continue;
-        int low = v < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, end) : -1;
-        if (low < 0xdc00 || low > 0xdfff) return true;
-        p += 6;
-    }
-    return false;
-}
-
-static void body_check(leat_i_json body, leat_i_json stream, leat_i_batch_line *out)
+static void body_check(leat_i_json body, const leat_i_json *picked, bool lone, leat_i_batch_line *out)
 {
     if (body.type != LEAT_I_JSON_OBJECT) {
         LINE_WRONG(out, body.type == LEAT_I_JSON_NONE ? "body is missing" : "body is not an object");
@@ -62,9 +35,10 @@ static void body_check(leat_i_json body, leat_i_json stream, leat_i_batch_line *
     }
     out->body = body.at;
     out->body_bytes = body.size;
-    if (stream.type == LEAT_I_JSON_TRUE)
+    out->facts = leat_i_request_facts_of(picked);
+    if (out->facts.stream)
         LINE_WRONG(out, "body has \"stream\":true, which has no place in a batch");
-    else if (surrogate_is_alone(body.at, body.size))
+    else if (lone)
         LINE_WRONG(out, "body holds half of a surrogate pair (\\ud800 to \\udfff alone)");
 }
 
@@ -94,7 +68,13 @@ static bool url_check(leat_i_json url, leat_i_arena *arena, leat_i_batch_line *o
     return true;
 }
 
-static bool key_check(leat_i_json id, leat_i_arena *arena, leat_i_batch_line *out)
+/* The line holds half a pair somewhere: in this string? */
+static bool text_has_half(leat_i_json string)
+{
+    return leat_i_json_parse(string.at, string.size, NULL).lone;
+}
+
+static bool key_check(leat_i_json id, bool lone, leat_i_arena *arena, leat_i_batch_line *out)
 {
     if (id.type != LEAT_I_JSON_STRING) {
         LINE_WRONG(out, id.type == LEAT_I_JSON_NONE ? "custom_id is missing" : "custom_id is not a string");
@@ -109,7 +89,7 @@ static bool key_check(leat_i_json id, leat_i_arena *arena, leat_i_batch_line *ou
         LINE_WRONG(out, "custom_id is longer than %d bytes", LEAT_I_KEY_BYTES_MAX);
     else if (memchr(text, 0, size))
         LINE_WRONG(out, "custom_id holds a NUL character");
-    else if (surrogate_is_alone(id.at, id.size))
+    else if (lone && text_has_half(id))
         LINE_WRONG(out, "custom_id holds half of a surrogate pair");
     else {
         out->key = text;
@@ -120,9 +100,9 @@ static bool key_check(leat_i_json id, leat_i_arena *arena, leat_i_batch_line *ou
 
 bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out)
 {
-    enum { IN_ID, IN_METHOD, IN_URL, IN_BODY, IN_STREAM, IN_COUNT };
+    enum { IN_ID, IN_METHOD, IN_URL, IN_BODY, IN_BODY_PICKS, IN_COUNT = IN_BODY_PICKS + BODY_PICK_COUNT };
     static const leat_i_json_pick picks[IN_COUNT] = {
-        { -1, "custom_id" }, { -1, "method" }, { -1, "url" }, { -1, "body" }, { IN_BODY, "stream" },
+        { -1, "custom_id" }, { -1, "method" }, { -1, "url" }, { -1, "body" }, BODY_PICKS(IN_BODY),
     };
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
@@ -136,14 +116,14 @@ bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena,
         return true;
     }
     /* In the order of importance: the first thing that is wrong is the one that is told. */
-    if (!key_check(v[IN_ID], arena, out)) return false;
+    if (!key_check(v[IN_ID], whole.lone, arena, out)) return false;
     if (out->why[0]) return true;
     if (!leat_i_json_str_eq(v[IN_METHOD], "POST")) {
         LINE_WRONG(out, v[IN_METHOD].type == LEAT_I_JSON_NONE ? "method is missing" : "method is not \"POST\"");
         return true;
     }
     if (!url_check(v[IN_URL], arena, out)) return false;
-    if (!out->why[0]) body_check(v[IN_BODY], v[IN_STREAM], out);
+    if (!out->why[0]) body_check(v[IN_BODY], v + IN_BODY_PICKS, whole.lone, out);
     return true;
 }
 
@@ -151,12 +131,12 @@ void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *ou
 {
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
-    static const leat_i_json_pick pick = { -1, "stream" };
-    leat_i_json stream, whole = leat_i_json_parse_pick(line, size, &pick, 1, &stream, &error_at);
+    static const leat_i_json_pick picks[BODY_PICK_COUNT] = { BODY_PICKS(-1) };
+    leat_i_json v[BODY_PICK_COUNT], whole = leat_i_json_parse_pick(line, size, picks, BODY_PICK_COUNT, v, &error_at);
     if (whole.type == LEAT_I_JSON_NONE)
         wrong_json(line, size, error_at, out);
     else if (whole.type != LEAT_I_JSON_OBJECT)
         LINE_WRONG(out, "not a JSON object");
     else
-        body_check(whole, stream, out);
+        body_check(whole, v, whole.lone, out);
 }

@@ -6,6 +6,7 @@
 
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../llm/request.h"
 
 enum { LEAT_I_KEY_BYTES_MAX = 1024, LEAT_I_URL_BYTES_MAX = 1024 };
 
@@ -15,7 +16,8 @@ typedef struct leat_i_batch_line {
     const char *url;  /* NUL-ended, in the arena */
     const char *body; /* span of the line, byte for byte */
     size_t body_bytes;
-    char why[160]; /* "" = the line is good; else what is wrong, without the line's number */
+    leat_i_request_facts facts; /* of the body */
+    char why[160];              /* "" = the line is good; else what is wrong, without the line's number */
 } leat_i_batch_line;
 
 /* Takes a line apart. `out->key` is set where there is a usable one, also when something else is wrong. False = memory short. */

@@ -31,6 +31,7 @@ void leat_i_doc_clear(struct leat_i_doc *d)
     d->text = NULL;
     memset(&d->doc, 0, sizeof d->doc);
     d->doc.inner = d;
+    d->facts = (leat_i_request_facts){ 0 };
     d->to_ask = false;
 }
 

@@ -180,6 +180,7 @@ static leat_err piece_keep(const leat_i_feed *f, struct leat_i_doc *d, const lea
     if (line->body) {
         d->doc.body = d->text + (line->body - p->text);
         d->doc.body_bytes = line->body_bytes;
+        d->facts = line->facts;
     }
     return LEAT_OK;
 }

@@ -18,6 +18,7 @@
 #include "leat/bulk.h"
 
 #include "../limit/lock.h"
+#include "../llm/request.h"
 #include "../sched/sched.h"
 #include "ids.h"
 #include "journal.h"
@@ -44,10 +45,11 @@ typedef struct leat_i_feed {
 /* One document of a run. Plain memory of its carrier, used again for the next one. */
 struct leat_i_doc {
     leat_doc doc;
-    leat_i_arena arena; /* key, path, URL, the reply's texts: until the row is written */
-    char *text;         /* the line or the file */
-    leat_i_buf body;    /* a body that was built */
-    bool to_ask;        /* else it has its row already: bad input */
+    leat_i_arena arena;         /* key, path, URL, the reply's texts: until the row is written */
+    char *text;                 /* the line or the file */
+    leat_i_buf body;            /* a body that was built */
+    leat_i_request_facts facts; /* of the input's own body, which lies in `text` */
+    bool to_ask;                /* else it has its row already: bad input */
     bool has_slot;
     struct leat_i_run *run; /* NULL when only looked at */
 };

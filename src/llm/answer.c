@@ -171,6 +171,7 @@ void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, si
         a->what = case_of_garbage(body, size, error_at);
         if (a->what == LEAT_I_CASE_PAGE) leat_i_fault_read(&a->fault, body, size, scratch);
     } else if (root.type == LEAT_I_JSON_OBJECT) {
+        a->compact = !root.spaced && root.size == size;
         a->what = answer_object(a, path, root, v, may_lack_finish, scratch);
     } else if (leat_i_fault_in(&a->fault, root, scratch)) {
         a->what = leat_i_case_of_fault(a->fault.kind, false);

@@ -15,6 +15,7 @@ typedef struct leat_i_answer {
     leat_i_json text;   /* a string or an array of parts; NONE = no text */
     leat_i_fault fault; /* what an error inside the 200 says; its message may be "" */
     bool has_usage;
+    bool compact; /* no white space outside strings: there is nothing to squeeze */
     uint64_t tokens_in, tokens_out;
 } leat_i_answer;
 

@@ -100,7 +100,7 @@ static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool 
     rd->retry_after_ms = a.fault.retry_after_ms;
     rd->has_usage = a.has_usage;
     r->cls = leat_i_case_rule_of(a.what)->cls;
-    r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
+    if (!c->turn || !c->turn->skip_text) r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
     if (!r->text) return LEAT_NOMEM;
     if (a.has_usage) {
         r->tokens_in = a.tokens_in;
@@ -110,7 +110,7 @@ static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool 
                   (a.what != LEAT_I_CASE_TRUNCATED || leat_i_json_parse(body, size, NULL).type);
     if (usable) {
         r->body = body;
-        r->body_bytes = leat_i_json_squeeze(body, size);
+        r->body_bytes = a.compact ? size : leat_i_json_squeeze(body, size);
     }
     reply_message(r, a.what, a.fault.message);
     return LEAT_OK;
@@ -377,8 +377,10 @@ static leat_err call_prepare(call *c, const char *body, size_t size)
     leat_i_request_facts facts = { .is_object = true };
     c->request.body = body;
     c->request.body_bytes = size;
-    if (llm->stream || body_may_say(body, size, "\"stream\"") ||
-        (llm->limiter && (body_may_say(body, size, "\"max_tokens\"") || body_may_say(body, size, "_tokens\""))))
+    if (c->turn && c->turn->facts)
+        facts = *c->turn->facts;
+    else if (llm->stream || body_may_say(body, size, "\"stream\"") ||
+             (llm->limiter && (body_may_say(body, size, "\"max_tokens\"") || body_may_say(body, size, "_tokens\""))))
         facts = leat_i_request_look(body, size);
     c->max_tokens = facts.max_tokens;
     c->request.accept_stream = llm->stream || facts.stream;

@@ -28,21 +28,24 @@ const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, con
     return arena_take(arena, &b, ok, size);
 }
 
-leat_i_request_facts leat_i_request_look(const char *body, size_t size)
+leat_i_request_facts leat_i_request_facts_of(const leat_i_json *picked)
 {
-    static const char *const keys[] = { "stream", "max_tokens", "max_completion_tokens", "max_output_tokens" };
-    leat_i_request_facts facts = { 0 };
-    leat_i_json v[4], root = leat_i_json_parse(body, size, NULL);
-    facts.is_object = root.type == LEAT_I_JSON_OBJECT;
-    if (!facts.is_object) return facts;
-    leat_i_json_get_many(root, keys, v, 4);
-    facts.stream = v[0].type == LEAT_I_JSON_TRUE;
+    leat_i_request_facts facts = { .is_object = true, .stream = picked[0].type == LEAT_I_JSON_TRUE };
     for (int i = 1; i < 4; i++) {
         double tokens = 0;
-        if (v[i].type == LEAT_I_JSON_NUMBER && leat_i_json_double(v[i], &tokens) && tokens > facts.max_tokens)
+        if (picked[i].type == LEAT_I_JSON_NUMBER && leat_i_json_double(picked[i], &tokens) && tokens > facts.max_tokens)
             facts.max_tokens = tokens;
     }
     return facts;
+}
+
+leat_i_request_facts leat_i_request_look(const char *body, size_t size)
+{
+    static const leat_i_json_pick picks[] = {
+        { -1, "stream" }, { -1, "max_tokens" }, { -1, "max_completion_tokens" }, { -1, "max_output_tokens" }
+    };
+    leat_i_json v[4], root = leat_i_json_parse_pick(body, size, picks, 4, v, NULL);
+    return root.type == LEAT_I_JSON_OBJECT ? leat_i_request_facts_of(v) : (leat_i_request_facts){ 0 };
 }
 
 /* Copies the members of an object but those named; *first tells whether a comma is due before the next. */

@@ -15,6 +15,8 @@ typedef struct leat_i_request_facts {
     double max_tokens; /* of the reply; 0 = not said */
 } leat_i_request_facts;
 leat_i_request_facts leat_i_request_look(const char *body, size_t size);
+/* The same from the members "stream", "max_tokens", "max_completion_tokens" and "max_output_tokens" of an object. */
+leat_i_request_facts leat_i_request_facts_of(const leat_i_json *picked);
 
 /* The same body with "stream": true and usage asked for; NULL when memory is short. `body` is a JSON object. */
 const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, size_t *new_size);

@@ -9,12 +9,16 @@
 
 #include "leat/llm.h"
 
+#include "request.h"
+
 typedef struct leat_i_llm_turn {
     leat_err (*take)(leat_task *t,
                      void *arg); /* before each attempt, before the limiter is asked; may suspend. Fine to be called
                                                   while the turn is held. An error ends the call with that error. */
     void (*give)(void *arg);     /* before the call waits to try again */
     void *arg;
+    const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
+    bool skip_text;                    /* the caller reads the body only: reply.text stays "" */
 } leat_i_llm_turn;
 
 /* As leat_llm_call, in turn. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
