@@ -362,6 +362,59 @@ static void a_called_flow_has_a_deadline_of_its_own(void **state)
     leat_flow_free(n.flow);
 }
 
+/* ---- the trace ---- */
+
+static void trace_call(void *arg, const leat_trace *call)
+{
+    static const char *const names[] = { "prep", "exec", "fallback", "post", "each" };
+    char item[32] = "";
+    if (call->is_item) snprintf(item, sizeof item, "[%zu]", call->item);
+    trace_add(arg, "%s.%s.%s%s", call->flow, call->node ? call->node : "-", names[call->phase], item);
+    if (call->phase == LEAT_PHASE_EXEC) trace_add(arg, "#%u", call->attempt);
+    if (call->code != LEAT_OK) trace_add(arg, "(%s: %s)", leat_err_name(call->code), call->error->text);
+    trace_add(arg, "%dms", (int)((call->end_ns - call->begin_ns) / 1000000));
+}
+
+static void a_trace_tells_of_each_phase_and_each_attempt(void **state)
+{
+    struct trace trace = { "" };
+    struct script s = { .name = "a", .fails = 2, .exec_ms = 7 };
+    leat_flow *flow = flow_of(&script_fallback_class, &s, (leat_node_opts){ .max_attempts = 2, .retry_wait_ms = 3 });
+    leat_run_opts opts = { .trace = trace_call, .trace_arg = &trace };
+    assert_int_equal(leat_flow_run(*state, flow, NULL, &opts), LEAT_OK);
+    assert_string_equal(trace.text,
+                        "flow.Script.prep 0ms flow.Script.exec #0 (USER: failure 0 of a) 7ms "
+                        "flow.Script.exec #1 (USER: failure 1 of a) 7ms flow.Script.fallback 0ms flow.Script.post 0ms");
+    leat_flow_free(flow);
+}
+
+static leat_err two_items_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    static const void *const item[] = { "x", "y" };
+    static const leat_items items = { .item = item, .count = 2 };
+    (void)t, (void)shared;
+    *prep_res = &items;
+    return LEAT_OK;
+}
+
+static void a_trace_tells_of_items_and_of_called_flows(void **state)
+{
+    static const leat_node_class cls = { .name = "Two", .prep = two_items_prep, .exec = call_exec };
+    struct trace trace = { "" };
+    struct script s = { .name = "a" };
+    struct nested n = { .flow = flow_of(&script_class, &s, (leat_node_opts){ 0 }) };
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "out" });
+    leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .self = &n });
+    leat_run_opts opts = { .trace = trace_call, .trace_arg = &trace };
+    assert_int_equal(leat_flow_run(*state, flow, NULL, &opts), LEAT_OK);
+    assert_string_equal(trace.text,
+                        "out.Two.prep 0ms "
+                        "flow.Script.prep 0ms flow.Script.exec #0 0ms flow.Script.post 0ms out.Two.exec[0] #0 0ms "
+                        "flow.Script.prep 0ms flow.Script.exec #0 0ms flow.Script.post 0ms out.Two.exec[1] #0 0ms");
+    leat_flow_free(flow);
+    leat_flow_free(n.flow);
+}
+
 /* ---- who frees what ---- */
 
 static leat_err free_flow_exec(leat_task *t, const void *prep_res, const void **exec_res)
@@ -436,6 +489,8 @@ int main(void)
         cmocka_unit_test_setup(a_loop_that_never_waits_ends_at_the_deadline_of_its_run, each_test),
         cmocka_unit_test_setup(the_deadline_of_an_attempt_reaches_into_a_called_flow, each_test),
         cmocka_unit_test_setup(a_called_flow_has_a_deadline_of_its_own, each_test),
+        cmocka_unit_test_setup(a_trace_tells_of_each_phase_and_each_attempt, each_test),
+        cmocka_unit_test_setup(a_trace_tells_of_items_and_of_called_flows, each_test),
         cmocka_unit_test_setup(a_flow_freed_while_it_runs_is_kept_with_a_warning, each_test),
         cmocka_unit_test_setup(a_flow_edited_while_it_runs_is_refused_from_then_on, each_test),
         cmocka_unit_test_setup(between_runs_a_flow_may_grow, each_test),

@@ -129,10 +129,9 @@ typedef struct leat_flow_opts {
     /* An action that no link serves is an error instead of a warning. A node without links may end a walk by any action, and so
      * may an action by which the flow around this one goes on. */
     bool strict;
-    uint32_t max_steps; /* visits of one walk; passed = LEAT_USAGE; 0 = no limit */
-    size_t walk_bytes;  /* size of each walk's private store, zeroed; leat_task_walk reads it */
-    int32_t
-        max_attempts; /* a retry policy for the walk as a whole (batch: each walk): walks in all; 0 = 1; negative is refused */
+    uint32_t max_steps;   /* visits of one walk; passed = LEAT_USAGE; 0 = no limit */
+    size_t walk_bytes;    /* size of each walk's private store, zeroed; leat_task_walk reads it */
+    int32_t max_attempts; /* walks in all, when one fails (batch: of each set); 0 = 1; negative is refused */
     int64_t retry_wait_ms;
     bool batch;             /* a batch flow: prep gives leat_param_sets, one walk each */
     uint32_t in_flight_max; /* batch: walks started and not ended; 0 or 1 = one after another; at most 1 048 576 */
@@ -194,6 +193,28 @@ LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_nod
  */
 LEAT_API LEAT_MUST_USE leat_err leat_flow_check(const leat_flow *flow, leat_error *error);
 
+typedef enum leat_phase {
+    LEAT_PHASE_PREP,
+    LEAT_PHASE_EXEC,
+    LEAT_PHASE_FALLBACK,
+    LEAT_PHASE_POST,
+    LEAT_PHASE_EACH
+} leat_phase;
+
+/* One call of one phase, told when it has returned; what it points to is borrowed during the telling. */
+typedef struct leat_trace {
+    const char *flow, *node; /* names; node is NULL in a flow's own prep and post */
+    leat_phase phase;
+    uint32_t attempt;  /* exec, fallback: 0-based */
+    bool is_item;      /* of a batch node */
+    bool is_walk;      /* of a batch flow */
+    size_t item, walk; /* their indices */
+    int64_t begin_ns;  /* by the runtime's clock */
+    int64_t end_ns;
+    leat_err code;           /* what it returned */
+    const leat_error *error; /* its story; NULL when code is LEAT_OK */
+} leat_trace;
+
 /* Every field may be 0 = the default. */
 typedef struct leat_run_opts {
     const leat_param *params; /* over the flow's own; borrowed until the run has ended */
@@ -204,6 +225,10 @@ typedef struct leat_run_opts {
                                  does not count meanwhile, since the attempts of that flow do */
     const char **last_action; /* out, optional: what the flow gave; leat_flow_run: valid until the flow is freed */
     leat_error *error;        /* out, optional; written only on failure */
+    /* Called after each phase of each node, attempts one by one; from any worker, at once from several; must not wait. Runs that
+     * this one starts inherit it. NULL = none. */
+    void (*trace)(void *arg, const leat_trace *call);
+    void *trace_arg; /* borrowed until the run has ended */
 } leat_run_opts;
 
 /**

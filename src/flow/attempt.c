@@ -116,10 +116,12 @@ static leat_err attempt_once(leat_task *t, struct leat_i_visit *v, const void *p
     const leat_node *node = v->node;
     bool budgeted = v->frame->run->budgeted;
     if (LEAT_UNLIKELY(budgeted)) LEAT_TRY(leat_i_permit_take(t, v));
+    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
     leat_err err = LEAT_LIKELY(node->opts.attempt_deadline_ms == 0) ? exec_call(t, node, prep_res, exec_res)
                                                                     : exec_within(t, node, prep_res, exec_res);
+    err = leat_i_trace_end(t, v, LEAT_PHASE_EXEC, begin_ns, leat_i_phase_err(t, err));
     if (LEAT_UNLIKELY(budgeted)) leat_i_permit_give(v);
-    return leat_i_phase_err(t, err);
+    return err;
 }
 
 /* After the last failed attempt. Its own failure replaces the cause. */
@@ -131,7 +133,9 @@ static leat_err fallback_call(leat_task *t, struct leat_i_visit *v, const void *
     v->fallback = true;
     t->error = NULL; /* the cause stays readable: it is in the arena */
     t->nomem = false;
+    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
     err = leat_i_phase_err(t, v->node->cls->fallback(t, prep_res, cause, exec_res));
+    leat_i_trace_end(t, v, LEAT_PHASE_FALLBACK, begin_ns, err);
     if (err != LEAT_OK) *exec_res = NULL;
     return err;
 }

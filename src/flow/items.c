@@ -69,9 +69,12 @@ static leat_err each_call(leat_task *t, struct items *b, const struct leat_i_vis
     t->error = NULL;
     t->nomem = false;
     leat_err err = leat_i_stop_check(t);
-    if (err == LEAT_OK)
-        err = leat_i_phase_err(
-            t, opts->each(t, v->frame->run->shared, v->index, item, item_err == LEAT_OK ? value : NULL, story));
+    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
+    if (err == LEAT_OK) {
+        if (item_err != LEAT_OK) value = NULL;
+        err = leat_i_phase_err(t, opts->each(t, v->frame->run->shared, v->index, item, value, story));
+    }
+    leat_i_trace_end(t, v, LEAT_PHASE_EACH, begin_ns, err);
     if (err != LEAT_OK) leat_i_error_place(t, v, err, "each");
     leat_i_gate_give(t);
     if (ordered && err == LEAT_OK) leat_i_window_turn_done(&b->window);

@@ -42,6 +42,8 @@ static leat_err run_init(leat_i_run *run, const leat_flow *flow, void *shared, c
 {
     *run = (leat_i_run){ .outer = outer, .shared = shared, .call_depth = 1 };
     run->budgeted = opts->in_flight_max > 0 || (outer && outer->budgeted);
+    run->trace = opts->trace || !outer ? opts->trace : outer->trace;
+    run->trace_arg = opts->trace || !outer ? opts->trace_arg : outer->trace_arg;
     LEAT_TRY(run_gate(run, flow));
     return opts->in_flight_max > 0 ? leat_semaphore_new(&run->budget, opts->in_flight_max) : LEAT_OK;
 }

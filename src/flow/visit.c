@@ -35,7 +35,9 @@ static leat_err prep_call(leat_task *t, struct leat_i_visit *v, const void **pre
     leat_i_gate_take(t, v->frame);
     t->error = NULL;
     leat_err err = leat_i_stop_check(t);
+    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
     if (err == LEAT_OK) err = leat_i_phase_err(t, v->node->cls->prep(t, v->frame->run->shared, prep_res));
+    leat_i_trace_end(t, v, LEAT_PHASE_PREP, begin_ns, err);
     if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
     return leat_i_error_place(t, v, err, "prep");
 }
@@ -53,7 +55,9 @@ leat_err leat_i_post_call(leat_task *t, struct leat_i_visit *v, const void *prep
     leat_i_gate_take(t, v->frame);
     t->error = NULL;
     leat_err err = leat_i_stop_check(t); /* what was canceled meanwhile gets no post */
+    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
     if (err == LEAT_OK) err = leat_i_phase_err(t, v->node->cls->post(t, v->frame->run->shared, prep_res, exec_res, action));
+    leat_i_trace_end(t, v, LEAT_PHASE_POST, begin_ns, err);
     if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
     return leat_i_error_place(t, v, err, "post");
 }

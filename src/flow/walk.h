@@ -24,6 +24,8 @@ typedef struct leat_i_run {
     leat_semaphore *budget; /* of attempts being executed, set for this run; NULL = none of its own */
     bool budgeted;          /* it or a run around it has a budget */
     uint32_t call_depth;    /* runs on top of one another on one stack */
+    void (*trace)(void *arg, const leat_trace *call); /* NULL = none; that of the run around it unless set here */
+    void *trace_arg;
 } leat_i_run;
 
 /* What a task had at a moment; what came after goes with leat_i_mark_rewind. */
@@ -107,6 +109,24 @@ leat_err leat_i_error_place_attempt(leat_task *t, const struct leat_i_visit *v, 
 void leat_i_error_set(leat_task *t, const leat_error *from);
 /* A copy in the task's arena; a constant that says LEAT_NOMEM when memory is short. */
 const leat_error *leat_i_error_copy(leat_task *t, const leat_error *from);
+
+/* ---- trace.c ---- */
+
+/* When a phase begins; 0 when nobody wants to know. */
+static inline int64_t leat_i_trace_begin(const leat_task *t, const leat_i_run *run)
+{
+    return LEAT_LIKELY(!run->trace) ? 0 : leat_task_now_ns(t);
+}
+
+void leat_i_trace_tell(leat_task *t, const struct leat_i_visit *v, leat_phase phase, int64_t begin_ns, leat_err err);
+
+/* Tells of a phase that has returned `err`, and gives that. */
+static inline leat_err leat_i_trace_end(leat_task *t, const struct leat_i_visit *v, leat_phase phase, int64_t begin_ns,
+                                        leat_err err)
+{
+    if (LEAT_UNLIKELY(v->frame->run->trace != NULL)) leat_i_trace_tell(t, v, phase, begin_ns, err);
+    return err;
+}
 
 /* ---- mark.c ---- */
 
