@@ -93,6 +93,7 @@ leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, lea
     *c = (checker){ .opts = opts, .check = check, .bad = bad, .bad_arg = arg, .error = &told };
     leat_err err = leat_task_run(rt, check_task, c, &end);
     if (err && error) *error = told.code ? told : end;
+    if (err && error && !error->text[0]) (void)leat_i_fail(error, err, "%s", leat_err_sentence(err));
     leat_i_free(c);
     return err;
 }

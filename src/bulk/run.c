@@ -274,6 +274,7 @@ leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_s
     run_args args = { .run = run, .error = &told };
     leat_err err = leat_task_run(rt, root_task, &args, &end);
     if (err) *error = told.code ? told : end;
+    if (err && !error->text[0]) (void)leat_i_fail(error, err, "%s", leat_err_sentence(err));
     if (err && !run->root) summary->exit_code = leat_i_run_exit_of(err); /* it never began */
     leat_i_free(run);
     return err;

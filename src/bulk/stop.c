@@ -39,10 +39,12 @@ void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat
         run->stop_exit = exit_code;
         run->stop_error = *why;
     }
+    bool harder = (uint32_t)how > leat_load_relaxed(&run->stop);
     /* Release: pairs with the acquire in leat_i_run_stopping. */
-    if ((uint32_t)how > leat_load_relaxed(&run->stop)) leat_store_release(&run->stop, (uint32_t)how);
+    if (harder) leat_store_release(&run->stop, (uint32_t)how);
     leat_i_unlock(&run->stop_lock);
-    leat_i_unpark(run->root);
+    /* Only for news: the root itself comes here each time it polls, and must not wake itself for ever. */
+    if (harder) leat_i_unpark(run->root);
 }
 
 leat_i_stop leat_i_run_stopping(const leat_i_run *run)

@@ -1,0 +1,323 @@
+/* test_bulk_stop.c: how runs end before their input: signals, refusals, rules, a dead endpoint, an output that cannot be written. */
+#include "bulk_support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "bulk_job.h"
+
+/* Whatever stopped it: with the cause gone, the same command goes on and ends with every document's row, each once. */
+static void finish(job *j, unsigned count)
+{
+    assert_int_equal(job_run(j), LEAT_OK);
+    rows r = job_rows(j);
+    assert_int_equal(r.count, count);
+    rows_free(&r);
+}
+
+static void a_wrong_key_stops_the_run(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 200);
+    job_endpoint(j, &(leat_mock_opts){ .key = "secret-of-the-endpoint" }, NULL);
+    assert_int_equal(job_run(j), LEAT_DENIED);
+    assert_int_equal(j->summary.exit_code, 5);
+    assert_true(strlen(j->error.text) > 0);
+    rows r = job_rows(j);
+    assert_int_equal(r.count, 0); /* who was refused because of the key is asked again, not written down */
+    rows_free(&r);
+    job_endpoint(j, NULL, NULL);
+    finish(j, 200);
+}
+
+static void an_endpoint_that_is_down_stops_the_run(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 200);
+    leat_llm_free(j->llm);
+    leat_llm_opts o = { .base_url = "http://127.0.0.1:9/v1", .max_attempts = 1 };
+    assert_int_equal(leat_llm_new(&j->llm, j->rt, &o, &j->error), LEAT_OK);
+    j->opts.llm = j->llm;
+    assert_int_equal(job_run(j), LEAT_NET);
+    assert_int_equal(j->summary.exit_code, 5);
+    assert_non_null(strstr(j->error.text, "not reached once"));
+    assert_true(j->summary.rows_failed >= 20 && j->summary.rows_failed <= 20 + 16);
+    job_endpoint(j, NULL, NULL);
+    j->opts.retry_failed = "connect";
+    finish(j, 200);
+    assert_int_equal(j->summary.exit_code, 0);
+}
+
+static void a_short_input_says_so_too(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 3);
+    leat_llm_free(j->llm);
+    leat_llm_opts o = { .base_url = "http://127.0.0.1:9/v1", .max_attempts = 1 };
+    assert_int_equal(leat_llm_new(&j->llm, j->rt, &o, &j->error), LEAT_OK);
+    j->opts.llm = j->llm;
+    assert_int_equal(job_run(j), LEAT_NET);
+    assert_int_equal(j->summary.exit_code, 5);
+    assert_int_equal(j->summary.rows_failed, 3);
+}
+
+static void the_first_20_failures_stop_the_run(void **state)
+{
+    job *j = *state;
+    for (int i = 0; i < 300; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "{\"custom_id\":\"d%d\",\"method\":\"POST\",\"url\":\"/v1/nothing/here\",\"body\":{}}\n",
+                 i);
+        test_append(j->input, line);
+    }
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_int_equal(j->summary.exit_code, 4);
+    assert_non_null(strstr(j->error.text, "the first 20 documents all failed"));
+    assert_true(j->summary.rows_failed >= 20 && j->summary.rows_failed <= 20 + 16);
+    /* One good row shows that the settings are right: from then on failures are the documents' own. */
+    j->opts.overwrite = true;
+    job_batch_line(j, "good", "words");
+    char *all = test_read(j->input, NULL), *good = strstr(all, "{\"custom_id\":\"good\"");
+    test_puts(j->input, good);
+    *good = 0;
+    test_append(j->input, all);
+    free(all);
+    j->opts.concurrency = 1;
+    assert_int_equal(job_run(j), LEAT_OK);
+    assert_int_equal(j->summary.rows_failed, 300);
+    assert_int_equal(j->summary.exit_code, 1);
+}
+
+static void too_many_errors_stop_the_run(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 10);
+    for (int i = 0; i < 50; i++)
+        test_append(j->input, "bad\n");
+    job_batch_line(j, "last", "words");
+    j->opts.errors_max = 10;
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_int_equal(j->summary.exit_code, 4);
+    assert_true(j->summary.rows_failed >= 10 && j->summary.rows_failed < 10 + 16);
+    j->opts.errors_max = 0;
+    finish(j, 61);
+}
+
+/* ---- signals ---- */
+
+typedef struct stopper {
+    job *j;
+    LEAT_ATOMIC(int) count;
+    int to;
+    uint64_t after_bytes; /* of output */
+    LEAT_ATOMIC(bool) quit;
+} stopper;
+
+static void *stopper_thread(void *arg)
+{
+    stopper *s = arg;
+    while (!leat_load_relaxed(&s->quit)) {
+        struct stat st;
+        if (leat_i_os_stat(s->j->output, &st) == 0 && (uint64_t)st.st_size >= s->after_bytes) {
+            leat_store_relaxed(&s->count, s->to);
+            break;
+        }
+        usleep(500);
+    }
+    return NULL;
+}
+
+static leat_err run_stopped(job *j, int to, uint64_t after_bytes)
+{
+    stopper s = { .j = j, .to = to, .after_bytes = after_bytes };
+    pthread_t thread;
+    j->opts.stop_signal = (const int *)&s.count;
+    assert_int_equal(pthread_create(&thread, NULL, stopper_thread, &s), 0);
+    leat_err err = job_run(j);
+    leat_store_relaxed(&s.quit, true);
+    pthread_join(thread, NULL);
+    j->opts.stop_signal = NULL;
+    return err;
+}
+
+static void the_first_signal_drains(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 2000);
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 20 }, NULL);
+    assert_int_equal(run_stopped(j, 1, 20000), LEAT_CANCELED);
+    assert_int_equal(j->summary.exit_code, 130);
+    assert_true(j->summary.rows_ok > 16 && j->summary.rows_ok < 2000);
+    assert_int_equal(j->summary.requests, j->summary.rows_ok); /* all that was asked has its row */
+    uint64_t first = j->summary.rows_ok;
+    finish(j, 2000);
+    assert_int_equal(j->summary.requests, 2000 - first);
+}
+
+static void the_second_signal_stops_at_once(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 200);
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 60000 }, NULL); /* a drain would take a minute */
+    assert_int_equal(run_stopped(j, 2, 0), LEAT_CANCELED);
+    assert_int_equal(j->summary.exit_code, 130);
+    assert_int_equal(j->summary.rows_ok + j->summary.rows_failed, 0);
+    assert_true(j->summary.ms < 30000);
+    job_endpoint(j, NULL, NULL);
+    finish(j, 200);
+}
+
+/* ---- outputs that fail ---- */
+
+/* The n-th write, fsync, ftruncate ... of a run fails, for every n: it says so, keeps whole rows, and the next run goes on. */
+static void every_failing_call_is_told_and_survived(void **state)
+{
+    job *j = *state;
+    static const char *const calls[] = { "write", "fsync", "rename", "ftruncate", "open", "fstat", "lock", "pread" };
+    job_batch_input(j, 12);
+    j->opts.concurrency = 3;
+    j->opts.sync = LEAT_BULK_SYNC_ROW;
+    for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++) {
+        for (uint64_t n = 1;; n++) {
+            unlink(j->output);
+            test_fault_set(calls[c], n, strcmp(calls[c], "write") == 0 ? -ENOSPC : -EIO);
+            leat_err err = job_run(j);
+            bool past = test_fault_count() < n;
+            test_fault_set(NULL, 0, 0);
+            if (err) {
+                assert_true(err == LEAT_IO || err == LEAT_INPUT || err == LEAT_MISMATCH);
+                assert_true(j->summary.exit_code == 8 || j->summary.exit_code == 3);
+                assert_true(strlen(j->error.text) > 10);
+                finish(j, 12);
+            } else {
+                rows r = job_rows(j);
+                assert_int_equal(r.count, 12);
+                rows_free(&r);
+            }
+            if (past) break;
+            assert_true(n < 100);
+        }
+    }
+}
+
+static void a_full_disk_is_one_clear_sentence(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 50);
+    j->opts.output = "/dev/full";
+    assert_int_equal(job_run(j), LEAT_IO);
+    assert_int_equal(j->summary.exit_code, 8);
+    assert_string_equal(j->error.text,
+                        "cannot write to the output /dev/full: No space left on device; the rows written so far are kept");
+    j->opts.output = test_path(&j->dir, "no/such/out");
+    assert_int_equal(job_run(j), LEAT_IO);
+    assert_int_equal(j->summary.exit_code, 8);
+}
+
+/* A pipe whose reader goes away: the signal does not kill, the error is told. */
+static void a_closed_pipe_is_told(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 400);
+    const char *path = test_path(&j->dir, "pipe");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    j->opts.output = path;
+    pid_t reader = fork();
+    assert_true(reader >= 0);
+    if (reader == 0) {
+        char buf[100];
+        fcntl(fd, F_SETFL, 0);
+        _exit(read(fd, buf, sizeof buf) >= 0 ? 0 : 1); /* takes a little, then goes */
+    }
+    close(fd);
+    assert_int_equal(job_run(j), LEAT_IO);
+    assert_int_equal(j->summary.exit_code, 8);
+    assert_non_null(strstr(j->error.text, "Broken pipe"));
+}
+
+static void a_second_run_on_one_output_is_refused(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 5);
+    int fd = open(j->output, O_RDWR | O_CREAT, 0600);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    assert_int_equal(job_run(j), LEAT_LOCKED);
+    assert_int_equal(j->summary.exit_code, 8);
+    assert_non_null(strstr(j->error.text, "in use by another process"));
+    close(fd);
+    finish(j, 5);
+}
+
+/* ---- trouble at the endpoint that is survived ---- */
+
+static void errors_and_cuts_are_retried_to_the_end(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 400);
+    leat_llm_opts o = { .max_attempts = 12 };
+    job_endpoint(j, &(leat_mock_opts){ .error_rate = 0.15, .cut_rate = 0.1, .seed = 7 }, &o);
+    j->opts.concurrency = 64;
+    finish(j, 400);
+    assert_int_equal(j->summary.rows_ok, 400);
+    assert_true(j->summary.requests > 400);
+}
+
+/* Any allocation may fail: the run says so or survives it, and the next one completes it. */
+static void memory_may_be_short_at_any_allocation(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 6);
+    test_append(j->input, "bad\n");
+    j->opts.concurrency = 2;
+    uint64_t step = 1;
+    for (uint64_t n = 1; n < 4000; n += step) {
+        unlink(j->output);
+        leat_i_mem_fail_after(n, false);
+        uint64_t before = leat_i_mem_alloc_count();
+        leat_err err = job_run(j);
+        bool past = leat_i_mem_alloc_count() - before < n;
+        leat_i_mem_fail_after(0, false);
+        if (err && strlen(j->error.text) < 5)
+            fail_msg("allocation %llu: %s without a sentence", (unsigned long long)n, leat_err_name(err));
+        j->opts.retry_failed = "";
+        assert_int_equal(job_run(j), LEAT_OK);
+        j->opts.retry_failed = NULL;
+        rows r = job_rows(j);
+        assert_int_equal(r.count, 7);
+        rows_free(&r);
+        if (past) break;
+        if (n > 150) step = 7;
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        JOB_TEST(a_wrong_key_stops_the_run),
+        JOB_TEST(an_endpoint_that_is_down_stops_the_run),
+        JOB_TEST(a_short_input_says_so_too),
+        JOB_TEST(the_first_20_failures_stop_the_run),
+        JOB_TEST(too_many_errors_stop_the_run),
+        JOB_TEST(the_first_signal_drains),
+        JOB_TEST(the_second_signal_stops_at_once),
+        JOB_TEST(every_failing_call_is_told_and_survived),
+        JOB_TEST(a_full_disk_is_one_clear_sentence),
+        JOB_TEST(a_closed_pipe_is_told),
+        JOB_TEST(a_second_run_on_one_output_is_refused),
+        JOB_TEST(errors_and_cuts_are_retried_to_the_end),
+        JOB_TEST(memory_may_be_short_at_any_allocation),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
