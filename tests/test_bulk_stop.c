@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/atomics.h"
@@ -230,20 +231,20 @@ static void a_closed_pipe_is_told(void **state)
     job_batch_input(j, 400);
     const char *path = test_path(&j->dir, "pipe");
     assert_int_equal(mkfifo(path, 0600), 0);
-    int fd = open(path, O_RDONLY | O_NONBLOCK);
-    assert_true(fd >= 0);
     j->opts.output = path;
     pid_t reader = fork();
     assert_true(reader >= 0);
     if (reader == 0) {
         char buf[100];
-        fcntl(fd, F_SETFL, 0);
-        _exit(read(fd, buf, sizeof buf) >= 0 ? 0 : 1); /* takes a little, then goes */
+        int fd = open(path, O_RDONLY);                /* waits for the run to open the other end */
+        _exit(read(fd, buf, sizeof buf) > 0 ? 0 : 1); /* takes a little, then goes */
     }
-    close(fd);
     assert_int_equal(job_run(j), LEAT_IO);
     assert_int_equal(j->summary.exit_code, 8);
     assert_non_null(strstr(j->error.text, "Broken pipe"));
+    int status;
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
 }
 
 static void a_second_run_on_one_output_is_refused(void **state)

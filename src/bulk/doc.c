@@ -129,6 +129,7 @@ static leat_err body_build(const leat_i_feed *f, struct leat_i_doc *d)
     }
     doc->body = d->body.data;
     doc->body_bytes = d->body.size;
+    d->facts = f->body.facts;
     /* A flow of the user's may read the text; the one node that only sends the body does not. */
     if (!f->opts->flow) {
         leat_i_free(d->text);

@@ -48,7 +48,7 @@ struct leat_i_doc {
     leat_i_arena arena;         /* key, path, URL, the reply's texts: until the row is written */
     char *text;                 /* the line or the file */
     leat_i_buf body;            /* a body that was built */
-    leat_i_request_facts facts; /* of the input's own body, which lies in `text` */
+    leat_i_request_facts facts; /* of the body */
     bool to_ask;                /* else it has its row already: bad input */
     bool has_slot;
     struct leat_i_run *run; /* NULL when only looked at */

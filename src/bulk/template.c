@@ -140,10 +140,13 @@ static leat_err form_put(const leat_i_template_opts *o, leat_i_buf *head, const 
 }
 
 /* Checks the extra members and appends them; tells whether they name a model. */
-static leat_err extra_put(const leat_i_template_opts *o, leat_i_buf *tail, bool *model, char *why, size_t why_bytes)
+static leat_err extra_put(leat_i_template *tp, const leat_i_template_opts *o, leat_i_buf *tail, bool *model, char *why,
+                          size_t why_bytes)
 {
     *model = false;
+    tp->facts = (leat_i_request_facts){ .is_object = true };
     if (!o->extra_body) return LEAT_OK;
+    tp->facts = leat_i_request_look(o->extra_body, strlen(o->extra_body));
     leat_i_json extra = leat_i_json_parse(o->extra_body, strlen(o->extra_body), NULL), key, value;
     if (extra.type != LEAT_I_JSON_OBJECT) {
         snprintf(why, why_bytes, "the extra body is not a JSON object");
@@ -179,7 +182,7 @@ static leat_err frame_build(leat_i_template *tp, const leat_i_template_opts *o, 
     LEAT_TRY(form_put(o, b, &close, why, why_bytes));
     if (!(tp->head = arena_take(&tp->arena, b, &tp->head_bytes))) return LEAT_NOMEM;
     leat_i_buf_puts(b, close);
-    LEAT_TRY(extra_put(o, b, &model, why, why_bytes));
+    LEAT_TRY(extra_put(tp, o, b, &model, why, why_bytes));
     if (!o->model && !model) {
         snprintf(why, why_bytes, "documents need a model");
         return LEAT_USAGE;

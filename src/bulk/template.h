@@ -11,6 +11,7 @@
 
 #include "../base/buf.h"
 #include "../base/mem.h"
+#include "../llm/request.h"
 
 typedef struct leat_i_template {
     leat_i_arena arena; /* owns all that the pieces point to */
@@ -22,6 +23,7 @@ typedef struct leat_i_template {
     size_t piece_count;
     const char *head, *tail; /* of the body, around the prompt's characters */
     size_t head_bytes, tail_bytes;
+    leat_i_request_facts facts; /* of every body */
 } leat_i_template;
 
 typedef struct leat_i_template_opts {

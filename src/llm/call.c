@@ -27,8 +27,8 @@ typedef struct call {
     double max_tokens;
     leat_i_policy policy;
     leat_i_arena_mark mark; /* of the task's memory, behind what the limiter keeps there */
-    int64_t wait_ms; /* before the next attempt */
-    bool again;      /* there is a next attempt */
+    int64_t wait_ms;        /* before the next attempt */
+    bool again;             /* there is a next attempt */
 } call;
 
 /* What the reading of an attempt's reply brings, beside what goes into the caller's reply. */
@@ -100,7 +100,8 @@ static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool 
     rd->retry_after_ms = a.fault.retry_after_ms;
     rd->has_usage = a.has_usage;
     r->cls = leat_i_case_rule_of(a.what)->cls;
-    if (!c->turn || !c->turn->skip_text) r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
+    /* Without usage the tokens are guessed from the text. */
+    if (!c->turn || !c->turn->skip_text || !a.has_usage) r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
     if (!r->text) return LEAT_NOMEM;
     if (a.has_usage) {
         r->tokens_in = a.tokens_in;

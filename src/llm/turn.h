@@ -18,7 +18,7 @@ typedef struct leat_i_llm_turn {
     void (*give)(void *arg);     /* before the call waits to try again */
     void *arg;
     const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
-    bool skip_text;                    /* the caller reads the body only: reply.text stays "" */
+    bool skip_text;                    /* the caller reads the body only: reply.text may stay "" */
 } leat_i_llm_turn;
 
 /* As leat_llm_call, in turn. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
