@@ -121,6 +121,20 @@ class Docs(Cli):
         self.assertEqual((ROOT / "man/leat.1").read_text(encoding="utf-8"), made, "run scripts/make_docs")
 
 
+    def test_every_test_that_the_guarantees_name_exists(self):
+        page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+        named = re.findall(r"`(\w+\.(?:c|py))(?:: (\w+))?`", page)
+        self.assertGreater(len(named), 50)
+        for file, case in named:
+            self.assertIn(case or "", (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}: {case}")
+
+    def test_every_promise_names_a_test(self):
+        page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+        for line in page.splitlines():
+            if line.startswith("| ") and not line.startswith(("| promise", "|---")):
+                self.assertRegex(line, r"`(test_|kill_run)\w*\.(c|py)", line)
+
+
 class Mock(Cli):
     def test_counters_at_the_end(self):
         mock = self.mock()
