@@ -44,13 +44,13 @@ static void quiet(void *arg, leat_log_level level, const char *text)
     (void)arg, (void)level, (void)text;
 }
 
-/* Seconds of one run, its start and end included. */
+/* CPU seconds of one run, its start and end included. */
 static double run_s(leat_runtime *rt, leat_flow *flow)
 {
     leat_error error = { 0 };
-    int64_t start_ns = bench_now_ns();
+    int64_t start_ns = bench_cpu_ns();
     leat_err err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
-    double seconds = (double)(bench_now_ns() - start_ns) / 1e9;
+    double seconds = (double)(bench_cpu_ns() - start_ns) / 1e9;
     if (err != LEAT_OK) {
         fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
         exit(2);
