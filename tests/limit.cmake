@@ -1,4 +1,7 @@
 leat_test(test_limiter)
-foreach(unit change estimate pace property runs window)
+foreach(unit change runs)
   leat_test(test_limiter_${unit})
+endforeach()
+foreach(unit estimate pace property window)
+  leat_test(test_limiter_${unit} PURE)
 endforeach()
