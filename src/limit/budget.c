@@ -25,7 +25,9 @@ static int64_t units_of_limit(double tokens)
 static int64_t units_of_tokens(double tokens)
 {
     if (!(tokens > 0)) return 0;
-    return (int64_t)ceil((tokens < TOKENS_MAX ? tokens : TOKENS_MAX) * LEAT_I_UNITS_PER_TOKEN);
+    double exact = (tokens < TOKENS_MAX ? tokens : TOKENS_MAX) * LEAT_I_UNITS_PER_TOKEN;
+    int64_t units = (int64_t)exact; /* ceil() is a call into libm where the compiler may not assume SSE4.1. */
+    return units + ((double)units < exact);
 }
 
 bool leat_i_budget_set(leat_i_budget *b, const leat_limiter_opts *opts)

@@ -40,17 +40,19 @@ static bool grants_grow(leat_i_grants *g)
     return true;
 }
 
-uint64_t leat_i_grants_open(leat_i_grants *g, void *owner)
+leat_i_grant_place *leat_i_grants_open(leat_i_grants *g, void *owner, uint64_t *id)
 {
-    if (g->free == 0 && !grants_grow(g)) return 0;
+    if (g->free == 0 && !grants_grow(g)) return NULL;
     uint32_t index = g->free - 1;
     leat_i_grant_place *place = place_at(g, index);
     g->free = place->next_free;
     g->open_count++;
+    place->next_free = index + 1;
     place->owner = owner;
     place->use++;
     LEAT_ASSERT(place->use % 2 == 1);
-    return id_of(index, place->use);
+    *id = id_of(index, place->use);
+    return place;
 }
 
 leat_i_grant_place *leat_i_grants_find(leat_i_grants *g, uint64_t id)
@@ -61,14 +63,15 @@ leat_i_grant_place *leat_i_grants_find(leat_i_grants *g, uint64_t id)
     return place->use == (uint32_t)(id >> 32) && place->use % 2 == 1 ? place : NULL;
 }
 
-void leat_i_grants_close(leat_i_grants *g, uint64_t id)
+void *leat_i_grants_close(leat_i_grants *g, leat_i_grant_place *place)
 {
-    leat_i_grant_place *place = leat_i_grants_find(g, id);
-    LEAT_ASSERT(place != NULL);
+    LEAT_ASSERT(place->use % 2 == 1);
+    uint32_t own = place->next_free;
     place->use++;
     place->next_free = g->free;
-    g->free = (uint32_t)id;
+    g->free = own;
     g->open_count--;
+    return place->owner;
 }
 
 void leat_i_grants_fini(leat_i_grants *g)

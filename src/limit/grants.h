@@ -13,7 +13,7 @@ enum { LEAT_I_GRANTS_BLOCK_FIRST = 64, LEAT_I_GRANTS_BLOCKS = 24 };
 
 typedef struct leat_i_grant_place {
     uint32_t use;       /* odd = open */
-    uint32_t next_free; /* 1-based index of the next free place; 0 = none */
+    uint32_t next_free; /* while free: 1-based index of the next free place; 0 = none. While open: its own */
     leat_i_taken taken;
     void *owner; /* whom to tell when it is closed */
 } leat_i_grant_place;
@@ -25,11 +25,12 @@ typedef struct leat_i_grants { /* zeroed memory is an empty table */
     uint32_t open_count;
 } leat_i_grants;
 
-/* Opens a place; 0 = memory is short. */
-uint64_t leat_i_grants_open(leat_i_grants *g, void *owner);
+/* Opens a place and gives its id; NULL = memory is short. */
+leat_i_grant_place *leat_i_grants_open(leat_i_grants *g, void *owner, uint64_t *id);
 /* The place of an open grant; NULL when it was closed, or never was. */
 leat_i_grant_place *leat_i_grants_find(leat_i_grants *g, uint64_t id);
-void leat_i_grants_close(leat_i_grants *g, uint64_t id);
+/* Closes an open place; answers its owner. */
+void *leat_i_grants_close(leat_i_grants *g, leat_i_grant_place *place);
 void leat_i_grants_fini(leat_i_grants *g);
 
 #endif
