@@ -84,6 +84,53 @@ static void a_batch_with_each_needs_the_memory_of_its_window(void **state)
     }
 }
 
+/* Items of a source that never wait: one task takes one after another, and the memory of next() goes with each. */
+static leat_err large_next(leat_task *t, void *state, const void **item)
+{
+    struct window_store *w = state;
+    if (w->next < 3000) {
+        w->next++;
+        *item = leat_task_alloc(t, 20000);
+    }
+    return LEAT_OK;
+}
+
+static leat_err large_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    leat_items *items = leat_task_alloc(t, sizeof *items);
+    *items = (leat_items){ .next = large_next, .state = shared };
+    *prep_res = items;
+    return LEAT_OK;
+}
+
+static leat_err live_each(leat_task *t, void *shared, size_t index, const void *item, const void *value,
+                          const leat_error *error)
+{
+    struct window_store *w = shared;
+    (void)t, (void)index, (void)item, (void)value, (void)error;
+    int64_t live = leat_i_mem_live_count();
+    if (live > w->live_max) w->live_max = live;
+    w->seen++;
+    return LEAT_OK;
+}
+
+static void the_memory_of_a_source_goes_with_its_items(void **state)
+{
+    static const leat_node_class cls = { .name = "Large", .prep = large_prep };
+    (void)state;
+    for (uint32_t in_flight = 1; in_flight <= 2; in_flight++) {
+        leat_runtime *rt = runtime_make(1, true);
+        struct window_store w = { 0, 0, 0 };
+        leat_flow *flow = leat_flow_new(NULL);
+        leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = in_flight, .each = live_each });
+        int64_t base = leat_i_mem_live_count();
+        assert_int_equal(run_free(rt, flow, &w, NULL), LEAT_OK);
+        assert_int_equal(w.seen, 3000);
+        assert_true(w.live_max - base < 100);
+        leat_runtime_free(rt);
+    }
+}
+
 static leat_err kept_prep(leat_task *t, void *shared, const void **prep_res)
 {
     static const char *const names[] = { "a0", "b1", "c2", "d3", "e4", "f5", "g6", "h7", "i8", "j9" };
@@ -317,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_batch_with_each_needs_the_memory_of_its_window, each_test),
+        cmocka_unit_test_setup(the_memory_of_a_source_goes_with_its_items, each_test),
         cmocka_unit_test_setup(results_of_awaited_tasks_live_until_post_has_returned, each_test),
         cmocka_unit_test_setup(a_long_loop_needs_the_memory_of_one_visit, each_test),
         cmocka_unit_test_setup(a_long_loop_of_large_pieces_needs_the_memory_of_one, each_test),

@@ -350,6 +350,34 @@ static void the_deadline_of_an_attempt_reaches_into_a_called_flow(void **state)
     leat_flow_free(n.flow);
 }
 
+static leat_err sleepy_child(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_sleep_ms(t, 1000);
+}
+
+static leat_err await_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    struct script *s = leat_task_self(t);
+    (void)prep_res;
+    s->calls++;
+    leat_future *f = leat_task_start(t, sleepy_child, NULL);
+    (void)!leat_sleep_ms(t, 49); /* the child's timer is older than that of the await */
+    return leat_await(t, f, exec_res);
+}
+
+/* The awaited task is stopped by the same deadline, and says so as a cancel: that is still a timeout of the attempt. */
+static void the_deadline_of_an_attempt_is_tried_again_when_an_awaited_task_meets_it_first(void **state)
+{
+    static const leat_node_class cls = { .name = "Await", .exec = await_exec };
+    struct script s = { .name = "a" };
+    leat_error error;
+    leat_flow *flow = flow_of(&cls, &s, (leat_node_opts){ .max_attempts = 3, .attempt_deadline_ms = 50 });
+    assert_int_equal(run_free(*state, flow, NULL, &error), LEAT_TIMEOUT);
+    assert_int_equal(s.calls, 3);
+    assert_non_null(strstr(error.text, "the attempt's deadline of 50 ms passed"));
+}
+
 static void a_called_flow_has_a_deadline_of_its_own(void **state)
 {
     struct script s = { .name = "in", .exec_ms = 1000 };
@@ -488,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup(the_deadline_of_a_run_is_a_timeout_outside, each_test),
         cmocka_unit_test_setup(a_loop_that_never_waits_ends_at_the_deadline_of_its_run, each_test),
         cmocka_unit_test_setup(the_deadline_of_an_attempt_reaches_into_a_called_flow, each_test),
+        cmocka_unit_test_setup(the_deadline_of_an_attempt_is_tried_again_when_an_awaited_task_meets_it_first, each_test),
         cmocka_unit_test_setup(a_called_flow_has_a_deadline_of_its_own, each_test),
         cmocka_unit_test_setup(a_trace_tells_of_each_phase_and_each_attempt, each_test),
         cmocka_unit_test_setup(a_trace_tells_of_items_and_of_called_flows, each_test),

@@ -74,8 +74,14 @@ static leat_err exec_within(leat_task *t, const leat_node *node, const void *pre
         ms > INT64_MAX / LEAT_I_NS_PER_MS ? LEAT_I_NEVER_NS : leat_i_os_add_ns(leat_task_now_ns(t), ms * LEAT_I_NS_PER_MS);
     if (own < around) t->attempt_deadline_ns = own;
     leat_err err = exec_call(t, node, prep_res, exec_res);
+    bool passed = err != LEAT_OK && own < around && leat_task_now_ns(t) >= own;
+    /* A task that exec awaited had this deadline as the end of its run, and may have noticed it first. */
+    if (passed && err == LEAT_CANCELED && leat_i_task_check(t) == LEAT_TIMEOUT) {
+        err = LEAT_TIMEOUT;
+        t->error = NULL;
+    }
     t->attempt_deadline_ns = around;
-    if (err == LEAT_TIMEOUT && own < around && (!t->error || t->error->code != LEAT_TIMEOUT))
+    if (passed && err == LEAT_TIMEOUT && (!t->error || t->error->code != LEAT_TIMEOUT))
         leat_task_fail(t, LEAT_TIMEOUT, "the attempt's deadline of %lld ms passed", (long long)ms);
     return err;
 }
@@ -175,7 +181,7 @@ leat_err leat_i_attempts(leat_task *t, struct leat_i_visit *v, const void *prep_
         leat_error *cause = (leat_error *)leat_i_error_story(t, err);
         if (t->error) {
             cause->attempt = attempt;
-            snprintf(cause->node, sizeof cause->node, "%s", leat_i_node_name(v->node));
+            snprintf(cause->node, sizeof cause->node, "%s", v->node->name);
         }
         if (attempt + 1 >= max || !leat_i_retry_wanted(opts, cause)) return fallback_call(t, v, prep_res, err, exec_res);
         err = leat_i_retry_wait(t, opts, attempt + 1, cause);

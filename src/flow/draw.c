@@ -75,7 +75,7 @@ static void put_node(struct draw *d, const leat_node *node)
     put_indent(d, level(d, node->flow));
     put_node_id(d, node);
     leat_i_buf_puts(&d->out, d->language == DRAW_DOT ? " [label=\"" : start ? "([\"" : "[\"");
-    put_quoted(d, leat_i_node_name(node));
+    put_quoted(d, node->name);
     put_batch(d, node->opts.batch, node->opts.in_flight_max);
     if (d->language == DRAW_DOT)
         leat_i_buf_puts(&d->out, start ? "\", style=bold];\n" : "\"];\n");

@@ -55,7 +55,7 @@ leat_err leat_i_error_place(leat_task *t, const struct leat_i_visit *v, leat_err
     error->attempt = v->attempt;
     const char *flow = v->frame->flow->opts.name;
     if (v->node) {
-        snprintf(error->node, sizeof error->node, "%s", leat_i_node_name(v->node));
+        snprintf(error->node, sizeof error->node, "%s", v->node->name);
         error_write(error, ERROR_PLACED "%.32s\"%s, node \"%.32s\"%s, %s: %s", flow, walk, error->node, item, where, cause);
     } else {
         error->node[0] = '\0';

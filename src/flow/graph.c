@@ -12,12 +12,6 @@
 #include "../base/mem.h"
 #include "../sched/sched.h"
 
-const char *leat_i_node_name(const leat_node *node)
-{
-    if (node->inner) return node->inner->opts.name;
-    return node->cls->name && node->cls->name[0] ? node->cls->name : "unnamed";
-}
-
 leat_flow *leat_i_flow_root(const leat_flow *flow)
 {
     while (flow->place)
@@ -190,7 +184,7 @@ void leat_i_flow_run_end(leat_flow *flow)
     if (before == (LEAT_I_FLOW_RUN | LEAT_I_FLOW_FREED)) flow_free_tree(root);
 }
 
-static leat_node *node_append(leat_flow *flow)
+static leat_node *node_append(leat_flow *flow, const char *name)
 {
     leat_node *node = leat_i_alloc_zeroed(sizeof *node);
     if (!node) {
@@ -198,6 +192,7 @@ static leat_node *node_append(leat_flow *flow)
         return NULL;
     }
     node->flow = flow;
+    node->name = name;
     node->index = flow->node_count++;
     if (flow->last)
         flow->last->next = node;
@@ -210,12 +205,13 @@ static leat_node *node_append(leat_flow *flow)
 leat_node *leat_flow_add(leat_flow *flow, const leat_node_class *cls, const leat_node_opts *opts)
 {
     if (!flow) return NULL;
-    if (!flow_edit(flow, cls && cls->name ? cls->name : "unnamed")) return NULL;
+    const char *name = cls && cls->name && cls->name[0] ? cls->name : "unnamed";
+    if (!flow_edit(flow, name)) return NULL;
     if (!cls) {
         flow_break(flow, LEAT_USAGE, "a node was added without a class");
         return NULL;
     }
-    leat_node *node = node_append(flow);
+    leat_node *node = node_append(flow, name);
     if (!node) return NULL;
     node->cls = cls;
     if (opts) node->opts = *opts;
@@ -247,7 +243,7 @@ leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner)
         if (!inner->place && inner != leat_i_flow_root(flow)) leat_flow_free(inner);
         return NULL;
     }
-    leat_node *node = flow_edit(flow, "an inner flow") ? node_append(flow) : NULL;
+    leat_node *node = flow_edit(flow, "an inner flow") ? node_append(flow, inner->opts.name) : NULL;
     if (!node) {
         leat_flow_free(inner);
         return NULL;
@@ -286,10 +282,10 @@ static leat_i_link *link_append(leat_node *from, const char *action)
 
 leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to)
 {
-    if (!from || !to || !flow_edit(from->flow, leat_i_node_name(from))) return NULL;
+    if (!from || !to || !flow_edit(from->flow, from->name)) return NULL;
     if (from->flow != to->flow) {
         flow_break(from->flow, LEAT_USAGE, "the link from node \"%.40s\" to node \"%.40s\" leads into another flow",
-                   leat_i_node_name(from), leat_i_node_name(to));
+                   from->name, to->name);
         return NULL;
     }
     const char *name = action && *action ? action : "default";

@@ -25,6 +25,7 @@ typedef struct leat_i_link {
 
 struct leat_node {
     leat_flow *flow;            /* the flow that owns it */
+    const char *name;           /* of the class, or of the inner flow; never NULL */
     const leat_node_class *cls; /* borrowed; NULL for an inner flow */
     leat_flow *inner;           /* owned; NULL for a node with a class */
     leat_node_opts opts;
@@ -60,7 +61,6 @@ struct leat_flow {
     LEAT_ATOMIC(leat_i_name *) last_name; /* last actions that leat_flow_run has given out */
 };
 
-const char *leat_i_node_name(const leat_node *node); /* never NULL */
 leat_flow *leat_i_flow_root(const leat_flow *flow);
 
 /* The next flow of the tree in pre-order, without recursion; NULL at the end. Start with the root of what is to be seen. */

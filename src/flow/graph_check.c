@@ -17,7 +17,7 @@ __attribute__((format(printf, 4, 5))) static leat_err fault(leat_error *error, l
     memset(error, 0, sizeof *error);
     error->code = code;
     error->retry_after_ms = -1;
-    if (node) snprintf(error->node, sizeof error->node, "%s", leat_i_node_name(node));
+    if (node) snprintf(error->node, sizeof error->node, "%s", node->name);
     va_start(args, fmt);
     vsnprintf(error->text, sizeof error->text, fmt, args);
     va_end(args);
@@ -54,7 +54,7 @@ static leat_err check_reach(const leat_flow *flow, leat_error *error)
     leat_i_free(todo);
     if (!lost) return LEAT_OK;
     return fault(error, LEAT_USAGE, lost, "flow \"%.40s\": node \"%.40s\" cannot be reached from the start \"%.40s\"",
-                 flow->opts.name, leat_i_node_name(lost), leat_i_node_name(flow->start));
+                 flow->opts.name, lost->name, flow->start->name);
 }
 
 static const char *opts_fault(const leat_node_opts *o)
@@ -73,7 +73,7 @@ static const char *opts_fault(const leat_node_opts *o)
 static leat_err check_node(const leat_node *node, leat_error *error)
 {
     const leat_flow *flow = node->flow;
-    const char *name = leat_i_node_name(node), *why = opts_fault(&node->opts);
+    const char *name = node->name, *why = opts_fault(&node->opts);
     if (why) return fault(error, LEAT_USAGE, node, "flow \"%.40s\": node \"%.40s\": %s", flow->opts.name, name, why);
     /* A node without post always gives "default"; what others give only a run can tell. */
     bool always_default = node->inner ? node->inner->opts.batch && !node->inner->opts.post : !node->cls->post;
@@ -126,7 +126,7 @@ static void warn(const leat_flow *flow, leat_runtime *rt)
             if (!n->relinked) continue;
             leat_i_runtime_log(rt, LEAT_LOG_WARNING,
                                "flow \"%s\": node \"%s\": action \"%s\" was linked twice; the last link counts",
-                               f->opts.name, leat_i_node_name(n), n->relinked);
+                               f->opts.name, n->name, n->relinked);
         }
     }
     if (flow->place && flow->place->links)

@@ -184,20 +184,14 @@ static leat_err window_work(leat_task *t, leat_i_window *w, size_t index, const 
     struct items *b = w->batch;
     const struct leat_i_visit *around = b->visit;
     struct leat_i_visit v = { .task = t, .frame = around->frame, .node = around->node, .item = true, .index = index };
-    leat_i_mark mark = leat_i_mark_take(t);
     const void *value;
     t->visit = &v;
-    t->name = v.node->cls->name;
+    t->name = v.node->name;
     if (!w->pull) item = b->in->item[index];
     leat_err err = item_exec(t, &v, item, &value), end = LEAT_OK;
     if (LEAT_UNLIKELY(err != LEAT_OK)) end = window_failed(t, b, &v, err);
     if (end == LEAT_OK) end = w->keep ? window_put(t, b, &v, value, err) : each_call(t, b, &v, item, value, err);
-    if (LEAT_UNLIKELY(end != LEAT_OK)) return end; /* the story lies in memory that ends with the task */
-    if (!w->keep)
-        leat_i_mark_rewind(t, &mark);
-    else if (LEAT_UNLIKELY(t->children != mark.children))
-        leat_i_kept_join(t, mark.children);
-    return LEAT_OK;
+    return end;
 }
 
 static leat_err items_window(leat_task *t, struct items *b, struct leat_i_visit *v, size_t *count)

@@ -8,7 +8,7 @@ void leat_i_trace_tell(leat_task *t, const struct leat_i_visit *v, leat_phase ph
     const leat_i_frame *f = v->frame;
     const leat_trace call = {
         .flow = f->flow->opts.name,
-        .node = v->node ? leat_i_node_name(v->node) : NULL,
+        .node = v->node ? v->node->name : NULL,
         .phase = phase,
         .attempt = v->attempt,
         .is_item = v->item,

@@ -69,7 +69,7 @@ static leat_err visit_phases(leat_task *t, struct leat_i_visit *v, const char **
     const void *prep_res = NULL, *exec_res = NULL;
     v->attempt = 0;
     v->fallback = false;
-    t->name = cls->name;
+    t->name = node->name;
     if (cls->prep) LEAT_TRY(prep_call(t, v, &prep_res));
     if (node->opts.batch) return leat_i_visit_items(t, v, prep_res, action);
     if (cls->exec) LEAT_TRY(exec_all(t, v, prep_res, &exec_res));

@@ -182,7 +182,7 @@ static enum state walker_unserved(struct walker *w, const leat_i_frame *f, const
     if (!f->flow->opts.strict) {
         leat_i_runtime_log(w->t->rt, LEAT_LOG_WARNING,
                            "flow \"%s\": node \"%s\" gave %s, which no link serves (known: %s); the walk ends",
-                           f->flow->opts.name, leat_i_node_name(node), given, known);
+                           f->flow->opts.name, node->name, given, known);
         return STATE_ENDED;
     }
     w->visit.node = node;

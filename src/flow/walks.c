@@ -53,7 +53,6 @@ static leat_err walks_work(leat_task *t, leat_i_window *w, size_t index, const v
 {
     struct walks *b = w->batch;
     const leat_param_set *set = w->pull ? item : &b->sets->set[index];
-    leat_i_mark mark = leat_i_mark_take(t);
     const char *action = NULL;
     leat_i_frame frame;
     memset(&frame, 0, sizeof frame);
@@ -69,9 +68,7 @@ static leat_err walks_work(leat_task *t, leat_i_window *w, size_t index, const v
     frame.index = index;
     t->visit = NULL;
     leat_err err = leat_i_walk_run(t, &frame, &action);
-    err = walks_note(t, b, index, err, action);
-    if (err == LEAT_OK && !w->keep) leat_i_mark_rewind(t, &mark);
-    return err;
+    return walks_note(t, b, index, err, action);
 }
 
 leat_err leat_i_walks_window(leat_task *t, struct leat_i_visit *v, leat_i_frame *f, const leat_param_sets *sets)

@@ -154,13 +154,29 @@ static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool 
     if (waiter) leat_i_unpark(waiter);
 }
 
+static bool window_take(leat_task *t, leat_i_window *w, size_t *index, const void **item, bool *another,
+                        const leat_i_runner *me)
+{
+    return w->pull ? source_take(t, w, index, item, another, me) : array_take(w, index);
+}
+
+/* What an item made, the item itself if it came from a source, goes with it, or stays without going on. */
+static void item_end(leat_task *t, const leat_i_window *w, const leat_i_mark *mark)
+{
+    if (!w->keep)
+        leat_i_mark_rewind(t, mark);
+    else if (LEAT_UNLIKELY(t->children != mark->children))
+        leat_i_kept_join(t, mark->children);
+}
+
 /* One item after another. true = the place was handed to a successor. */
 static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
 {
     bool another = true; /* a new runner starts the next one */
     size_t index = 0;
     const void *item = NULL;
-    while (w->pull ? source_take(t, w, &index, &item, &another, me) : array_take(w, &index)) {
+    leat_i_mark mark = leat_i_mark_take(t);
+    for (; window_take(t, w, &index, &item, &another, me); mark = leat_i_mark_take(t)) {
         if (another && window_has_more(w)) runner_start(t, w, false);
         another = false;
         leat_err err = w->work(t, w, index, item);
@@ -168,6 +184,7 @@ static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
             window_fail(w, t, err, me);
             return false;
         }
+        item_end(t, w, &mark);
         if (!t->suspended) continue;
         if (window_has_more(w) && runner_start(t, w, true)) return true;
         t->suspended = false;

@@ -32,7 +32,7 @@ struct leat_i_window {
     size_t count;               /* array: items in all */
     /* Gives the next item of a source, NULL at the end; one caller at a time. NULL = an array, whose items `work` knows. */
     leat_err (*pull)(leat_task *t, leat_i_window *w, const void **item);
-    /* Does one item, in the task `t`, and ends what it made unless `keep`. An error ends the batch; its story is t->error. */
+    /* Does one item, in the task `t`. An error ends the batch; its story is t->error. */
     leat_err (*work)(leat_task *t, leat_i_window *w, size_t index, const void *item);
 
     leat_i_waiter *waiter;     /* the owner's */
