@@ -5,11 +5,30 @@
  * Before DONE the cell's result belongs to the completer, after it to the owner. The completer's exchange is its last touch of the
  * cell; the waiter that it found is unparked after that, which is safe since waiters outlive everything (sched.h).
  *
+ * Who waits for many stores a latch instead, marked by LATCH_BIT: a count on the owner's stack, taken down once for each future in
+ * which it stands, by the completer that found it or by the owner who took it out. Only who takes it to 0 wakes the owner, so that a
+ * gather of n wakes once and not n times. The latch's frame stands until the count is 0: a completer touches it after its exchange.
+ *
  * The list of a task's futures is touched by that task only: adopt puts in front, release takes out, from anywhere.
  */
 #include "runtime.h"
 
 #include "../base/check.h"
+
+#define LATCH_BIT ((uintptr_t)2)
+
+struct future_latch {
+    leat_i_waiter *stack;
+    LEAT_ATOMIC(size_t) pending;
+};
+
+/* Takes the latch down by `count`; who brings it to 0 wakes the owner. */
+static void latch_leave(struct future_latch *latch, size_t count)
+{
+    leat_i_waiter *stack = latch->stack;
+    /* release: what was done before is seen by the owner, who reads 0 with acquire; acquire: for the last one, which passes it on. */
+    if (leat_sub_acq_rel(&latch->pending, count) == count) leat_i_unpark(stack);
+}
 
 void leat_i_future_init(leat_future *f, const leat_i_future_ops *ops)
 {
@@ -24,7 +43,10 @@ void leat_i_future_complete(leat_future *f, leat_err err, const void *result, co
     /* release: publishes the result to whoever reads DONE; acquire: pairs with the CAS that stored the waiter. */
     uintptr_t state = leat_exchange_acq_rel(&f->state, LEAT_I_FUTURE_DONE);
     LEAT_ASSERT(state != LEAT_I_FUTURE_DONE);
-    if (state) leat_i_unpark((leat_i_waiter *)state);
+    if (state & LATCH_BIT)
+        latch_leave((struct future_latch *)(state & ~LATCH_BIT), 1);
+    else if (state)
+        leat_i_unpark((leat_i_waiter *)state);
 }
 
 bool leat_future_is_done(const leat_future *f)
@@ -132,10 +154,53 @@ leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
     return f->err;
 }
 
+/* Puts the latch into those that are not done; gives how many. A future that is listed twice holds it once. */
+static size_t latch_watch(struct future_latch *latch, leat_future *const *futures, size_t count)
+{
+    size_t watched = 0;
+    uintptr_t mark = (uintptr_t)latch | LATCH_BIT;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t state = 0;
+        if (leat_cas_acq_rel(&futures[i]->state, &state, mark))
+            watched++; /* release: publishes the latch to the completer */
+    }
+    return watched;
+}
+
+/* Takes the latch out of those that are not done yet. */
+static size_t latch_unwatch(struct future_latch *latch, leat_future *const *futures, size_t count)
+{
+    size_t unwatched = 0;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t state = (uintptr_t)latch | LATCH_BIT;
+        if (leat_cas_acq_rel(&futures[i]->state, &state, 0)) unwatched++;
+    }
+    return unwatched;
+}
+
+/* Waits until all are done; else why `t` was stopped. */
+static leat_err future_wait_all(leat_task *t, leat_future *const *futures, size_t count)
+{
+    leat_err err = LEAT_OK;
+    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED;
+    struct future_latch latch = { .stack = t->waiter };
+    /* While they are put in, completions take the count below what it will be: it starts out of their reach. */
+    leat_store_relaxed(&latch.pending, count + 1); /* relaxed: the CAS that puts it in publishes it */
+    size_t watched = latch_watch(&latch, futures, count);
+    latch_leave(&latch, count + 1 - watched);
+    while (leat_load_acquire(&latch.pending) && err == LEAT_OK) /* acquire: pairs with latch_leave */
+        err = leat_i_park(t, LEAT_I_NEVER_NS);
+    if (err == LEAT_OK || !leat_load_acquire(&latch.pending)) return LEAT_OK;
+    size_t unwatched = latch_unwatch(&latch, futures, count);
+    if (unwatched > 0) latch_leave(&latch, unwatched);
+    while (leat_load_acquire(&latch.pending)) /* Completers that have found it are about to leave it. */
+        leat_i_park_shielded(t);
+    return unwatched > 0 ? err : LEAT_OK;
+}
+
 leat_err leat_await_all(leat_task *t, leat_future *const *futures, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        LEAT_TRY(future_wait(t, futures[i]));
+    LEAT_TRY(future_wait_all(t, futures, count));
     for (size_t i = 0; i < count; i++)
         LEAT_TRY(future_result(t, futures[i], NULL));
     return LEAT_OK;

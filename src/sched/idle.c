@@ -19,7 +19,7 @@
 #include "../base/check.h"
 
 #define TRIM_AFTER_NS (1 * LEAT_I_NS_PER_S)
-#define TRIM_KEEP     64u
+#define TRIM_PAUSE_NS (1 * LEAT_I_NS_PER_MS)
 
 static bool runtime_has_work(leat_runtime *rt)
 {
@@ -156,10 +156,11 @@ static void worker_park(leat_i_worker *w)
         return;
     }
     int64_t until_ns = leat_i_heap_first_ns(&w->timers);
-    int64_t trim_ns = leat_i_os_now_ns() + TRIM_AFTER_NS;
-    if (w->stacks.count > TRIM_KEEP && trim_ns < until_ns) {
+    int64_t trim_ns = w->stacks.used ? leat_i_os_now_ns() + TRIM_AFTER_NS : LEAT_I_NEVER_NS;
+    while (trim_ns < until_ns) {
         if (worker_futex(w, trim_ns)) return;
-        leat_i_stack_trim(w, TRIM_KEEP);
+        if (!leat_i_stack_trim(w)) break;
+        trim_ns = leat_i_os_now_ns() + TRIM_PAUSE_NS;
     }
     worker_futex(w, until_ns);
 }

@@ -34,7 +34,7 @@ typedef struct leat_i_waiter leat_i_waiter; /* a stack, seen by those who wake i
 /* ---- the result cell: inside a task, or inside an operation of another room ---- */
 
 /*
- * States of `state`: 0 pending, a waiter's address, or LEAT_I_FUTURE_DONE. Only the owner stores a waiter (CAS 0 -> waiter) and
+ * States of `state`: 0 pending, a waiter's address (or a latch's, see future.c), or LEAT_I_FUTURE_DONE. Only the owner stores it (CAS 0 -> waiter) and
  * takes it back (CAS waiter -> 0); whoever completes exchanges DONE in, once, after writing err, result and error, and unparks
  * the waiter it found. After that exchange it may not touch the future again: the owner may have freed it.
  */

@@ -2,11 +2,12 @@
  * stack.c: taking stacks and giving them back.
  *
  * A slab is one reservation that holds STACKS_PER_SLAB stacks side by side, each with its guard below, and an array of their
- * heads. The stride is one page more than the stack, and tops are shifted by a little inside their page, so that the first frames
- * of many stacks do not fall on the same few cache sets.
+ * heads. The stride is one page more than the stack, and worker.c shifts tops by a little inside their page, so that the first
+ * frames of many stacks do not fall on the same few cache sets.
  *
- * Lists: a worker takes and gives at its own LIFO, and moves a batch to or from the common list when its own is empty or has
- * CACHE_MAX. Memory is never unmapped before the end, since a late leat_i_unpark may still come; only pages go back.
+ * Lists: a worker takes and gives at its own LIFO, and moves a batch to or from the common lists when its own is empty or has
+ * CACHE_MAX: first from the spare ones, whose pages are there, then from the cold ones. Memory is never unmapped before the end,
+ * since a late leat_i_unpark may still come; only pages go back, when a worker has been idle for a while (idle.c).
  */
 #include "runtime.h"
 
@@ -36,8 +37,7 @@
 #define STACKS_PER_SLAB 64u
 #define CACHE_MAX       256u
 #define CACHE_BATCH     128u
-#define COLOR_BYTES     192u
-#define COLOR_COUNT     8u
+#define CACHE_KEEP      64u
 #define CANARY_BYTES    64u
 #define CANARY_BYTE     0xC5
 #define MAP_COUNT_USUAL 65530u
@@ -132,7 +132,7 @@ static void stack_guard(leat_i_stack_pool *p, leat_i_waiter *s)
     if (s->guard == LEAT_I_GUARD_CANARY) leat_i_stack_put_canary(s);
 }
 
-/* Makes a slab and puts its stacks on the spare list. Under the mutex. */
+/* Makes a slab and puts its stacks on the cold list. Under the mutex. */
 static bool pool_grow(leat_i_stack_pool *p)
 {
     struct leat_i_slab *slab = leat_i_alloc_zeroed(sizeof *slab);
@@ -154,26 +154,25 @@ static bool pool_grow(leat_i_stack_pool *p)
         s->clean = true;
         stack_guard(p, s);
         slab->valgrind_id[i] = STACK_REGISTER(s->low, s->low + p->stack_bytes);
-        s->link = p->spare;
-        p->spare = s;
+        s->link = p->cold;
+        p->cold = s;
     }
-    p->spare_count += STACKS_PER_SLAB;
     slab->next = p->slab;
     p->slab = slab;
     return true;
 }
 
-/* Moves up to CACHE_BATCH stacks from one list to another. */
-static void list_move(leat_i_waiter **from, uint32_t *from_count, leat_i_waiter **to, uint32_t *to_count)
+/* Moves up to CACHE_BATCH stacks from one list to another; gives how many. */
+static uint32_t list_move(leat_i_waiter **from, leat_i_waiter **to)
 {
-    for (uint32_t i = 0; i < CACHE_BATCH && *from; i++) {
+    uint32_t moved = 0;
+    for (; moved < CACHE_BATCH && *from; moved++) {
         leat_i_waiter *s = *from;
         *from = s->link;
         s->link = *to;
         *to = s;
-        --*from_count;
-        ++*to_count;
     }
+    return moved;
 }
 
 bool leat_i_stack_fill(leat_i_worker *w)
@@ -181,7 +180,10 @@ bool leat_i_stack_fill(leat_i_worker *w)
     leat_i_stack_cache *c = &w->stacks;
     leat_i_stack_pool *p = &w->rt->stacks;
     pthread_mutex_lock(&p->mutex);
-    if (p->spare || pool_grow(p)) list_move(&p->spare, &p->spare_count, &c->list, &c->count);
+    if (p->spare)
+        c->count += list_move(&p->spare, &c->list);
+    else if (p->cold || pool_grow(p))
+        c->count += list_move(&p->cold, &c->list);
     pthread_mutex_unlock(&p->mutex);
     return c->list != NULL;
 }
@@ -207,38 +209,43 @@ void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s)
     s->task = NULL;
     s->link = c->list;
     c->list = s;
+    c->used = true;
     if (++c->count <= CACHE_MAX) return;
     leat_i_stack_pool *p = &w->rt->stacks;
     pthread_mutex_lock(&p->mutex);
-    list_move(&c->list, &c->count, &p->spare, &p->spare_count);
+    c->count -= list_move(&c->list, &p->spare);
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Discards the pages of the dirty stacks of a list, but for the first *keep. */
-static bool list_trim(leat_i_stack_pool *p, leat_i_waiter *s, uint32_t *keep)
+static void list_discard(const leat_i_stack_pool *p, leat_i_waiter *s, uint32_t keep)
 {
-    bool any = false;
     for (; s; s = s->link) {
         if (s->clean) continue;
-        if (*keep > 0) {
-            --*keep;
+        if (keep > 0) {
+            keep--;
             continue;
         }
         leat_i_os_discard(s->low, p->stack_bytes);
         s->clean = true;
-        any = true;
     }
-    return any;
 }
 
-bool leat_i_stack_trim(leat_i_worker *w, uint32_t keep)
+bool leat_i_stack_trim(leat_i_worker *w)
 {
     leat_i_stack_pool *p = &w->rt->stacks;
-    bool any = list_trim(p, w->stacks.list, &keep);
+    list_discard(p, w->stacks.list, CACHE_KEEP);
+    w->stacks.used = false;
+    /* The spare ones a batch at a time, and outside the mutex: it takes a while, and others may want stacks. */
+    leat_i_waiter *batch = NULL;
     pthread_mutex_lock(&p->mutex);
-    any = list_trim(p, p->spare, &keep) || any;
+    list_move(&p->spare, &batch);
     pthread_mutex_unlock(&p->mutex);
-    return any;
+    if (!batch) return false;
+    list_discard(p, batch, 0);
+    pthread_mutex_lock(&p->mutex);
+    list_move(&batch, &p->cold);
+    pthread_mutex_unlock(&p->mutex);
+    return true;
 }
 
 void leat_i_stack_pool_each(leat_i_stack_pool *p, void (*fn)(leat_i_waiter *s))

@@ -30,7 +30,7 @@ typedef struct leat_i_stack_pool {
     pthread_mutex_t mutex;
     struct leat_i_slab *slab; /* newest first; guarded by mutex */
     leat_i_waiter *spare;     /* given back by workers that had too many; guarded by mutex */
-    uint32_t spare_count;     /* guarded by mutex */
+    leat_i_waiter *cold;      /* never used, or their pages were given back; guarded by mutex */
     uint32_t stack_bytes;     /* usable bytes of each */
     uint32_t guard_bytes;
     uint32_t stride_bytes;
@@ -41,6 +41,7 @@ typedef struct leat_i_stack_pool {
 typedef struct leat_i_stack_cache { /* of one worker */
     leat_i_waiter *list;
     uint32_t count;
+    bool used; /* one was given back since the last trim */
 } leat_i_stack_cache;
 
 #define LEAT_I_STACK_BYTES_MIN 16384u
@@ -54,8 +55,9 @@ bool leat_i_stack_fill(leat_i_worker *w);
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w);
 /* Takes back a stack of `w` that nobody runs on. */
 void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s);
-/* Gives the pages of idle stacks back, those beyond the first `keep`; true when there were any. */
-bool leat_i_stack_trim(leat_i_worker *w, uint32_t keep);
+/* Gives pages of idle stacks back, those that `w` has beyond the first few, and of a batch of the spare ones; true = there may be
+ * more to give. */
+bool leat_i_stack_trim(leat_i_worker *w);
 /* Calls fn for every stack there ever was. */
 void leat_i_stack_pool_each(leat_i_stack_pool *p, void (*fn)(leat_i_waiter *s));
 

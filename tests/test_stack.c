@@ -1,0 +1,121 @@
+/* test_stack.c: many stacks at once, their guards, and their pages when nobody needs them. */
+#include "support_sched.h"
+
+#include "sched/stack.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MANY ROUNDS(5000)
+
+struct world {
+    char *low[5000];
+    LEAT_ATOMIC(uint32_t) parked;
+};
+
+static leat_err parks_with_pages(leat_task *t, void *arg, const void **result)
+{
+    struct world *w = arg;
+    (void)result;
+    char *low = leat_i_task_waiter(t)->low;
+    low[0] = 1; /* The lowest byte is the task's own, too. */
+    w->low[leat_add_relaxed(&w->parked, 1)] = low;
+    return leat_i_park(t, LEAT_I_NEVER_NS);
+}
+
+static leat_err parks_many(leat_task *t, void *arg, const void **result)
+{
+    struct world *w = arg;
+    (void)result;
+    leat_store_relaxed(&w->parked, 0);
+    for (int i = 0; i < MANY; i++)
+        if (!leat_i_task_start(t, parks_with_pages, w, NULL)) return LEAT_NOMEM;
+    while (leat_load_relaxed(&w->parked) < MANY)
+        LEAT_TRY(leat_sleep_ms(t, 1));
+    return LEAT_OK; /* Its end cancels and joins them. */
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void no_two_tasks_share_a_stack(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(count)
+    {
+        struct world *w = calloc(1, sizeof *w);
+        leat_runtime *rt = runtime_with(count, false);
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(leat_task_run(rt, parks_many, w, NULL), LEAT_OK);
+            qsort(w->low, MANY, sizeof w->low[0], by_address);
+            for (int i = 1; i < MANY; i++)
+                assert_true(w->low[i] - w->low[i - 1] >= 65536);
+        }
+        leat_runtime_free(rt);
+        free(w);
+    }
+}
+
+static uint32_t resident(const struct world *w)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < MANY; i++) {
+        unsigned char in = 0;
+        uintptr_t page = (uintptr_t)w->low[i] & ~(uintptr_t)(leat_i_os_page_bytes() - 1);
+        if (mincore((void *)page, 1, &in) == 0 && (in & 1)) count++;
+    }
+    return count;
+}
+
+static void pages_of_idle_stacks_go_back(void **state)
+{
+    (void)state;
+    struct world *w = calloc(1, sizeof *w);
+    leat_runtime *rt = runtime_with(2, false);
+    assert_int_equal(leat_task_run(rt, parks_many, w, NULL), LEAT_OK);
+    int64_t until_ns = leat_i_os_now_ns() + 60 * LEAT_I_NS_PER_S;
+    const uint32_t kept = 2 * (64 + 1); /* a few for each of two workers, and what its loop stands on */
+    while (resident(w) > kept && leat_i_os_now_ns() < until_ns)
+        usleep(20000);
+    assert_in_range(resident(w), 0, kept);
+    assert_int_equal(leat_task_run(rt, parks_many, w, NULL), LEAT_OK); /* And they serve again. */
+    leat_runtime_free(rt);
+    free(w);
+}
+
+static LEAT_ATOMIC(int) guards_allowed;
+
+static int few_guards(const char *call)
+{
+    if (strcmp(call, "guard") == 0) return -EINVAL;
+    if (strcmp(call, "mprotect") == 0) return leat_sub_relaxed(&guards_allowed, 1) > 0 ? 0 : -ENOMEM;
+    return 0;
+}
+
+static void without_guards_to_be_had_stacks_still_are(void **state)
+{
+    (void)state;
+    struct world *w = calloc(1, sizeof *w);
+    leat_store_relaxed(&guards_allowed, 100);
+    leat_i_os_fault = few_guards;
+    leat_runtime *rt = runtime_with(2, false);
+    assert_int_equal(leat_task_run(rt, parks_many, w, NULL), LEAT_OK);
+    leat_runtime_free(rt);
+    leat_i_os_fault = NULL;
+    free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_two_tasks_share_a_stack),
+        cmocka_unit_test(pages_of_idle_stacks_go_back),
+        cmocka_unit_test(without_guards_to_be_had_stacks_still_are),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
