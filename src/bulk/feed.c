@@ -223,6 +223,7 @@ static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
         leat_i_take take = leat_i_reader_take(&f->reader, &p);
         if (take == LEAT_I_TAKE_END) {
             f->ended = true;
+            leat_store_relaxed(&f->bytes_read, leat_i_reader_bytes(&f->reader));
             break;
         }
         if (take == LEAT_I_TAKE_MORE) {
