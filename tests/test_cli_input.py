@@ -50,6 +50,15 @@ class Formats(Cli):
         self.assertEqual(sorted(rows), ["c.txt", "docs/a.txt", "docs/sub/b.txt"])
         self.assertIn("first document", rows["docs/a.txt"]["response"]["body"]["choices"][0]["message"]["content"])
 
+    def test_an_output_among_the_documents_is_refused(self):
+        self.write("docs/sub/a.txt", "A document.")
+        (self.dir / "link").symlink_to("docs/sub")
+        for output in ("docs/out.jsonl", "docs/sub/out.jsonl", "link/out.jsonl", "./docs/../docs/out.jsonl", str(self.dir / "docs/o")):
+            self.says(2, "would lie inside the folder docs", "run", "docs", "--template", "{{text}}", "-o", output, "--base-url", "mock:")
+        self.assertEqual(os.listdir(self.dir / "docs"), ["sub"])
+        self.says(2, "would lie inside the folder .", "run", ".", "--template", "{{text}}", "-o", "out.jsonl", "--base-url", "mock:")
+        self.run_all("--template", "{{text}}", "docs")
+
     def test_template_from_a_file(self):
         self.write("prompt.txt", "\ufeffSum up: {{text}}")
         self.write("a.txt", "A document.")
@@ -220,6 +229,7 @@ class Check(Cli):
     def test_documents(self):
         self.write("docs/a.txt", "x")
         self.assertRegex(self.ends(0, "check", "--template", "{{text}}", "docs").out, r"documents: +1")
+        self.assertRegex(self.ends(0, "check", "--template", "{{text}}", "docs/a.txt").out, r"documents: +1 in 1 bytes")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "exit_code.h"
 #include "guess.h"
 #include "help.h"
+#include "inside.h"
 #include "limits.h"
 #include "run_args.h"
 #include "say.h"
@@ -141,6 +142,20 @@ static int model_check(const leat_i_run_args *args)
     return LEAT_I_EXIT_USAGE;
 }
 
+/* Rows would become documents, in this run or the next. */
+static int folders_check(const leat_i_run_args *args)
+{
+    if (args->format != LEAT_BULK_FILES || strcmp(args->output, "-") == 0) return LEAT_I_EXIT_OK;
+    for (size_t i = 0; i < args->input.count; i++) {
+        if (!leat_i_path_is_inside(args->output, args->input.item[i])) continue;
+        leat_i_say_error("run",
+                         "the output %s would lie inside the folder %s, whose files are the documents: name one elsewhere",
+                         args->output, args->input.item[i]);
+        return LEAT_I_EXIT_USAGE;
+    }
+    return LEAT_I_EXIT_OK;
+}
+
 /* What the format does not use would be ignored without a word: so it is refused. */
 static int format_check(const leat_i_run_args *args)
 {
@@ -165,6 +180,7 @@ static int run_with(leat_i_run_args *args)
     int exit_code = leat_i_guess_format(args);
     if (!exit_code) exit_code = format_check(args);
     if (!exit_code) exit_code = model_check(args);
+    if (!exit_code) exit_code = folders_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
     if (!exit_code) exit_code = parts_init(&parts, args);
     if (!exit_code && leat_i_watch_start("run") < 0) {

@@ -187,7 +187,7 @@ void leat_i_run_args_fini(leat_i_run_args *args)
 bool leat_i_run_args_mock(const leat_i_run_args *args)
 {
     const char *url = args->base_url ? args->base_url : getenv("OPENAI_BASE_URL");
-    return url && strncmp(url, "mock:", 5) == 0;
+    return url && strcmp(url, "mock:") == 0;
 }
 
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts)

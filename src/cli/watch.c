@@ -42,10 +42,18 @@ void leat_i_watch_block(void)
     pthread_sigmask(SIG_BLOCK, &watch.set, NULL);
 }
 
+/* On a terminal a bar may stand in the line, and "^C" too. */
+static void line_begin(void)
+{
+    size_t done;
+    if (leat_i_os_is_terminal(STDERR_FILENO)) (void)leat_i_os_write_all(STDERR_FILENO, "\n", 1, &done);
+}
+
 static void signal_take(int number)
 {
     int before = leat_add_relaxed(&watch.count, 1);
     if (before == 0) leat_store_relaxed(&watch.first, number);
+    if (before < 2) line_begin();
     if (before == 0)
         leat_i_say_note(watch.command, "stopping: what is in flight is being finished; again (Ctrl-C) stops at once");
     else if (before == 1)
