@@ -36,14 +36,13 @@ static leat_err key_read_open(int fd, const char *file, char **key, leat_error *
     if (rc < 0 || !S_ISREG(st.st_mode)) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
     if (st.st_mode & (S_IRWXG | S_IRWXO))
         return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
-    char *text = leat_i_alloc_zeroed(LEAT_I_KEY_BYTES_MAX + 1);
+    char *text = leat_i_alloc_zeroed(LEAT_I_KEY_BYTES_MAX + 2);
     if (!text) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
     ssize_t size = leat_i_os_read(fd, text, LEAT_I_KEY_BYTES_MAX + 1);
     *key = text;
-    if (size < 0 || size > LEAT_I_KEY_BYTES_MAX || memchr(text, 0, (size_t)size))
-        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s does not hold a key", file);
-    text[size] = '\0';
-    return LEAT_OK;
+    if (size >= 0 && size <= LEAT_I_KEY_BYTES_MAX && !memchr(text, 0, (size_t)size)) return LEAT_OK;
+    explicit_bzero(text, LEAT_I_KEY_BYTES_MAX + 2); /* All of it, behind a NUL in its middle too. */
+    return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s does not hold a key", file);
 }
 
 static leat_err key_read_file(const char *file, char **key, leat_error *error)

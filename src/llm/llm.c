@@ -12,11 +12,12 @@
 #include "../net/url.h"
 #include "request.h"
 
-#define DEFAULT_URL         "https://api.openai.com/v1"
-#define MOCK_URL            "mock:"
-#define MOCK_MODEL          "leat-extract"
-#define HEADERS_MAX         64
-#define RECEIVE_BYTES       8192 /* of a connection's buffer: an answer of a few KB in one or two reads */
+#define DEFAULT_URL "https://api.openai.com/v1"
+#define MOCK_URL    "mock:"
+#define MOCK_MODEL  "leat-extract"
+#define HEADERS_MAX 64
+#define RECEIVE_BYTES \
+    2048 /* of a connection: read in pieces, it costs no more time, and ten thousand wait in little memory */
 #define KEY_HEADER          "Authorization: Bearer %s"
 #define DEFAULT_ATTEMPTS    5
 #define DEFAULT_THROTTLE_MS 600000
