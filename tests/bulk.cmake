@@ -2,7 +2,7 @@
 foreach(unit reader template bulk_ids bulk_line)
   leat_test(test_${unit} SOURCES bulk_support.c LIBRARIES PkgConfig::JANSSON PkgConfig::ZLIB)
 endforeach()
-foreach(unit row journal bulk_settings)
+foreach(unit row journal bulk_settings bulk_writer)
   leat_test(test_${unit} SOURCES bulk_support.c bulk_rows.c LIBRARIES PkgConfig::JANSSON)
 endforeach()
 foreach(unit bulk_run bulk_stop)

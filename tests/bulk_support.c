@@ -84,24 +84,30 @@ int test_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-static const char *fault_call;
-static uint64_t fault_at;
-static int fault_rc;
-static LEAT_ATOMIC(uint64_t) fault_seen;
+/* Set for good before there are threads; after that only the words below change, which any thread may read. */
+static LEAT_ATOMIC(const char *) fault_call;
+static LEAT_ATOMIC(uint64_t) fault_at, fault_seen;
+static LEAT_ATOMIC(int) fault_rc;
 
 static int fault_ask(const char *call)
 {
-    if (fault_call && strcmp(call, fault_call) != 0) return 0;
-    return leat_add_relaxed(&fault_seen, 1) + 1 == fault_at ? fault_rc : 0;
+    const char *wanted = leat_load_relaxed(&fault_call);
+    if (wanted && strcmp(call, wanted) != 0) return 0;
+    uint64_t n = leat_add_relaxed(&fault_seen, 1) + 1;
+    return n == leat_load_relaxed(&fault_at) ? leat_load_relaxed(&fault_rc) : 0;
+}
+
+void test_fault_install(void)
+{
+    leat_i_os_fault = fault_ask;
 }
 
 void test_fault_set(const char *call, uint64_t n, int rc)
 {
-    fault_call = call;
-    fault_at = n;
-    fault_rc = rc;
+    leat_store_relaxed(&fault_call, call);
+    leat_store_relaxed(&fault_at, n);
+    leat_store_relaxed(&fault_rc, rc);
     leat_store_relaxed(&fault_seen, 0);
-    leat_i_os_fault = fault_ask;
 }
 
 uint64_t test_fault_count(void)

@@ -28,6 +28,8 @@ int test_exists(const char *path);
 /* A row as a run writes it, for document `n` with custom_id `key`. */
 void test_row_append(const char *path, uint64_t line, const char *key, leat_class cls, bool extras);
 
+/* Before the first thread starts and the first test_fault_set. */
+void test_fault_install(void);
 /* Makes the n-th call of this name fail with `rc` (n = 1: the next; n = 0: none); name NULL = any call. Counts all calls. */
 void test_fault_set(const char *call, uint64_t n, int rc);
 uint64_t test_fault_count(void); /* calls of the name seen since the set */

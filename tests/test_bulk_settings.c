@@ -211,5 +211,6 @@ int main(void)
         cmocka_unit_test(inputs_are_compared_one_by_one),      cmocka_unit_test(a_damaged_file_is_refused),
         cmocka_unit_test(a_file_is_replaced_whole_or_not),
     };
+    test_fault_install();
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -275,6 +275,39 @@ static void errors_and_cuts_are_retried_to_the_end(void **state)
     assert_true(j->summary.requests > 400);
 }
 
+static void *refusals_thread(void *arg)
+{
+    stopper *s = arg;
+    leat_mock_stats m = { 0 };
+    for (int i = 0; i < 40000 && m.refused_429 < s->after_bytes && !leat_load_relaxed(&s->quit); i++) {
+        leat_mock_read(s->j->mock, &m);
+        usleep(500);
+    }
+    leat_store_relaxed(&s->count, 2);
+    return NULL;
+}
+
+/* One turn, and documents that are told to wait half a minute: they give it back, and the next one uses it. So as many are asked
+ * as the window holds, and one more is not. */
+static void who_waits_to_try_again_holds_no_turn(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 10);
+    job_endpoint(j, &(leat_mock_opts){ .requests_per_min = 1, .retry_after_s = 30 }, NULL);
+    j->opts.concurrency = 3;
+    stopper s = { .j = j, .after_bytes = 6 };
+    pthread_t thread;
+    j->opts.stop_signal = (const int *)&s.count;
+    assert_int_equal(pthread_create(&thread, NULL, refusals_thread, &s), 0);
+    assert_int_equal(job_run(j), LEAT_CANCELED);
+    leat_store_relaxed(&s.quit, true);
+    pthread_join(thread, NULL);
+    leat_mock_stats m;
+    leat_mock_read(j->mock, &m);
+    assert_int_equal(m.refused_429, 6);
+    assert_int_equal(j->summary.rows_ok, 1);
+}
+
 /* Any allocation may fail: the run says so or survives it, and the next one completes it. */
 static void memory_may_be_short_at_any_allocation(void **state)
 {
@@ -318,7 +351,9 @@ int main(void)
         JOB_TEST(a_closed_pipe_is_told),
         JOB_TEST(a_second_run_on_one_output_is_refused),
         JOB_TEST(errors_and_cuts_are_retried_to_the_end),
+        JOB_TEST(who_waits_to_try_again_holds_no_turn),
         JOB_TEST(memory_may_be_short_at_any_allocation),
     };
+    test_fault_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

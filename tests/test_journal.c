@@ -438,5 +438,6 @@ int main(void)
         JOURNAL_TEST(every_failing_call_keeps_the_rows),
         JOURNAL_TEST(looking_changes_nothing),
     };
+    test_fault_install();
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -346,5 +346,6 @@ int main(void)
         cmocka_unit_test(bad_inputs_are_refused_by_name),
         cmocka_unit_test(every_failure_is_told),
     };
+    test_fault_install();
     return cmocka_run_group_tests(tests, setup, teardown);
 }
