@@ -308,6 +308,58 @@ static void who_waits_to_try_again_holds_no_turn(void **state)
     assert_int_equal(j->summary.rows_ok, 1);
 }
 
+/* A drain finishes what is at the endpoint; who is in line for it, for half a minute or for his turn at the limiter, is asked
+ * again by the next run instead. */
+static void a_drain_does_not_wait_for_who_is_in_line(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 10);
+    job_endpoint(j, &(leat_mock_opts){ .requests_per_min = 1, .retry_after_s = 30 }, NULL);
+    j->opts.concurrency = 3;
+    assert_int_equal(run_stopped(j, 1, 100), LEAT_CANCELED);
+    assert_int_equal(j->summary.rows_ok, 1);
+    assert_int_equal(j->summary.rows_failed, 0);
+    assert_true(j->summary.ms < 20000);
+    leat_limiter *limiter;
+    assert_int_equal(leat_limiter_new(&limiter, &(leat_limiter_opts){ .requests_per_min = 1 }), LEAT_OK);
+    job_endpoint(j, NULL, &(leat_llm_opts){ .limiter = limiter });
+    assert_int_equal(run_stopped(j, 1, 900), LEAT_CANCELED); /* a second row has come; the next is a minute away */
+    assert_int_equal(j->summary.rows_ok, 1);
+    assert_true(j->summary.ms < 40000);
+    job_endpoint(j, NULL, NULL);
+    leat_limiter_free(limiter);
+    finish(j, 10);
+}
+
+/* Input that stays silent: a pipe whose writer lives on. */
+static void a_stop_ends_the_wait_for_input(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 2);
+    size_t size;
+    char *lines = test_read(j->input, &size);
+    const char *pipe = test_path(&j->dir, "pipe"), *none = test_path(&j->dir, "none");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int fd = open(pipe, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, lines, size), size);
+    free(lines);
+    j->opts.input = &pipe;
+    assert_int_equal(run_stopped(j, 1, 400), LEAT_CANCELED);
+    assert_int_equal(j->summary.rows_ok, 2);
+    assert_int_equal(j->summary.exit_code, 130);
+    close(fd);
+    assert_int_equal(mkfifo(none, 0600), 0); /* and one that nobody ever opens, to read from and to write to */
+    j->opts.input = &none;
+    j->opts.overwrite = true;
+    assert_int_equal(run_stopped(j, 1, 0), LEAT_CANCELED);
+    j->opts.overwrite = false;
+    j->opts.input = &j->input;
+    j->opts.output = none;
+    assert_int_equal(run_stopped(j, 1, 0), LEAT_CANCELED);
+    assert_int_equal(j->summary.exit_code, 130);
+}
+
 /* Any allocation may fail: the run says so or survives it, and the next one completes it. */
 static void memory_may_be_short_at_any_allocation(void **state)
 {
@@ -352,6 +404,8 @@ int main(void)
         JOB_TEST(a_second_run_on_one_output_is_refused),
         JOB_TEST(errors_and_cuts_are_retried_to_the_end),
         JOB_TEST(who_waits_to_try_again_holds_no_turn),
+        JOB_TEST(a_drain_does_not_wait_for_who_is_in_line),
+        JOB_TEST(a_stop_ends_the_wait_for_input),
         JOB_TEST(memory_may_be_short_at_any_allocation),
     };
     test_fault_install();

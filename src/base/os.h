@@ -70,6 +70,7 @@ int leat_i_os_stat(const char *path, struct stat *st);
 int leat_i_os_lstat(const char *path, struct stat *st);
 int leat_i_os_fstat(int fd, struct stat *st);
 int leat_i_os_lock(int fd); /* OFD write lock on the whole file, not waited for; -EAGAIN when another process holds it */
+int leat_i_os_wait_readable(int fd, int timeout_ms); /* 1 = a read would not block, 0 = the time is over, or -errno */
 int leat_i_os_wait_writable(int fd); /* until a write would not block: for descriptors that others made non-blocking */
 bool leat_i_os_is_terminal(int fd);
 uint32_t leat_i_os_terminal_columns(int fd); /* 0 = not known */

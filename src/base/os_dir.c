@@ -56,6 +56,13 @@ uint32_t leat_i_os_terminal_columns(int fd)
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+int leat_i_os_wait_readable(int fd, int timeout_ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int rc = poll(&p, 1, timeout_ms);
+    return rc < 0 ? (errno == EINTR ? 0 : -errno) : rc;
+}
+
 int leat_i_os_wait_writable(int fd)
 {
     struct pollfd p = { .fd = fd, .events = POLLOUT };

@@ -15,15 +15,31 @@
 static leat_err turn_take(leat_task *t, void *arg)
 {
     struct leat_i_doc *d = arg;
+    if (!d->answered) {
+        /* Sequentially consistent: in line first, then a look for a stop; see leat_i_carrier in run.h. */
+        leat_store_seq_cst(&d->carrier->waiting, true);
+        if (leat_i_run_stopping(d->run)) return LEAT_CANCELED;
+    }
     if (d->has_slot) return LEAT_OK;
     LEAT_TRY(leat_i_slots_take(t, &d->run->slots, LEAT_I_SLOT_RETRY));
     d->has_slot = true;
     return LEAT_OK;
 }
 
+/* At the endpoint: from here on a drain waits for it. */
+static void turn_sent(void *arg)
+{
+    struct leat_i_doc *d = arg;
+    leat_store_relaxed(&d->carrier->waiting, false); /* relaxed: read too late it costs one request, and no row */
+}
+
 static void turn_give(void *arg)
 {
     struct leat_i_doc *d = arg;
+    if (!d->answered) {
+        leat_store_seq_cst(&d->carrier->waiting, true); /* as in turn_take */
+        if (leat_i_run_stopping(d->run)) leat_i_task_cancel(d->task);
+    }
     if (!d->has_slot) return;
     d->has_slot = false;
     if (!leat_i_slots_give(&d->run->slots)) return;
@@ -86,11 +102,16 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
 {
     struct leat_i_doc *d = doc->inner;
     if (!d || !d->run) return leat_llm_call(t, llm, doc->url, doc->body, doc->body_bytes, &doc->reply);
-    leat_i_llm_turn turn = { .take = turn_take, .give = turn_give, .arg = d, .skip_text = !d->run->opts->flow };
+    leat_i_llm_turn turn = {
+        .take = turn_take, .sent = turn_sent, .give = turn_give, .arg = d, .skip_text = !d->run->opts->flow
+    };
     if (d->facts.is_object && !d->run->opts->flow) turn.facts = &d->facts;
+    d->task = t;
     costs before = costs_of(&doc->reply);
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
+    leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
     if (!err) {
+        d->answered = true;
         counters_add(&d->run->count, &doc->reply);
         err = reply_keep(d, &doc->reply);
     }

@@ -36,7 +36,7 @@ static bool document_take(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
     d->has_slot = true;
     if (leat_i_run_stopping(run)) return false;
     leat_err err = leat_i_feed_next(t, &run->feed, d, &got, &error);
-    if (err && !leat_task_is_canceled(t)) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(err), &error);
+    if (err && err != LEAT_CANCELED) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(err), &error);
     /* Relaxed: a hint that spares the root a carrier without work. */
     if (!got) leat_store_relaxed(&run->input_ended, true);
     return got && !err;
@@ -96,11 +96,15 @@ static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const le
         stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
     } else if (err == LEAT_DENIED) {
         stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, error->text[0] ? error->text : leat_err_sentence(err));
+    } else if (!err && r->cls == LEAT_CLASS_REDIRECT && !leat_i_ever_good(run)) {
+        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
     } else if (!err && r->cls == LEAT_CLASS_LOCAL) {
         stop_for(run, LEAT_I_STOP_NOW, LEAT_IO, r->message);
     } else {
-        /* After a cancel only an answer that is whole and good counts. */
-        return (leat_task_is_canceled(t) || leat_i_run_stopping(run) == LEAT_I_STOP_NOW) && (err || !reply_is_good(r));
+        /* After a cancel only an answer that is whole and good counts; a drain ends who was still in line. */
+        leat_i_stop stop = leat_i_run_stopping(run);
+        if (err == LEAT_CANCELED && stop) return true;
+        return (leat_task_is_canceled(t) || stop == LEAT_I_STOP_NOW) && (err || !reply_is_good(r));
     }
     return true;
 }
@@ -119,18 +123,19 @@ static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
     (void)leat_add_relaxed(&run->count.in_flight, 1u);
     leat_err err = leat_i_doc_prepare(t, &run->feed, d);
-    if (err)
-        stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
-    else if (!d->to_ask || document_walk(t, run, d))
+    if (!err && (!d->to_ask || document_walk(t, run, d)))
         row_put(t, run, d);
+    else if (err && err != LEAT_CANCELED) /* that is a stop while it waited for the document, which is asked again */
+        stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
     leat_i_doc_clear(d);
     (void)leat_sub_relaxed(&run->count.in_flight, 1u);
 }
 
-leat_err leat_i_carrier(leat_task *t, void *arg, const void **result)
+leat_err leat_i_carrier_task(leat_task *t, void *arg, const void **result)
 {
-    leat_i_run *run = arg;
-    struct leat_i_doc d = { .run = run };
+    leat_i_carrier *self = arg;
+    leat_i_run *run = self->run;
+    struct leat_i_doc d = { .run = run, .carrier = self };
     (void)result;
     leat_i_doc_clear(&d);
     while (document_take(t, run, &d))

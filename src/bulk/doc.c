@@ -32,7 +32,7 @@ void leat_i_doc_clear(struct leat_i_doc *d)
     memset(&d->doc, 0, sizeof d->doc);
     d->doc.inner = d;
     d->facts = (leat_i_request_facts){ 0 };
-    d->to_ask = false;
+    d->to_ask = d->answered = false;
 }
 
 /* ---- files ---- */
@@ -40,6 +40,7 @@ void leat_i_doc_clear(struct leat_i_doc *d)
 typedef struct file_job {
     const char *path;
     size_t bytes_max;
+    const LEAT_ATOMIC(bool) * stop;
     leat_i_buf text;
     int rc; /* 0 or -errno; -EFBIG = longer than allowed */
 } file_job;
@@ -62,7 +63,7 @@ static leat_err job_read_file(void *arg)
 {
     file_job *job = arg;
     leat_i_source s;
-    job->rc = leat_i_source_open(&s, job->path);
+    job->rc = leat_i_source_open_until(&s, job->path, job->stop);
     if (job->rc < 0) return LEAT_OK;
     job->rc = file_read_source(&s, job);
     leat_i_source_close(&s);
@@ -79,12 +80,12 @@ static bool text_is_blank(const char *text, size_t bytes)
 static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc *d)
 {
     char why[80];
-    file_job job = { .path = d->doc.path, .bytes_max = f->reader.line_bytes_max };
+    file_job job = { .path = d->doc.path, .bytes_max = f->reader.line_bytes_max, .stop = f->reader.stop };
     /* A path that was given may be a pipe, and then the read lasts as long as its writer likes. */
     leat_err err = f->reader.may_block ? leat_blocking(t, job_read_file, &job) : job_read_file(&job);
-    if (err || job.rc == -ENOMEM) {
+    if (err || job.rc == -ENOMEM || job.rc == -ECANCELED) {
         leat_i_buf_fini(&job.text);
-        return LEAT_NOMEM;
+        return job.rc == -ECANCELED ? LEAT_CANCELED : LEAT_NOMEM;
     }
     if (job.rc == -EFBIG)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes", d->doc.key, job.bytes_max);

@@ -36,6 +36,7 @@ leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids
         if (err) return leat_i_fail(error, err, "%s", why);
     }
     LEAT_TRY(leat_i_reader_init(&f->reader, opts, error));
+    f->reader.stop = &f->stop;
     leat_err err = f->reader.may_block ? leat_semaphore_new(&f->turn, 1) : LEAT_OK;
     return err ? leat_i_fail(error, err, "out of memory") : LEAT_OK;
 }

@@ -11,7 +11,7 @@
 #include "fail.h"
 #include "files.h"
 
-enum { JOURNAL_OPEN_TRIES = 3, COPY_BYTES = 1024 * 1024 };
+enum { JOURNAL_OPEN_TRIES = 3, JOURNAL_POLL_MS = 50, COPY_BYTES = 1024 * 1024 };
 
 static leat_err output_fail(const leat_i_journal *j, int rc, const char *what, leat_error *error)
 {
@@ -29,11 +29,25 @@ static bool beside_path(const char *path, const char *end, char *out, size_t siz
 
 /* ---- opening ---- */
 
-static leat_err stream_open(leat_i_journal *j, leat_error *error)
+/* Opens a named pipe, a terminal, a device. A pipe that nobody reads yet is waited for, but so that a stop ends the wait. */
+static int stream_open_path(const char *path, const int *stop_signal)
+{
+    LEAT_ATOMIC(uint32_t) never = 0;
+    for (;;) {
+        int fd = leat_i_os_open(path, O_WRONLY | O_NONBLOCK, 0);
+        if (fd != -ENXIO) return fd;
+        /* Written by the program's signal thread; an atomic read of what is a plain int to the caller. */
+        if (stop_signal && leat_load_relaxed((const LEAT_ATOMIC(int) *)stop_signal) > 0) return -ECANCELED;
+        (void)leat_i_os_futex_wait(&never, 0, leat_i_os_now_ns() + JOURNAL_POLL_MS * LEAT_I_NS_PER_MS);
+    }
+}
+
+static leat_err stream_open(leat_i_journal *j, const int *stop_signal, leat_error *error)
 {
     struct stat st;
     bool standard = strcmp(j->path, "-") == 0;
-    j->fd = standard ? 1 : leat_i_os_open(j->path, O_WRONLY, 0);
+    j->fd = standard ? 1 : stream_open_path(j->path, stop_signal);
+    if (j->fd == -ECANCELED) return leat_i_fail(error, LEAT_CANCELED, "stopped before anybody read the output");
     if (j->fd < 0) return output_fail(j, j->fd, "open", error);
     int rc = leat_i_os_fstat(j->fd, &st);
     if (rc < 0) return output_fail(j, rc, "look at", error);
@@ -219,7 +233,7 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
     j->fd = -1;
     if (!j->path || !j->path[0]) return leat_i_fail(error, LEAT_USAGE, "a run needs an output");
     leat_err err = output_kind(j, &stream, error);
-    if (!err) err = stream ? stream_open(j, error) : file_open(j, opts, now, ids, error);
+    if (!err) err = stream ? stream_open(j, opts->stop_signal, error) : file_open(j, opts, now, ids, error);
     if (err) (void)leat_i_journal_close(j, NULL);
     return err;
 }

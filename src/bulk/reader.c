@@ -20,6 +20,7 @@ static leat_err input_fail(leat_error *error, const char *path, int rc)
 {
     char text[80];
     if (rc == -ENOMEM) return leat_i_fail(error, LEAT_NOMEM, "out of memory while reading %s", path);
+    if (rc == -ECANCELED) return leat_i_fail(error, LEAT_CANCELED, "stopped while waiting for the input");
     const char *why = rc == -EBADMSG ? "its compressed data is damaged or cut" : leat_i_errno_text(rc, text, sizeof text);
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     return leat_i_fail(error, LEAT_INPUT, "cannot read the input %s: %s", name, why);
@@ -198,7 +199,7 @@ leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error)
     } else if (!r->source.open) {
         r->file_line = 0;
         r->at_start = true;
-        rc = leat_i_source_open(&r->source, path);
+        rc = leat_i_source_open_until(&r->source, path, r->stop);
     } else if (!buffer_make_room(r)) {
         rc = -ENOMEM;
     } else {

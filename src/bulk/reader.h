@@ -32,6 +32,7 @@ typedef struct leat_i_reader {
     bool files;     /* pieces are paths */
     bool may_block; /* an input is a pipe or a terminal: fill through leat_blocking */
     size_t line_bytes_max;
+    const LEAT_ATOMIC(bool) * stop; /* ends a wait for input; NULL = nothing does */
     uint64_t number, file_line;
     uint64_t bytes_total; /* of all inputs as they lie on the disk; 0 = not known (pipes, folders) */
     uint64_t bytes_done;  /* of the inputs before the current one */

@@ -101,7 +101,8 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     repairs_tell(run);
     leat_i_writer_init(&run->writer, &run->journal, o->sync);
     leat_i_slots_init(&run->slots, run->concurrency);
-    return LEAT_OK;
+    run->carrier = leat_i_alloc_zeroed(2 * (size_t)run->concurrency * sizeof *run->carrier);
+    return run->carrier ? LEAT_OK : leat_i_fail(error, LEAT_NOMEM, "out of memory");
 }
 
 /* ---- working ---- */
@@ -121,12 +122,19 @@ static leat_err syncer(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
-static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count)
+/* Starts `count` carriers more; *started counts all. */
+static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count, uint32_t *started)
 {
     for (uint32_t i = 0; i < count; i++) {
+        leat_i_carrier *c = &run->carrier[*started];
+        c->run = run;
         (void)leat_add_relaxed(&run->carriers, 1u);
-        /* A start that fails gives no task, only a future that has failed: then one carrier less works. */
-        if (leat_i_task_start(t, leat_i_carrier, run, NULL)) continue;
+        c->task = leat_i_task_start(t, leat_i_carrier_task, c, NULL);
+        if (c->task) {
+            ++*started;
+            continue;
+        }
+        /* Then one carrier less works; with none at all the run ends. */
         if (leat_sub_acq_rel(&run->carriers, 1u) == 1) {
             leat_error why;
             (void)leat_i_fail(&why, LEAT_NOMEM, "out of memory");
@@ -147,21 +155,31 @@ static void signal_poll(leat_i_run *run)
     leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_CANCELED), &why);
 }
 
+/* A drain waits for what is at the endpoint, not for who is in line: that could be minutes away. */
+static void waiting_cancel(leat_i_run *run, uint32_t started)
+{
+    for (uint32_t i = 0; i < started; i++) {
+        /* Sequentially consistent: after the stop was seen; see leat_i_carrier in run.h. The task lives until the root joins it. */
+        if (leat_load_seq_cst(&run->carrier[i].waiting)) leat_i_task_cancel(run->carrier[i].task);
+    }
+}
+
 static void carriers_watch(leat_task *t, leat_i_run *run)
 {
     leat_future *mark = t->children;
-    uint32_t started = run->concurrency;
-    carriers_start(t, run, run->concurrency);
+    uint32_t started = 0;
+    bool draining = false;
+    carriers_start(t, run, run->concurrency, &started);
     /* Acquire: pairs with the release at a carrier's end. */
     while (leat_load_acquire(&run->carriers) > 0) {
         signal_poll(run);
         leat_i_stop stop = leat_i_run_stopping(run);
         if (stop == LEAT_I_STOP_NOW) break;
+        if (stop && !draining) waiting_cancel(run, started);
+        draining = stop != LEAT_I_STOP_NONE;
         bool idle_turn = leat_exchange_acquire(&run->more_carriers, false); /* pairs with the release in ask.c */
-        if (idle_turn && !stop && !leat_load_relaxed(&run->input_ended) && started < 2 * run->concurrency) {
-            carriers_start(t, run, 1);
-            started++;
-        }
+        if (idle_turn && !stop && !leat_load_relaxed(&run->input_ended) && started < 2 * run->concurrency)
+            carriers_start(t, run, 1, &started);
         leat_err err = leat_i_park(t, leat_task_now_ns(t) + RUN_POLL_MS * LEAT_I_NS_PER_MS);
         if (err && err != LEAT_TIMEOUT) { /* the runtime ends, or the task around us was canceled */
             leat_error why;
@@ -228,6 +246,7 @@ static void run_close(leat_i_run *run)
     leat_i_writer_fini(&run->writer);
     leat_flow_free(run->own_flow);
     leat_i_ids_fini(&run->ids);
+    leat_i_free(run->carrier);
 }
 
 typedef struct run_args {

@@ -40,6 +40,7 @@ typedef struct leat_i_feed {
     leat_i_lock lock;                 /* the turn, for inputs that do not block */
     leat_semaphore *turn;             /* the turn, for inputs that do */
     LEAT_ATOMIC(uint64_t) bytes_read; /* for progress */
+    LEAT_ATOMIC(bool) stop;           /* ends a read that waits for a pipe */
 } leat_i_feed;
 
 /* One document of a run. Plain memory of its carrier, used again for the next one. */
@@ -51,7 +52,10 @@ struct leat_i_doc {
     leat_i_request_facts facts; /* of the body */
     bool to_ask;                /* else it has its row already: bad input */
     bool has_slot;
-    struct leat_i_run *run; /* NULL when only looked at */
+    bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
+    leat_task *task;                /* that asks, while it does */
+    struct leat_i_carrier *carrier; /* NULL when only looked at */
+    struct leat_i_run *run;         /* NULL when only looked at */
 };
 
 /* LEAT_USAGE, LEAT_INPUT, LEAT_NOMEM with a sentence. fini is due in any case. */
@@ -79,6 +83,15 @@ typedef struct leat_i_counters {
 
 /* ---- stopping ---- */
 
+/* What the root knows of a carrier. `waiting`: its document is not at the endpoint but in line for it (a turn, the limiter, a
+ * retry wait), and has cost nothing yet that a drain would save: then a stop cancels it. Partner of run.stop (Dekker): a carrier
+ * says that it waits and then looks for a stop; the root sees the stop and then looks who waits. */
+typedef struct leat_i_carrier {
+    struct leat_i_run *run;
+    leat_task *task; /* the root's */
+    LEAT_ATOMIC(bool) waiting;
+} leat_i_carrier;
+
 typedef enum leat_i_stop {
     LEAT_I_STOP_NONE,
     LEAT_I_STOP_DRAIN, /* take nothing new, finish what is under way */
@@ -102,6 +115,7 @@ typedef struct leat_i_run {
     int64_t start_ns;
     uint64_t granted_before; /* the limiter's count at the start */
 
+    leat_i_carrier *carrier;         /* twice the concurrency */
     leat_i_waiter *root;             /* unparked when something below changes */
     LEAT_ATOMIC(uint32_t) carriers;  /* running */
     LEAT_ATOMIC(bool) more_carriers; /* a turn is free because a document waits to try again */
@@ -118,9 +132,10 @@ leat_i_stop leat_i_run_stopping(const leat_i_run *run);
 /* The exit code of a run that ended with this error for a reason found before anything was asked. */
 int leat_i_run_exit_of(leat_err err);
 
-leat_err leat_i_carrier(leat_task *t, void *run, const void **result);
+leat_err leat_i_carrier_task(leat_task *t, void *carrier, const void **result);
 /* The rules that look at each finished row: too many errors, the first ones all failing. */
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply);
+bool leat_i_ever_good(const leat_i_run *run); /* a good row came, in this run or before it */
 
 void leat_i_summary_fill(leat_i_run *run);
 

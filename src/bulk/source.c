@@ -9,7 +9,7 @@
 #include "../base/mem.h"
 #include "../base/os.h"
 
-enum { GUNZIP_BUFFER_BYTES = 64 * 1024, GZIP_WINDOW_BITS = 15 + 16 };
+enum { GUNZIP_BUFFER_BYTES = 64 * 1024, GZIP_WINDOW_BITS = 15 + 16, SOURCE_POLL_MS = 100 };
 
 struct leat_i_gunzip {
     z_stream z;
@@ -30,11 +30,22 @@ static void gunzip_free(void *arg, void *p)
     leat_i_free(p);
 }
 
+/* A read that a stop can end: nobody can take a thread out of read(2), so it is entered only when there is something to read. */
+static ssize_t patient_read(leat_i_source *s, void *buf, size_t size)
+{
+    for (;;) {
+        int rc = s->stop ? leat_i_os_wait_readable(s->fd, SOURCE_POLL_MS) : 1;
+        ssize_t n = rc > 0 ? leat_i_os_read(s->fd, buf, size) : rc < 0 ? rc : -EAGAIN;
+        if (n != -EAGAIN || !s->stop) return n;
+        if (leat_load_relaxed(s->stop)) return -ECANCELED; /* relaxed: a hint */
+    }
+}
+
 /* Reads the first bytes, as many as tell what the input is. */
 static int source_peek(leat_i_source *s)
 {
     while (s->first_bytes < 3) {
-        ssize_t n = leat_i_os_read(s->fd, s->first + s->first_bytes, sizeof s->first - s->first_bytes);
+        ssize_t n = patient_read(s, s->first + s->first_bytes, sizeof s->first - s->first_bytes);
         if (n < 0) return (int)n;
         if (n == 0) break;
         s->first_bytes += (size_t)n;
@@ -58,14 +69,26 @@ static int gunzip_new(leat_i_source *s)
     return 0;
 }
 
-int leat_i_source_open(leat_i_source *s, const char *path)
+/* Only what is no regular file can keep a reader waiting. */
+static int source_look(leat_i_source *s, const LEAT_ATOMIC(bool) * stop)
+{
+    struct stat st;
+    int rc = leat_i_os_fstat(s->fd, &st);
+    if (rc == 0 && S_ISDIR(st.st_mode)) rc = -EISDIR;
+    if (rc == 0 && !S_ISREG(st.st_mode)) s->stop = stop;
+    return rc;
+}
+
+int leat_i_source_open_until(leat_i_source *s, const char *path, const LEAT_ATOMIC(bool) * stop)
 {
     memset(s, 0, sizeof *s);
     bool standard = strcmp(path, "-") == 0;
-    s->fd = standard ? 0 : leat_i_os_open(path, O_RDONLY, 0);
+    /* Not blocking: else the open of a named pipe would wait for a writer, where no stop could end it. */
+    s->fd = standard ? 0 : leat_i_os_open(path, O_RDONLY | (stop ? O_NONBLOCK : 0), 0);
     if (s->fd < 0) return s->fd;
     s->open = true;
-    int rc = source_peek(s);
+    int looked = source_look(s, stop);
+    int rc = looked < 0 ? looked : source_peek(s);
     if (rc == 0 && s->gzip) rc = gunzip_new(s);
     /* Standard input belongs to the program: it is read, never closed. */
     if (rc != 0) {
@@ -73,6 +96,11 @@ int leat_i_source_open(leat_i_source *s, const char *path)
         s->open = false;
     }
     return rc;
+}
+
+int leat_i_source_open(leat_i_source *s, const char *path)
+{
+    return leat_i_source_open_until(s, path, NULL);
 }
 
 /* Bytes as they stand in the input: those read ahead first. */
@@ -85,7 +113,7 @@ static ssize_t raw_read(leat_i_source *s, void *buf, size_t size)
         s->first_at += n;
         return (ssize_t)n;
     }
-    ssize_t n = leat_i_os_read(s->fd, buf, size);
+    ssize_t n = patient_read(s, buf, size);
     if (n > 0) s->bytes += (uint64_t)n;
     return n;
 }

@@ -9,9 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../base/atomics.h"
+
 typedef struct leat_i_source { /* zeroed memory is a closed source */
     bool open;
     int fd;
+    const LEAT_ATOMIC(bool) *
+        stop; /* NULL = the input never waits; else a wait for it ends, with -ECANCELED, once this is true */
     bool end; /* the last read gave 0 */
     bool gzip;
     struct leat_i_gunzip *gz; /* NULL unless gzip */
@@ -20,9 +24,11 @@ typedef struct leat_i_source { /* zeroed memory is a closed source */
     uint64_t bytes; /* taken from the input so far, packed as they are there */
 } leat_i_source;
 
-/* `path` "-" is standard input. 0 or -errno. May block on a pipe. */
+/* `path` "-" is standard input. 0 or -errno. Waits for the first bytes of a pipe, as long as it takes. */
 int leat_i_source_open(leat_i_source *s, const char *path);
-/* Bytes given (at most `size`), 0 at the end, -errno; -EBADMSG when compressed data is damaged or cut. May block on a pipe. */
+/* The same, but any wait for a pipe, in later reads too, ends with -ECANCELED once `*stop` is true. */
+int leat_i_source_open_until(leat_i_source *s, const char *path, const LEAT_ATOMIC(bool) * stop);
+/* Bytes given (at most `size`), 0 at the end, -errno; -EBADMSG when compressed data is damaged or cut, -ECANCELED after a stop. May wait for a pipe. */
 ssize_t leat_i_source_read(leat_i_source *s, void *buf, size_t size);
 void leat_i_source_close(leat_i_source *s); /* fine when closed */
 

@@ -40,8 +40,9 @@ void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat
         run->stop_error = *why;
     }
     bool harder = (uint32_t)how > leat_load_relaxed(&run->stop);
-    /* Release: pairs with the acquire in leat_i_run_stopping. */
-    if (harder) leat_store_release(&run->stop, (uint32_t)how);
+    /* Sequentially consistent: see leat_i_carrier in run.h. Also releases: pairs with the loads in leat_i_run_stopping. */
+    if (harder) leat_store_seq_cst(&run->stop, (uint32_t)how);
+    leat_store_relaxed(&run->feed.stop, true); /* relaxed: a hint that is looked at ten times a second */
     leat_i_unlock(&run->stop_lock);
     /* Only for news: the root itself comes here each time it polls, and must not wake itself for ever. */
     if (harder) leat_i_unpark(run->root);
@@ -49,7 +50,12 @@ void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat
 
 leat_i_stop leat_i_run_stopping(const leat_i_run *run)
 {
-    return (leat_i_stop)leat_load_acquire(&run->stop);
+    return (leat_i_stop)leat_load_seq_cst(&run->stop); /* pairs with the store in leat_i_run_stop */
+}
+
+bool leat_i_ever_good(const leat_i_run *run)
+{
+    return leat_load_relaxed(&run->count.ok) > 0 || run->journal.rows > run->journal.rows_failed;
 }
 
 /* A setting that is wrong for all documents fails them all: better to stop than to pay for a million rows of the same error. Only
@@ -57,8 +63,7 @@ leat_i_stop leat_i_run_stopping(const leat_i_run *run)
 static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
 {
     leat_error why;
-    bool ever_good = leat_load_relaxed(&run->count.ok) > 0 || run->journal.rows > run->journal.rows_failed;
-    if (ever_good || leat_load_relaxed(&run->count.asked_failed) < FIRST_FAILED_MAX) return;
+    if (leat_i_ever_good(run) || leat_load_relaxed(&run->count.asked_failed) < FIRST_FAILED_MAX) return;
     if (leat_load_relaxed(&run->count.reached) == 0) {
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached once: %.140s", reply->message);
         leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);

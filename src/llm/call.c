@@ -317,6 +317,7 @@ static leat_err attempt(call *c)
         leat_tokens guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
+    if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
     c->reply->attempts++;
     c->mark = leat_i_arena_save(&c->t->arena);
     leat_err err = attempt_exchange(c, &rd, &h);

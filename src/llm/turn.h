@@ -15,6 +15,7 @@ typedef struct leat_i_llm_turn {
     leat_err (*take)(leat_task *t,
                      void *arg); /* before each attempt, before the limiter is asked; may suspend. Fine to be called
                                                   while the turn is held. An error ends the call with that error. */
+    void (*sent)(void *arg);     /* the limiter has let it through, and the request goes out; NULL = nobody asks */
     void (*give)(void *arg);     /* before the call waits to try again */
     void *arg;
     const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
