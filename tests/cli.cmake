@@ -1,5 +1,6 @@
 # The program's parts, then the program itself, driven from outside.
 leat_test(test_cli_option SOURCES $<TARGET_OBJECTS:leat_cli_objects>)
+leat_test(test_cli_args SOURCES $<TARGET_OBJECTS:leat_cli_objects>)
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_executable(cli_fault cli_fault.c)

@@ -186,7 +186,7 @@ static void parse(parse_case *c, const char *line)
     assert_int_equal(pipe(pipe_fd), 0);
     int saved = dup(2);
     dup2(pipe_fd[1], 2);
-    c->good = leat_i_options_parse(&COMMAND, argc, argv, &c->t, &c->parsed);
+    c->good = leat_i_options_parse(&COMMAND, argc, argv, &c->t, &c->parsed) == LEAT_I_EXIT_OK;
     dup2(saved, 2);
     close(saved);
     close(pipe_fd[1]);

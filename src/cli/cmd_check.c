@@ -69,7 +69,7 @@ static int cmd_check(int argc, char **argv)
     leat_i_run_args args;
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_check, argc, argv);
     if (!exit_code && args.parsed.help)
-        leat_i_help_command(&leat_i_cmd_check);
+        exit_code = leat_i_help_command(&leat_i_cmd_check);
     else if (!exit_code)
         exit_code = check_with(&args);
     leat_i_run_args_fini(&args);

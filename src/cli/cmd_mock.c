@@ -127,12 +127,10 @@ static int cmd_mock(int argc, char **argv)
 {
     mock_args args = { 0 };
     leat_i_watch_block();
-    int exit_code = LEAT_I_EXIT_OK;
-    if (!leat_i_options_parse(&leat_i_cmd_mock, argc, argv, &args, &args.parsed))
-        exit_code = LEAT_I_EXIT_USAGE;
-    else if (args.parsed.help)
-        leat_i_help_command(&leat_i_cmd_mock);
-    else
+    int exit_code = leat_i_options_parse(&leat_i_cmd_mock, argc, argv, &args, &args.parsed);
+    if (!exit_code && args.parsed.help)
+        exit_code = leat_i_help_command(&leat_i_cmd_mock);
+    else if (!exit_code)
         exit_code = mock_with(&args);
     leat_i_options_fini(&args.parsed, &args);
     return exit_code;

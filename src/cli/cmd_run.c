@@ -123,6 +123,9 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
         leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s", error.text[0] ? error.text : leat_err_sentence(err));
+    bool unfinished = err == LEAT_CANCELED || err == LEAT_STOPPED || err == LEAT_DENIED || err == LEAT_IO;
+    if (unfinished && summary.requests && strcmp(args->output, "-") != 0)
+        leat_i_say_note("run", "the same command goes on from here");
     return exit_code;
 }
 
@@ -200,7 +203,7 @@ static int cmd_run(int argc, char **argv)
     leat_i_watch_block();
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_run, argc, argv);
     if (!exit_code && args.parsed.help)
-        leat_i_help_command(&leat_i_cmd_run);
+        exit_code = leat_i_help_command(&leat_i_cmd_run);
     else if (!exit_code)
         exit_code = run_with(&args);
     leat_i_run_args_fini(&args);

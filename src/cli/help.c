@@ -139,9 +139,9 @@ int leat_i_help_print(leat_i_buf *b)
     return LEAT_I_EXIT_MACHINE;
 }
 
-void leat_i_help_command(const leat_i_command *command)
+int leat_i_help_command(const leat_i_command *command)
 {
     leat_i_buf b = { 0 };
     leat_i_help_put_command(&b, command);
-    (void)leat_i_help_print(&b);
+    return leat_i_help_print(&b);
 }

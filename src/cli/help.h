@@ -12,8 +12,8 @@ void leat_i_help_put_command(leat_i_buf *b, const leat_i_command *command);
 void leat_i_help_put_markdown(leat_i_buf *b);
 void leat_i_help_put_man(leat_i_buf *b);
 
-/* Prints the help of a command on standard output. */
-void leat_i_help_command(const leat_i_command *command);
+/* Prints the help of a command on standard output; an exit code. */
+int leat_i_help_command(const leat_i_command *command);
 /* Prints a buffer on standard output; an exit code. */
 int leat_i_help_print(leat_i_buf *b);
 

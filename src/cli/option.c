@@ -9,26 +9,27 @@
 #include <string.h>
 
 #include "../base/mem.h"
+#include "exit_code.h"
 #include "nearest.h"
 #include "number.h"
 #include "say.h"
 
 enum { LONG_BASE = 256, LONG_COUNT_MAX = LEAT_I_OPTION_COUNT_MAX * (1 + LEAT_I_ALIAS_COUNT_MAX) + 2 };
 
-bool leat_i_list_add(leat_i_list *list, const char *item)
+int leat_i_list_add(leat_i_list *list, const char *item)
 {
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : 16;
         const char **grown = leat_i_realloc(list->item, room * sizeof *grown);
         if (!grown) {
             leat_i_say_error("", "out of memory");
-            return false;
+            return LEAT_I_EXIT_MACHINE;
         }
         list->item = grown;
         list->room = room;
     }
     list->item[list->count++] = item;
-    return true;
+    return LEAT_I_EXIT_OK;
 }
 
 size_t leat_i_option_count(const leat_i_command *command)
@@ -142,25 +143,25 @@ static bool choice_set(const leat_i_command *command, const leat_i_option *o, co
     return false;
 }
 
-static bool value_set(const leat_i_command *command, const leat_i_option *o, const char *value, void *target)
+static int value_set(const leat_i_command *command, const leat_i_option *o, const char *value, void *target)
 {
     void *field = (char *)target + o->at;
     switch (o->kind) {
     case LEAT_I_OPTION_FLAG:
         *(bool *)field = true;
-        return true;
+        return LEAT_I_EXIT_OK;
     case LEAT_I_OPTION_TEXT:
         *(const char **)field = value ? value : "";
-        return true;
+        return LEAT_I_EXIT_OK;
     case LEAT_I_OPTION_LIST:
         return leat_i_list_add(field, value);
     case LEAT_I_OPTION_CHOICE:
-        return choice_set(command, o, value, field);
+        return choice_set(command, o, value, field) ? LEAT_I_EXIT_OK : LEAT_I_EXIT_USAGE;
     case LEAT_I_OPTION_REFUSED:
         leat_i_say_error(command->name, "there is no --%s: %s", o->name, o->help);
-        return false;
+        return LEAT_I_EXIT_USAGE;
     default:
-        return number_set(command, o, value, field);
+        return number_set(command, o, value, field) ? LEAT_I_EXIT_OK : LEAT_I_EXIT_USAGE;
     }
 }
 
@@ -209,30 +210,31 @@ static void say_refused(const leat_i_command *command, int got, char **argv)
         say_unknown(command, argv[optind - 1]);
 }
 
-bool leat_i_options_parse(const leat_i_command *command, int argc, char **argv, void *target, leat_i_parsed *parsed)
+int leat_i_options_parse(const leat_i_command *command, int argc, char **argv, void *target, leat_i_parsed *parsed)
 {
     tables t;
     tables_fill(&t, command);
     *parsed = (leat_i_parsed){ .command = command };
     optind = 0; /* glibc: begin anew, also after another table. */
     opterr = 0;
-    int got;
+    int got, exit_code = LEAT_I_EXIT_OK;
     while ((got = getopt_long(argc, argv, t.letters, t.name, NULL)) != -1) {
         if (got == 'h') {
             parsed->help = true;
-            return true;
+            return LEAT_I_EXIT_OK;
         }
         const leat_i_option *o = got == '?' || got == ':' ? NULL : option_of(command, got);
         if (!o) {
             say_refused(command, got, argv);
-            return false;
+            return LEAT_I_EXIT_USAGE;
         }
         parsed->seen[o - command->option] = true;
-        if (!value_set(command, o, optarg, target)) return false;
+        exit_code = value_set(command, o, optarg, target);
+        if (exit_code) return exit_code;
     }
-    for (int i = optind; i < argc; i++)
-        if (!leat_i_list_add(&parsed->words, argv[i])) return false;
-    return true;
+    for (int i = optind; i < argc && !exit_code; i++)
+        exit_code = leat_i_list_add(&parsed->words, argv[i]);
+    return exit_code;
 }
 
 void leat_i_options_fini(leat_i_parsed *parsed, void *target)

@@ -68,8 +68,9 @@ typedef struct leat_i_parsed {
     bool help;                          /* --help: the caller prints it and is done */
 } leat_i_parsed;
 
-/* Fills `target` (the command's struct, its defaults already set). False: the sentence was printed. fini is due in any case. */
-bool leat_i_options_parse(const leat_i_command *command, int argc, char **argv, void *target, leat_i_parsed *parsed);
+/* Fills `target` (the command's struct, its defaults already set). Gives an exit code; when it is not 0 the sentence was printed.
+ * fini is due in any case. */
+int leat_i_options_parse(const leat_i_command *command, int argc, char **argv, void *target, leat_i_parsed *parsed);
 void leat_i_options_fini(leat_i_parsed *parsed, void *target);
 bool leat_i_option_seen(const leat_i_parsed *parsed, const char *name);
 
@@ -79,6 +80,6 @@ typedef struct leat_i_conflict {
 } leat_i_conflict;
 bool leat_i_options_agree(const leat_i_parsed *parsed, const leat_i_conflict *conflict, size_t count);
 
-bool leat_i_list_add(leat_i_list *list, const char *item); /* false = memory is short */
+int leat_i_list_add(leat_i_list *list, const char *item); /* an exit code; the sentence was printed */
 
 #endif

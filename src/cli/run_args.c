@@ -42,14 +42,14 @@ static int text_resolve(leat_i_run_args *args, const char *name, const char **va
     if (!given || (given[0] != '@' && !(is_template && !text_is_inline(given)))) return LEAT_I_EXIT_OK;
     const char *path = given[0] == '@' ? given + 1 : given;
     char why[256];
-    *value = leat_i_text_file_read(path, &args->arena, why, sizeof why);
-    if (*value) return LEAT_I_EXIT_OK;
-    if (is_template && given[0] != '@')
+    leat_err err = leat_i_text_file_read(path, &args->arena, value, why, sizeof why);
+    if (!err) return LEAT_I_EXIT_OK;
+    if (err != LEAT_NOMEM && is_template && given[0] != '@')
         leat_i_say_error(args->parsed.command->name, "--%s '%s' is neither a text with {{text}} nor a file: %s", name, given,
                          why);
     else
         leat_i_say_error(args->parsed.command->name, "--%s: %s", name, why);
-    return LEAT_I_EXIT_USAGE;
+    return err == LEAT_NOMEM ? LEAT_I_EXIT_MACHINE : LEAT_I_EXIT_USAGE;
 }
 
 /* The library takes only whole objects, and a sentence from here can name the option. */
@@ -154,22 +154,28 @@ static int files_resolve(leat_i_run_args *args)
     return exit_code;
 }
 
+/* The inputs are those of -i, then the words. */
+static int inputs_take(leat_i_run_args *args)
+{
+    const char *command = args->parsed.command->name;
+    int exit_code = LEAT_I_EXIT_OK;
+    for (size_t i = 0; i < args->parsed.words.count && !exit_code; i++)
+        exit_code = leat_i_list_add(&args->input, args->parsed.words.item[i]);
+    if (exit_code || args->input.count) return exit_code;
+    leat_i_say_error(command, "nothing to read: name files or folders, or '-' for standard input ('leat %s --help')",
+                     command);
+    return LEAT_I_EXIT_USAGE;
+}
+
 int leat_i_run_args_init(leat_i_run_args *args, const leat_i_command *command, int argc, char **argv)
 {
     *args = (leat_i_run_args){ .format = LEAT_I_FORMAT_GUESS };
-    if (!leat_i_options_parse(command, argc, argv, args, &args->parsed)) return LEAT_I_EXIT_USAGE;
-    if (args->parsed.help) return LEAT_I_EXIT_OK;
+    int exit_code = leat_i_options_parse(command, argc, argv, args, &args->parsed);
+    if (exit_code || args->parsed.help) return exit_code;
     leat_i_say_mode((leat_bulk_progress)args->progress);
     if (!leat_i_options_agree(&args->parsed, CONFLICTS, sizeof CONFLICTS / sizeof *CONFLICTS)) return LEAT_I_EXIT_USAGE;
-    for (size_t i = 0; i < args->parsed.words.count; i++)
-        if (!leat_i_list_add(&args->input, args->parsed.words.item[i])) return LEAT_I_EXIT_MACHINE;
-    if (args->input.count == 0) {
-        leat_i_say_error(command->name,
-                         "nothing to read: name files or folders, or '-' for standard input ('leat %s --help')",
-                         command->name);
-        return LEAT_I_EXIT_USAGE;
-    }
-    int exit_code = key_env_check(args);
+    exit_code = inputs_take(args);
+    if (!exit_code) exit_code = key_env_check(args);
     if (!exit_code) exit_code = header_check(args);
     if (!exit_code) exit_code = retry_failed_check(args);
     if (!exit_code) exit_code = output_check(args);

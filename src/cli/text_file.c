@@ -27,23 +27,31 @@ static int file_read(const char *path, leat_i_buf *b)
     return (int)got;
 }
 
-const char *leat_i_text_file_read(const char *path, leat_i_arena *arena, char *why, size_t why_bytes)
+/* The bytes are text: gives a copy, or LEAT_INPUT. */
+static leat_err text_take(const leat_i_buf *b, leat_i_arena *arena, const char **text)
+{
+    *text = "";
+    if (b->size == 0) return LEAT_OK;
+    if (!leat_i_utf8_valid(b->data, b->size) || memchr(b->data, 0, b->size)) return LEAT_INPUT;
+    size_t bom = b->size >= 3 && memcmp(b->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    *text = leat_i_arena_strndup(arena, b->data + bom, b->size - bom);
+    return *text ? LEAT_OK : LEAT_NOMEM;
+}
+
+leat_err leat_i_text_file_read(const char *path, leat_i_arena *arena, const char **text, char *why, size_t why_bytes)
 {
     leat_i_buf b = { .max = LEAT_I_TEXT_FILE_BYTES_MAX };
-    const char *text = NULL;
     char reason[128];
     int rc = file_read(path, &b);
-    if (rc == -EFBIG)
+    leat_err err = rc == -ENOMEM ? LEAT_NOMEM : rc < 0 ? LEAT_INPUT : text_take(&b, arena, text);
+    leat_i_buf_fini(&b);
+    if (err == LEAT_NOMEM)
+        snprintf(why, why_bytes, "out of memory while reading %s", path);
+    else if (rc == -EFBIG)
         snprintf(why, why_bytes, "%s is larger than %d MiB", path, LEAT_I_TEXT_FILE_BYTES_MAX / 1024 / 1024);
     else if (rc < 0)
         snprintf(why, why_bytes, "cannot read %s: %s", path, leat_i_errno_text(rc, reason, sizeof reason));
-    else if (b.size && (!leat_i_utf8_valid(b.data, b.size) || memchr(b.data, 0, b.size)))
+    else if (err)
         snprintf(why, why_bytes, "%s is not UTF-8 text", path);
-    else {
-        size_t bom = b.size >= 3 && memcmp(b.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        text = leat_i_arena_strndup(arena, b.size ? b.data + bom : "", b.size - bom);
-        if (!text) snprintf(why, why_bytes, "out of memory");
-    }
-    leat_i_buf_fini(&b);
-    return text;
+    return err;
 }

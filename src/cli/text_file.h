@@ -4,11 +4,14 @@
 
 #include <stddef.h>
 
+#include "leat/base.h"
+
 #include "../base/mem.h"
 
 enum { LEAT_I_TEXT_FILE_BYTES_MAX = 16 * 1024 * 1024 };
 
-/* The file's text, NUL-ended, without a byte order mark, in the arena. NULL: `why` is a sentence that names the file. */
-const char *leat_i_text_file_read(const char *path, leat_i_arena *arena, char *why, size_t why_bytes);
+/* Gives the file's text, NUL-ended, without a byte order mark, in the arena. LEAT_INPUT or LEAT_NOMEM: `why` is a sentence that
+ * names the file. */
+leat_err leat_i_text_file_read(const char *path, leat_i_arena *arena, const char **text, char *why, size_t why_bytes);
 
 #endif
