@@ -182,6 +182,32 @@ static void the_handler_goes_with_the_last_runtime(void **state)
     assert_ptr_equal((void *)after.sa_sigaction, (void *)before.sa_sigaction);
 }
 
+static void over_ours(int number)
+{
+    (void)number;
+}
+
+/* With a handler over ours, which may hand on to ours, another runtime must not put ours on top again. */
+static void a_handler_over_ours_stays_on_top(void **state)
+{
+    (void)state;
+    struct sigaction before, now;
+    sigaction(SIGSEGV, NULL, &before);
+    leat_runtime_free(runtime_with(1, false));
+    leat_runtime *rt = runtime_with(1, false);
+    sigaction(SIGSEGV, NULL, &now);
+    struct sigaction ours = now, over = { .sa_handler = over_ours };
+    sigaction(SIGSEGV, &over, NULL);
+    leat_runtime_free(rt);
+    rt = runtime_with(1, false);
+    sigaction(SIGSEGV, NULL, &now);
+    assert_ptr_equal((void *)now.sa_handler, (void *)over_ours);
+    sigaction(SIGSEGV, &ours, NULL); /* The other one leaves again, as it came. */
+    leat_runtime_free(rt);
+    sigaction(SIGSEGV, NULL, &now);
+    assert_ptr_equal((void *)now.sa_sigaction, (void *)before.sa_sigaction);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) return go_wrong(argv[1]);
@@ -191,6 +217,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_guards_a_canary_tells_at_last),
         cmocka_unit_test(other_faults_and_other_handlers_are_left_alone),
         cmocka_unit_test(the_handler_goes_with_the_last_runtime),
+        cmocka_unit_test(a_handler_over_ours_stays_on_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,7 +148,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_
  *
  * Suspends: yes, until `fn` has returned: neither cancel nor a deadline cuts it short, since `arg` must outlive it.
  * Threads:  from the task `t` only; `fn` runs on another thread and gets no task.
- * Errors:   what `fn` returned; LEAT_NOMEM when no helper thread could be had. After a cancel it still answers what `fn` returned.
+ * Errors:   what `fn` returned, also after a cancel meanwhile; without a call of `fn`: LEAT_NOMEM when no helper thread could be
+ *           had, LEAT_CANCELED, LEAT_TIMEOUT when `t` had been stopped before.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_blocking(leat_task *t, leat_err (*fn)(void *arg), void *arg);
 

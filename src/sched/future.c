@@ -63,7 +63,9 @@ const leat_error *leat_future_error(const leat_future *f)
 
 void leat_future_cancel(leat_future *f)
 {
-    if (!leat_future_is_done(f) && f->ops && f->ops->cancel) f->ops->cancel(f);
+    if (leat_future_is_done(f) || f->cancel_asked || !f->ops || !f->ops->cancel) return;
+    f->cancel_asked = true;
+    f->ops->cancel(f);
 }
 
 void leat_i_future_adopt(leat_task *t, leat_future *f)
@@ -139,14 +141,10 @@ leat_err leat_await(leat_task *t, leat_future *f, const void **result)
 leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
 {
     leat_i_waiter *s = t->waiter;
-    bool told = false;
     if (!leat_future_is_done(f) && future_watch(f, s)) {
         leat_store_seq_cst(&t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
         while (!leat_future_is_done(f)) {
-            if (!told && leat_load_seq_cst(&t->canceled)) {
-                told = true;
-                leat_future_cancel(f);
-            }
+            if (leat_load_seq_cst(&t->canceled)) leat_future_cancel(f);
             leat_i_park_shielded(t);
         }
         leat_store_relaxed(&t->parked, NULL);

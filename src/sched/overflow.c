@@ -20,7 +20,9 @@ static const int overflow_signal[] = { SIGSEGV, SIGBUS };
 #define OVERFLOW_SIGNALS (sizeof overflow_signal / sizeof overflow_signal[0])
 
 static pthread_mutex_t overflow_mutex = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t overflow_users;                         /* guarded by overflow_mutex */
+static bool
+    overflow_buried[OVERFLOW_SIGNALS]; /* under another's handler: it stays, lest each hand on to the other for ever */
+static uint32_t overflow_users;        /* guarded by overflow_mutex */
 static struct sigaction overflow_old[OVERFLOW_SIGNALS]; /* written before the handler is in force */
 
 static size_t text_put(char *text, size_t at, const char *s)
@@ -86,16 +88,21 @@ static void overflow_handler(int number, siginfo_t *info, void *context)
     overflow_chain(number, info, context);
 }
 
+static bool overflow_is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == overflow_handler;
+}
+
 void leat_i_overflow_install(void)
 {
     pthread_mutex_lock(&overflow_mutex);
-    if (overflow_users++ == 0) {
+    bool first = overflow_users++ == 0;
+    for (size_t i = 0; first && i < OVERFLOW_SIGNALS; i++) {
         struct sigaction action = { .sa_sigaction = overflow_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
         sigemptyset(&action.sa_mask);
-        for (size_t i = 0; i < OVERFLOW_SIGNALS; i++) {
-            sigaction(overflow_signal[i], NULL, &overflow_old[i]);
-            sigaction(overflow_signal[i], &action, NULL);
-        }
+        if (overflow_buried[i]) continue;
+        sigaction(overflow_signal[i], NULL, &overflow_old[i]);
+        sigaction(overflow_signal[i], &action, NULL);
     }
     pthread_mutex_unlock(&overflow_mutex);
 }
@@ -103,13 +110,16 @@ void leat_i_overflow_install(void)
 void leat_i_overflow_remove(void)
 {
     pthread_mutex_lock(&overflow_mutex);
-    if (--overflow_users == 0) {
-        for (size_t i = 0; i < OVERFLOW_SIGNALS; i++) {
-            struct sigaction now;
-            sigaction(overflow_signal[i], NULL, &now);
-            /* Somebody else's handler that came later stays. */
-            if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == overflow_handler)
-                sigaction(overflow_signal[i], &overflow_old[i], NULL);
+    bool last = --overflow_users == 0;
+    for (size_t i = 0; last && i < OVERFLOW_SIGNALS; i++) {
+        struct sigaction now;
+        sigaction(overflow_signal[i], NULL, &now);
+        if (overflow_is_ours(&now)) {
+            sigaction(overflow_signal[i], &overflow_old[i], NULL);
+            overflow_buried[i] = false;
+        } else {
+            /* A handler that came later may hand on to ours; the default does not. */
+            overflow_buried[i] = (now.sa_flags & SA_SIGINFO) || (now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN);
         }
     }
     pthread_mutex_unlock(&overflow_mutex);

@@ -41,6 +41,7 @@ typedef struct leat_i_waiter leat_i_waiter; /* a stack, seen by those who wake i
 struct leat_future {
     LEAT_ATOMIC(uintptr_t) state;
     leat_err err;
+    bool cancel_asked; /* by the owner, who asks once */
     const void *result;
     const leat_error *error; /* NULL or in memory that lives as long as the future */
     const struct leat_i_future_ops *ops;
@@ -51,7 +52,7 @@ struct leat_future {
 
 /* What the owner can do to a future it has started. Called on the owner's stack. */
 typedef struct leat_i_future_ops {
-    void (*cancel)(leat_future *f); /* asks to stop; the future still completes */
+    void (*cancel)(leat_future *f); /* asks to stop, once at most; the future still completes */
     void (*free)(leat_future *f);   /* after completion; NULL = memory is the owner's arena */
 } leat_i_future_ops;
 
