@@ -357,6 +357,33 @@ static void row_15_each_attempt_gets_the_same_prep_result(void **state)
     assert_int_equal(s.calls, 3);
 }
 
+static leat_err endless_child(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_err err = leat_sleep_ms(t, INT64_C(1) << 40);
+    if (err == LEAT_CANCELED) *(int *)arg += 1;
+    return err;
+}
+
+static leat_err starts_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    struct script *s = leat_task_self(t);
+    (void)prep_res, (void)exec_res;
+    assert_int_equal(s->calls, (int)leat_task_attempt(t)); /* those of the attempts before have ended */
+    leat_task_start(t, endless_child, &s->calls);
+    LEAT_TRY(leat_sleep_ms(t, 1)); /* it has begun */
+    return leat_task_attempt(t) < 2 ? LEAT_USER : LEAT_OK;
+}
+
+static void what_a_failed_attempt_started_ends_before_the_next(void **state)
+{
+    static const leat_node_class cls = { .name = "Starts", .exec = starts_exec };
+    struct script s = { .name = "a" };
+    leat_flow *flow = flow_of(&cls, &s, (leat_node_opts){ .max_attempts = 3 });
+    assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_OK);
+    assert_int_equal(s.calls, 3);
+}
+
 static bool only_net(const leat_error *error)
 {
     return error->code == LEAT_NET;
@@ -437,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup(row_14_a_cancel_is_never_retried_and_has_no_fallback, each_test),
         cmocka_unit_test_setup(row_14_a_cancel_from_outside_ends_the_wait_between_attempts, each_test),
         cmocka_unit_test_setup(row_15_each_attempt_gets_the_same_prep_result, each_test),
+        cmocka_unit_test_setup(what_a_failed_attempt_started_ends_before_the_next, each_test),
         cmocka_unit_test_setup(row_16_option_which_errors_to_try_again, each_test),
         cmocka_unit_test_setup(row_16_wrong_calls_are_not_tried_again, each_test),
         cmocka_unit_test_setup(row_16_option_a_deadline_per_attempt_is_tried_again, each_test),

@@ -303,6 +303,43 @@ static void the_deadline_of_a_node_is_a_cancel_inside_and_a_timeout_outside(void
     assert_string_equal(error.node, "Script");
 }
 
+static leat_err careless_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)prep_res;
+    (void)!leat_sleep_ms(t, 1000); /* the deadline cuts it short, and exec does not care */
+    *exec_res = "done all the same";
+    return LEAT_OK;
+}
+
+static void what_was_canceled_gets_no_post(void **state)
+{
+    static const leat_node_class cls = { .name = "Careless", .exec = careless_exec, .post = script_post };
+    struct trace trace = { "" };
+    struct script s = { .trace = &trace, .name = "a" };
+    leat_flow *flow = flow_of(&cls, &s, (leat_node_opts){ .deadline_ms = 20 });
+    assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_TIMEOUT);
+    assert_string_equal(trace.text, "");
+}
+
+static leat_err traced_flow_post(leat_task *t, void *shared, const void *prep_res, const void *walks,
+                                 const char *last_action, const char **action)
+{
+    (void)t, (void)prep_res, (void)walks, (void)last_action, (void)action;
+    trace_add(shared, "flow-post");
+    return LEAT_OK;
+}
+
+static void a_flow_that_was_canceled_gets_no_post(void **state)
+{
+    static const leat_node_class cls = { .name = "Careless", .exec = careless_exec };
+    struct trace trace = { "" };
+    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .post = traced_flow_post });
+    leat_flow_add(flow, &cls, NULL);
+    assert_int_equal(leat_flow_run(*state, flow, &trace, &(leat_run_opts){ .deadline_ms = 20 }), LEAT_TIMEOUT);
+    assert_string_equal(trace.text, "");
+    leat_flow_free(flow);
+}
+
 static void the_deadline_of_a_node_covers_its_waits(void **state)
 {
     struct script s = { .name = "a", .fails = 99 };
@@ -456,10 +493,14 @@ static leat_err free_flow_exec(leat_task *t, const void *prep_res, const void **
 static void a_flow_freed_while_it_runs_is_kept_with_a_warning(void **state)
 {
     static const leat_node_class cls = { .name = "FreesItself", .exec = free_flow_exec };
+    struct script warm = { .name = "warm", .exec_ms = 1 }; /* what the pool keeps, it has after this */
+    assert_int_equal(run_free(*state, flow_of(&script_class, &warm, (leat_node_opts){ 0 }), NULL, NULL), LEAT_OK);
+    int64_t live = leat_i_mem_live_count();
     struct nested n = { .flow = leat_flow_new(NULL) };
     leat_flow_add(n.flow, &cls, &(leat_node_opts){ .self = &n });
     assert_int_equal(leat_flow_run(*state, n.flow, NULL, NULL), LEAT_OK); /* and gone when the run has ended */
     assert_non_null(strstr(log_text, "a flow was freed while a run of it is under way"));
+    assert_true(leat_i_mem_live_count() <= live);
 }
 
 static leat_err edit_exec(leat_task *t, const void *prep_res, const void **exec_res)
@@ -512,6 +553,8 @@ int main(void)
         cmocka_unit_test_setup(a_flow_that_cannot_start_gives_a_failed_future, each_test),
         cmocka_unit_test_setup(a_flow_that_calls_itself_for_ever_is_stopped, each_test),
         cmocka_unit_test_setup(the_deadline_of_a_node_is_a_cancel_inside_and_a_timeout_outside, each_test),
+        cmocka_unit_test_setup(what_was_canceled_gets_no_post, each_test),
+        cmocka_unit_test_setup(a_flow_that_was_canceled_gets_no_post, each_test),
         cmocka_unit_test_setup(the_deadline_of_a_node_covers_its_waits, each_test),
         cmocka_unit_test_setup(the_deadline_of_a_run_is_a_timeout_outside, each_test),
         cmocka_unit_test_setup(a_loop_that_never_waits_ends_at_the_deadline_of_its_run, each_test),
