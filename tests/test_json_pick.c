@@ -39,8 +39,7 @@ static void picks_what_a_walk_finds(void **state)
         "{}",
         "{\"choices\":[]}",
         "{\"choices\":null,\"error\":{\"message\":\"content\"}}",
-        " { \"choices\" : [ { \"message\" : { \"content\" : \"a \\\"b\\\" c\" } , \"x\":1 } , 7 , [8] ] , \"error\" : null "
-        "} ",
+        " { \"choices\" : [ { \"message\" : { \"content\" : \"a \\\"b\\\" c\" } , \"x\":1 } , 7 , [8] ] , \"error\" : 0 } ",
         "{\"choices\":{\"0\":{\"message\":1}}}",
         "{\"choices\":[[{\"message\":2}],{\"message\":{\"content\":\"of the second\"}}]}",
         "{\"deep\":[[[[[[[[[[{\"choices\":[1,2]}]]]]]]]]]],\"choices\":[3]}",
