@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -224,6 +225,28 @@ static void a_full_disk_is_one_clear_sentence(void **state)
     assert_int_equal(j->summary.exit_code, 8);
 }
 
+/* The limit falls into the middle of a row: its beginning is written, and cut off again. The signal that comes with it kills
+ * nobody. */
+static void a_file_limit_ends_at_a_whole_row(void **state)
+{
+    job *j = *state;
+    struct rlimit old, low;
+    job_batch_input(j, 100);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    low = old;
+    low.rlim_cur = 10001;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    leat_err err = job_run(j);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(err, LEAT_IO);
+    assert_int_equal(j->summary.exit_code, 8);
+    assert_non_null(strstr(j->error.text, "File too large"));
+    rows r = job_rows(j); /* fails on a torn row */
+    assert_true(r.count > 5 && r.count < 100);
+    rows_free(&r);
+    finish(j, 100);
+}
+
 /* A pipe whose reader goes away: the signal does not kill, the error is told. */
 static void a_closed_pipe_is_told(void **state)
 {
@@ -400,6 +423,7 @@ int main(void)
         JOB_TEST(the_second_signal_stops_at_once),
         JOB_TEST(every_failing_call_is_told_and_survived),
         JOB_TEST(a_full_disk_is_one_clear_sentence),
+        JOB_TEST(a_file_limit_ends_at_a_whole_row),
         JOB_TEST(a_closed_pipe_is_told),
         JOB_TEST(a_second_run_on_one_output_is_refused),
         JOB_TEST(errors_and_cuts_are_retried_to_the_end),
