@@ -250,7 +250,7 @@ leat_err leat_i_feed_next(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
     if (!f->turn) {
         leat_i_lock_take(&f->lock);
         leat_err err = feed_take(t, f, d, got, error);
-        leat_i_unlock(&f->lock);
+        leat_i_lock_give(&f->lock);
         return err;
     }
     leat_err err = leat_semaphore_acquire(t, f->turn);

@@ -230,7 +230,7 @@ static leat_err run_end(leat_i_run *run, leat_error *error)
         err = run->stop_error.code;
         *error = run->stop_error;
     }
-    leat_i_unlock(&run->stop_lock);
+    leat_i_lock_give(&run->stop_lock);
     bool failed = run->journal.rows_failed > 0 || leat_load_relaxed(&run->count.failed) > 0;
     run->summary->exit_code = err ? run->stop_exit : failed ? 1 : 0;
     return err;

@@ -17,7 +17,7 @@
 
 #include "leat/bulk.h"
 
-#include "../limit/lock.h"
+#include "../base/lock.h"
 #include "../llm/request.h"
 #include "../sched/sched.h"
 #include "ids.h"

@@ -37,7 +37,7 @@ leat_err leat_i_slots_take(leat_task *t, leat_i_slots *s, leat_i_slot_kind kind)
     leat_i_lock_take(&s->lock);
     if (s->free_count > 0) {
         s->free_count--;
-        leat_i_unlock(&s->lock);
+        leat_i_lock_give(&s->lock);
         return LEAT_OK;
     }
     if (s->last[kind])
@@ -45,7 +45,7 @@ leat_err leat_i_slots_take(leat_task *t, leat_i_slots *s, leat_i_slot_kind kind)
     else
         s->first[kind] = &wait;
     s->last[kind] = &wait;
-    leat_i_unlock(&s->lock);
+    leat_i_lock_give(&s->lock);
     leat_err err = LEAT_OK;
     /* Acquire: pairs with the release in leat_i_slots_give. */
     while (!leat_load_acquire(&wait.granted) && !err)
@@ -54,7 +54,7 @@ leat_err leat_i_slots_take(leat_task *t, leat_i_slots *s, leat_i_slot_kind kind)
     leat_i_lock_take(&s->lock);
     bool granted = leat_load_relaxed(&wait.granted); /* Relaxed: written under the lock that is held. */
     if (!granted) queue_remove(s, kind, &wait);
-    leat_i_unlock(&s->lock);
+    leat_i_lock_give(&s->lock);
     if (granted) (void)leat_i_slots_give(s);
     return err;
 }
@@ -70,12 +70,12 @@ bool leat_i_slots_give(leat_i_slots *s)
         leat_i_waiter *waiter = wait->waiter;
         /* Release: pairs with the acquire in leat_i_slots_take. After it `wait` may be gone; the waiter never is. */
         leat_store_release(&wait->granted, true);
-        leat_i_unlock(&s->lock);
+        leat_i_lock_give(&s->lock);
         leat_i_unpark(waiter);
         return false;
     }
     s->free_count++;
-    leat_i_unlock(&s->lock);
+    leat_i_lock_give(&s->lock);
     return true;
 }
 
@@ -83,6 +83,6 @@ bool leat_i_slots_wanted(leat_i_slots *s)
 {
     leat_i_lock_take(&s->lock);
     bool wanted = s->first[LEAT_I_SLOT_RETRY] != NULL;
-    leat_i_unlock(&s->lock);
+    leat_i_lock_give(&s->lock);
     return wanted;
 }

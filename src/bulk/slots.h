@@ -7,7 +7,7 @@
 #ifndef LEAT_I_BULK_SLOTS_H
 #define LEAT_I_BULK_SLOTS_H
 
-#include "../limit/lock.h"
+#include "../base/lock.h"
 #include "../sched/sched.h"
 
 typedef enum leat_i_slot_kind { LEAT_I_SLOT_RETRY, LEAT_I_SLOT_NEW, LEAT_I_SLOT_KIND_COUNT } leat_i_slot_kind;

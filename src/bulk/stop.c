@@ -43,7 +43,7 @@ void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat
     /* Sequentially consistent: see leat_i_carrier in run.h. Also releases: pairs with the loads in leat_i_run_stopping. */
     if (harder) leat_store_seq_cst(&run->stop, (uint32_t)how);
     leat_store_relaxed(&run->feed.stop, true); /* relaxed: a hint that is looked at ten times a second */
-    leat_i_unlock(&run->stop_lock);
+    leat_i_lock_give(&run->stop_lock);
     /* Only for news: the root itself comes here each time it polls, and must not wake itself for ever. */
     if (harder) leat_i_unpark(run->root);
 }

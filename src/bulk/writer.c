@@ -68,7 +68,7 @@ static void writer_fail(leat_i_writer *w, const char *what, int rc)
     if (w->error.code == LEAT_OK)
         (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s the output %.80s: %s; the rows written so far are kept", what,
                           w->journal->path, leat_i_errno_text(rc, text, sizeof text));
-    leat_i_unlock(&w->lock);
+    leat_i_lock_give(&w->lock);
 }
 
 /* After a write that came short: the whole rows stay, the torn one goes. */
@@ -121,7 +121,7 @@ static leat_i_write_group *group_close(leat_i_writer *w, leat_err *failed)
     leat_i_write_group *g = &w->group[w->open];
     w->open ^= 1;
     *failed = w->error.code;
-    leat_i_unlock(&w->lock);
+    leat_i_lock_give(&w->lock);
     return g;
 }
 
@@ -149,7 +149,7 @@ static leat_err group_lead(leat_task *t, leat_i_writer *w, struct leat_i_write_w
     leat_i_lock_take(&w->lock);
     struct leat_i_write_wait *heir = w->group[w->open].first;
     w->leading = heir != NULL;
-    leat_i_unlock(&w->lock);
+    leat_i_lock_give(&w->lock);
     if (heir) member_finish(heir, LEAT_OK, WRITE_LEAD);
     return err;
 }
@@ -173,7 +173,7 @@ static leat_err group_join(leat_i_writer *w, struct leat_i_write_wait *self, con
         *lead = !w->leading;
         w->leading = true;
     }
-    leat_i_unlock(&w->lock);
+    leat_i_lock_give(&w->lock);
     return err;
 }
 
@@ -182,7 +182,7 @@ static leat_err writer_story(leat_i_writer *w, leat_err err, leat_error *error)
     if (err == LEAT_NOMEM) return leat_i_fail(error, LEAT_NOMEM, "out of memory while writing a row");
     leat_i_lock_take(&w->lock);
     *error = w->error;
-    leat_i_unlock(&w->lock);
+    leat_i_lock_give(&w->lock);
     return err;
 }
 

@@ -12,7 +12,7 @@
 
 #include "journal.h"
 
-#include "../limit/lock.h"
+#include "../base/lock.h"
 #include "../sched/sched.h"
 
 typedef struct leat_i_write_group {

@@ -4,7 +4,7 @@
 #ifndef LEAT_I_WINDOW_H
 #define LEAT_I_WINDOW_H
 
-#include "lock.h"
+#include "../base/lock.h"
 #include "walk.h"
 
 /* ---- memory of items that is kept until the post of the batch has returned ---- */

@@ -39,7 +39,7 @@ leat_tokens leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double 
     bool known = e->learned_count > 0;
     double ratio = known ? e->ratio.mean + e->ratio.deviation : RATIO_UNKNOWN;
     double output = known ? e->output.mean + e->output.deviation : OUTPUT_UNKNOWN;
-    leat_i_unlock(&e->lock);
+    leat_i_lock_give(&e->lock);
 
     bool capped = isfinite(max_tokens) && max_tokens > 0;
     /* Nothing learned yet: what the request allows is all there is to go by. */
@@ -57,5 +57,5 @@ void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_tokens us
     ewma_add(&e->ratio, used.input / (double)body_bytes, weight);
     ewma_add(&e->output, used.output, weight);
     e->learned_count++;
-    leat_i_unlock(&e->lock);
+    leat_i_lock_give(&e->lock);
 }

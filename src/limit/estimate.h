@@ -11,7 +11,7 @@
 
 #include "leat/limiter.h"
 
-#include "lock.h"
+#include "../base/lock.h"
 
 typedef struct leat_i_ewma { /* exponentially weighted mean, and mean distance from it */
     double mean, deviation;

@@ -26,12 +26,12 @@
 #include <math.h>
 
 #include "../base/check.h"
+#include "../base/lock.h"
 #include "../base/mem.h"
 #include "../sched/sched.h"
 
 #include "budget.h"
 #include "grants.h"
-#include "lock.h"
 
 typedef struct waiter {
     struct waiter *next, *prev;
@@ -150,7 +150,7 @@ static void limiter_unlock_served(leat_limiter *l, waiter *self)
 {
     leat_i_waiter *wake;
     waiter *granted = queue_serve(l, self, &wake);
-    leat_i_unlock(&l->lock);
+    leat_i_lock_give(&l->lock);
     waiters_tell(granted, wake, self);
 }
 
@@ -169,7 +169,7 @@ static void grant_close(leat_limiter *l, uint64_t id, const leat_i_charge *used,
     leat_i_lock_take(&l->lock);
     leat_i_grant_place *place = leat_i_grants_find(&l->grants, id);
     if (!place) { /* Closed before: the first one counts. */
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
         return;
     }
     leat_i_budget_settle(&l->budget, &place->taken, used ? *used : place->taken.charge);
@@ -178,7 +178,7 @@ static void grant_close(leat_limiter *l, uint64_t id, const leat_i_charge *used,
     if (l->first)
         limiter_unlock_served(l, NULL);
     else
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
 }
 
 static void claim_cancel(leat_future *f)
@@ -217,7 +217,7 @@ static leat_err waiter_leave(leat_task *t, leat_limiter *l, waiter *w, leat_err 
 {
     leat_i_lock_take(&l->lock);
     if (w->granted) {
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
         /* The server is about to tell us; until then it holds our address. */
         while (!leat_load_acquire(&w->told)) /* Pairs with the release in waiters_tell. */
             leat_i_park_shielded(t);
@@ -241,7 +241,7 @@ static leat_err waiter_wait(leat_task *t, leat_limiter *l, waiter *w)
         leat_i_waiter *wake = NULL;
         waiter *granted = l->first == w ? queue_serve(l, w, &wake) : NULL;
         int64_t until_ns = w->armed_ns;
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
         waiters_tell(granted, wake, w);
 
         /* Acquire, here and below: pairs with the release in waiters_tell. Why the park ended is asked afterwards. */
@@ -285,13 +285,13 @@ leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, 
     leat_i_lock_take(&l->lock);
     leat_i_grant_place *place = leat_i_grants_open(&l->grants, c, &id);
     if (!place) {
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
         return LEAT_NOMEM;
     }
     leat_store_relaxed(&c->id, id); /* Relaxed: who closes the grant finds it by the lock. */
     if (LEAT_LIKELY(!l->first && leat_i_budget_ready_ns(&l->budget, charge, now_ns) <= l->budget.now_ns)) {
         grant_take(l, place, charge, now_ns);
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
     } else {
         LEAT_TRY(grant_wait(t, l, place, charge));
     }
@@ -325,7 +325,7 @@ void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration_ms)
     int64_t until_ns = leat_i_runtime_now_ns(t->rt) + duration_ms * LEAT_I_NS_PER_MS;
     leat_i_lock_take(&l->lock);
     leat_i_pace_pause(&l->budget.pace, until_ns); /* Who waits judges again when it wakes. */
-    leat_i_unlock(&l->lock);
+    leat_i_lock_give(&l->lock);
 }
 
 leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts)
@@ -333,7 +333,7 @@ leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts)
     if (!l) return LEAT_USAGE;
     leat_i_lock_take(&l->lock);
     if (!leat_i_budget_set(&l->budget, opts)) {
-        leat_i_unlock(&l->lock);
+        leat_i_lock_give(&l->lock);
         return LEAT_USAGE;
     }
     l->opts = opts ? *opts : (leat_limiter_opts){ 0 };
@@ -357,7 +357,7 @@ void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats)
         .requests_per_min = l->opts.requests_per_min,
         .tokens_per_min = l->opts.tokens_per_min,
     };
-    leat_i_unlock(&l->lock);
+    leat_i_lock_give(&l->lock);
 }
 
 leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts)
