@@ -55,8 +55,15 @@ static leat_i_waiter *worker_pop_ready(leat_i_worker *w)
 {
     leat_i_waiter *s = w->ready.first;
     if (!s) return NULL;
-    w->ready.first = s->link;
-    if (!s->link) w->ready.last = NULL;
+    leat_i_waiter *next = s->link;
+    w->ready.first = next;
+    if (!next) {
+        w->ready.last = NULL;
+        return s;
+    }
+    /* With thousands of stacks each one comes back cold: the next one's memory is asked for while this one runs. */
+    leat_i_fiber_prefetch(&next->fiber);
+    if (next->link) __builtin_prefetch(next->link);
     return s;
 }
 
