@@ -403,6 +403,26 @@ static void a_connection_closed_while_idle_does_no_harm(void **state)
     fault_server_free(s);
 }
 
+/* Connections that nobody used for a while are closed by us, and what comes later opens new ones. */
+static void rest_gives_connections_back(void **state)
+{
+    fault_server *s = server_of(NULL, 0);
+    leat_i_http_origin *o = origin_of(rt, fault_server_url(s), NULL);
+    leat_i_http_request q;
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        exchange_result x = exchange_run(rt, request_to(o, &q), 0);
+        assert_int_equal(x.reply.end, LEAT_I_HTTP_REPLY);
+        assert_false(x.reply.reused);
+        free(x.body);
+        assert_int_equal(fault_server_counts(s).open, 1);
+        assert_true(fault_server_wait_open(s, 0));
+        assert_int_equal(fault_server_counts(s).connections, i + 1);
+    }
+    leat_i_http_origin_free(o);
+    fault_server_free(s);
+}
+
 static void an_early_answer_is_read(void **state)
 {
     static const fault_step early[] = { SEND("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig"),
@@ -501,6 +521,7 @@ int main(void)
         cmocka_unit_test(refusals_are_collected_not_streamed),
         cmocka_unit_test(nothing_is_sent_twice),
         cmocka_unit_test(a_connection_closed_while_idle_does_no_harm),
+        cmocka_unit_test(rest_gives_connections_back),
         cmocka_unit_test(an_early_answer_is_read),
         cmocka_unit_test(a_refused_connection_is_told),
         cmocka_unit_test(trust_is_not_given_lightly),

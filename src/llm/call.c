@@ -372,27 +372,35 @@ static bool body_may_say(const char *body, size_t size, const char *what)
     return memmem(body, size, what, strlen(what)) != NULL;
 }
 
+/* Only completions come in pieces; what else goes to the same endpoint (embeddings) is asked for as it is. */
+static bool path_streams(const char *path)
+{
+    static const char end[] = "/completions";
+    size_t size = strcspn(path, "?"), tail = sizeof end - 1;
+    return size >= tail && memcmp(path + size - tail, end, tail) == 0;
+}
+
 /* Reads from the body what the attempts must know; most bodies say nothing of it, and are not parsed. */
 static leat_err call_prepare(call *c, const char *body, size_t size)
 {
     leat_llm *llm = c->llm;
     leat_i_request_facts facts = { .is_object = true };
+    bool stream = llm->stream && path_streams(c->request.path);
     c->request.body = body;
     c->request.body_bytes = size;
     if (c->turn && c->turn->facts)
         facts = *c->turn->facts;
-    else if (llm->stream || body_may_say(body, size, "\"stream\"") ||
-             (llm->limiter && (body_may_say(body, size, "\"max_tokens\"") || body_may_say(body, size, "_tokens\""))))
+    else if (stream || body_may_say(body, size, "\"stream\"") || (llm->limiter && body_may_say(body, size, "_tokens\"")))
         facts = leat_i_request_look(body, size);
     c->max_tokens = facts.max_tokens;
-    c->request.accept_stream = llm->stream || facts.stream;
+    c->request.accept_stream = stream || facts.stream;
     if (!leat_i_url_path_ok(c->request.path) || !facts.is_object) {
         c->reply->cls = LEAT_CLASS_INPUT;
         snprintf(c->reply->message, sizeof c->reply->message, "%s",
                  facts.is_object ? "the request's URL path is not usable" : "the request's body is not a JSON object");
         return LEAT_INPUT;
     }
-    if (!llm->stream) return LEAT_OK;
+    if (!stream) return LEAT_OK;
     c->request.body = leat_i_request_for_stream(&c->t->arena, body, size, &c->request.body_bytes);
     return c->request.body ? LEAT_OK : LEAT_NOMEM;
 }

@@ -27,14 +27,16 @@
 
 /* One multi handle searches the list of all its connections to place a request: cheap up to about a hundred. */
 #define LEAT_I_POOL_SLOTS           64
-#define LEAT_I_CONNECTION_AGE_S     4   /* idle connections older than this are not used again: many servers close at 5 */
-#define LEAT_I_DNS_S                300 /* how long an address is believed */
+#define LEAT_I_CONNECTION_AGE_S     4 /* idle connections older than this are not used again: many servers close at 5 */
+#define LEAT_I_REST_NS              (5 * LEAT_I_NS_PER_S) /* a pool that nobody used for so long is emptied */
+#define LEAT_I_DNS_S                300                   /* how long an address is believed */
 #define LEAT_I_HEADER_BYTES_MAX     (256u * 1024u)
 #define LEAT_I_DRAIN_NS             (50 * LEAT_I_NS_PER_MS) /* after enough was read, for the reply's end to save the connection */
 #define LEAT_I_DRAIN_BYTES_MAX      (64u * 1024u)
 #define LEAT_I_RESET_NS             LEAT_I_NS_PER_S /* a kept connection that dies this soon was dead before */
 #define LEAT_I_SPARE_BUFS           64
 #define LEAT_I_SPARE_BUF_BYTES_MAX  (64u * 1024u)
+#define LEAT_I_OPENED_MAX           4
 #define LEAT_I_URL_CACHE            16
 #define LEAT_I_CURL_TIMER_MARGIN_MS 5000 /* curl's own connect timer, behind the loop's */
 
@@ -58,7 +60,7 @@ typedef struct leat_i_fd { /* one per descriptor number */
     leat_i_pool *pool;
     uint32_t mask;   /* registered with epoll; 0 = not registered */
     bool active;     /* curl wants to hear of it; else it is registered and asleep (a kept connection) */
-    bool may_linger; /* opened and closed through our callbacks, so that a stale registration is impossible */
+    bool may_linger; /* an established connection, which curl closes through our callback: see socket.c */
 } leat_i_fd;
 
 struct leat_i_loop {
@@ -85,10 +87,10 @@ struct leat_i_loop {
 struct leat_i_pool {
     leat_i_http_origin *origin;
     leat_i_loop *loop;
-    CURLM *multi;
-    leat_i_slot *idle; /* newest first, so that warm connections are used */
-    uint32_t slot_count, busy_count;
-    uint32_t open_count;   /* sockets, kept ones too */
+    CURLM *multi;          /* NULL before the first use and after a rest */
+    leat_i_slot *idle;     /* newest first, so that warm connections are used */
+    uint32_t busy_count;   /* slots in use */
+    uint32_t open_count;   /* established connections, kept ones too */
     uint32_t index;        /* in the origin's list */
     int64_t last_end_ns;   /* when a slot last became idle */
     leat_i_pool *runnable; /* next in the loop's list */
@@ -96,6 +98,7 @@ struct leat_i_pool {
     bool is_due;        /* curl asked to be called, or its timer has run out */
     int64_t curl_at_ns; /* when curl wants to be called; LEAT_I_NEVER_NS = not */
     leat_i_alarm alarm; /* for curl_at_ns; may be set earlier than needed */
+    leat_i_alarm rest;  /* when to look whether nobody has used the pool for a while */
 };
 
 struct leat_i_slot {
@@ -151,6 +154,8 @@ struct leat_i_exchange {
     int64_t drain_ns;   /* enough was read; until when the rest is waited for; 0 = reading */
     size_t header_bytes, body_bytes;
     int local_errno;
+    int opened[LEAT_I_OPENED_MAX]; /* the last sockets that were opened for it */
+    uint32_t opened_count;
     uint8_t stop;     /* leat_i_http_end + 1 of a stop by our own callbacks; 0 = none */
     bool is_waiting;  /* in origin->waiting */
     bool is_new;      /* a socket was opened for it, before the request went out */
@@ -170,6 +175,7 @@ bool leat_i_loop_alarm(leat_i_loop *loop, leat_i_alarm *alarm, int64_t when_ns);
 /* socket.c: the descriptors and epoll. */
 int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool, void *unused);
 curl_socket_t leat_i_socket_open(void *slot, curlsocktype purpose, struct curl_sockaddr *address);
+void leat_i_socket_established(leat_i_exchange *x, int local_port);
 int leat_i_socket_close(void *pool, curl_socket_t fd);
 void leat_i_socket_event(leat_i_loop *loop, int fd, uint32_t events);
 

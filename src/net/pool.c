@@ -135,6 +135,7 @@ static void pool_due(leat_i_loop *loop, leat_i_alarm *alarm, int64_t now_ns)
 
 void leat_i_pool_run(leat_i_pool *pool)
 {
+    if (!pool->multi) return; /* It was given back to rest. */
     if (pool->is_due) {
         int running = 0;
         long next_ms = -1;
@@ -158,16 +159,45 @@ void leat_i_pool_run(leat_i_pool *pool)
 
 /* ---- pools ---- */
 
-static void pool_free(leat_i_pool *pool)
+static leat_i_pool *pool_of_rest(leat_i_alarm *alarm)
 {
-    if (!pool) return;
-    leat_i_heap_remove(&pool->loop->heap, &pool->alarm.timer);
+    return (leat_i_pool *)(void *)((char *)alarm - offsetof(leat_i_pool, rest));
+}
+
+/* Gives back the handles and closes the kept connections (through our callback); none is in use. */
+static void pool_empty(leat_i_pool *pool)
+{
     LEAT_ASSERT(pool->busy_count == 0);
     for (leat_i_slot *slot = pool->idle, *next; slot; slot = next) {
         next = slot->next;
         slot_free(slot);
     }
-    if (pool->multi) (void)curl_multi_cleanup(pool->multi); /* Closes the kept connections, through our callback. */
+    pool->idle = NULL;
+    if (pool->multi) (void)curl_multi_cleanup(pool->multi);
+    pool->multi = NULL;
+    pool->curl_at_ns = LEAT_I_NEVER_NS;
+    LEAT_ASSERT(pool->open_count == 0);
+}
+
+/* A pool without work for longer than a connection may rest has nothing that is worth keeping: after a peak, its memory and
+ * descriptors go back. Checked once in that time; the alarm is not moved with each request. */
+static void pool_rested(leat_i_loop *loop, leat_i_alarm *alarm, int64_t now_ns)
+{
+    leat_i_pool *pool = pool_of_rest(alarm);
+    if (pool->busy_count) return;
+    int64_t until_ns = pool->last_end_ns + LEAT_I_REST_NS;
+    if (until_ns > now_ns)
+        (void)leat_i_loop_alarm(loop, alarm, until_ns); /* Without it the pool only stays as it is. */
+    else
+        pool_empty(pool);
+}
+
+static void pool_free(leat_i_pool *pool)
+{
+    if (!pool) return;
+    pool_empty(pool);
+    leat_i_heap_remove(&pool->loop->heap, &pool->alarm.timer);
+    leat_i_heap_remove(&pool->loop->heap, &pool->rest.timer);
     for (leat_i_pool **at = &pool->loop->runnable; *at; at = &(*at)->runnable) {
         if (*at != pool) continue;
         *at = pool->runnable;
@@ -176,17 +206,11 @@ static void pool_free(leat_i_pool *pool)
     leat_i_free(pool);
 }
 
-static leat_i_pool *pool_new(leat_i_http_origin *o)
+/* Makes the multi handle, on first use and after a rest. */
+static bool pool_fill(leat_i_pool *pool)
 {
-    leat_i_pool *pool = leat_i_alloc_zeroed(sizeof *pool);
-    if (!pool) return NULL;
-    pool->origin = o;
-    pool->loop = o->loop;
-    pool->index = o->pool_count;
-    pool->curl_at_ns = LEAT_I_NEVER_NS;
-    pool->alarm.due = pool_due;
-    pool->multi = curl_multi_init();
-    CURLM *m = pool->multi;
+    if (pool->multi) return true;
+    CURLM *m = pool->multi = curl_multi_init();
     /* MAXCONNECTS counts busy connections too: less than the slots would close one per request. */
     if (m && curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, leat_i_socket_want) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_SOCKETDATA, pool) == CURLM_OK &&
@@ -194,9 +218,9 @@ static leat_i_pool *pool_new(leat_i_http_origin *o)
         curl_multi_setopt(m, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)LEAT_I_POOL_SLOTS * 2) == CURLM_OK)
-        return pool;
-    pool_free(pool);
-    return NULL;
+        return true;
+    pool_empty(pool);
+    return false;
 }
 
 static leat_i_pool *origin_add_pool(leat_i_http_origin *o)
@@ -208,8 +232,11 @@ static leat_i_pool *origin_add_pool(leat_i_http_origin *o)
         o->pool = grown;
         o->pool_room = room;
     }
-    leat_i_pool *pool = pool_new(o);
+    leat_i_pool *pool = leat_i_alloc_zeroed(sizeof *pool);
     if (!pool) return NULL;
+    *pool = (leat_i_pool){ .origin = o, .loop = o->loop, .index = o->pool_count, .curl_at_ns = LEAT_I_NEVER_NS };
+    pool->alarm.due = pool_due;
+    pool->rest.due = pool_rested;
     o->pool[o->pool_count++] = pool;
     if (!o->is_listed) {
         o->is_listed = true;
@@ -233,15 +260,13 @@ leat_i_slot *leat_i_pool_take_slot(leat_i_http_origin *o)
 {
     leat_i_pool *pool = origin_first_pool(o);
     if (!pool) pool = origin_add_pool(o);
-    if (!pool) return NULL;
+    if (!pool || !pool_fill(pool)) return NULL;
     leat_i_slot *slot = pool->idle;
-    if (slot) {
+    if (slot)
         pool->idle = slot->next;
-    } else {
+    else
         slot = slot_new(pool);
-        if (!slot) return NULL;
-        pool->slot_count++;
-    }
+    if (!slot) return NULL;
     pool->busy_count++;
     slot->next = NULL;
     return slot;
@@ -255,6 +280,8 @@ void leat_i_pool_give_slot(leat_i_slot *slot, int64_t now_ns)
     pool->idle = slot;
     pool->busy_count--;
     pool->last_end_ns = now_ns;
+    if (pool->busy_count == 0 && !pool->rest.timer.place)
+        (void)leat_i_loop_alarm(pool->loop, &pool->rest, now_ns + LEAT_I_REST_NS); /* Without it the pool only stays. */
     if (pool->index < pool->origin->pool_hint) pool->origin->pool_hint = pool->index;
 }
 

@@ -136,7 +136,7 @@ int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int r
 {
     leat_i_slot *slot = slot_arg;
     leat_i_exchange *x = slot->x;
-    (void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+    (void)remote_ip, (void)local_ip, (void)remote_port;
     if (LEAT_NEVER(!x)) return CURL_PREREQFUNC_ABORT;
     int64_t now_ns = leat_i_os_now_ns();
     if (x->sent_ns) {
@@ -146,6 +146,7 @@ int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int r
     x->sent_ns = now_ns;
     x->reply->sent = true;
     x->reply->reused = !x->is_new;
+    if (x->is_new) leat_i_socket_established(x, local_port);
     leat_i_exchange_arm(x);
     return CURL_PREREQFUNC_OK;
 }

@@ -3,12 +3,14 @@
  *
  * Removal is lazy. After each reply curl says that it no longer cares for the socket, and at the next request that it does again:
  * two system calls a request. So a descriptor stays registered and is only marked inactive; if an event arrives meanwhile (the
- * server closed a kept connection), it is taken out then. That is sound only for sockets whose opening and closing we see
- * ourselves; curl's internal ones (the wake-ups of its resolver) are registered and removed at once.
+ * server closed a kept connection), it is taken out then. That is sound only while nobody closes it behind our back, and curl
+ * does so with sockets that never became a connection, and with those of its resolver. So a descriptor may linger from its first
+ * request on: from then on curl closes it through our callback.
  */
 #include "loop.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,7 +75,8 @@ int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool_arg, v
     uint32_t mask = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
     entry->pool = pool;
     entry->active = true;
-    if (mask != entry->mask && !fd_register(loop, fd, entry, mask))
+    /* Where a stale registration is possible, nothing is taken for granted. */
+    if (!(entry->may_linger && mask == entry->mask) && !fd_register(loop, fd, entry, mask))
         leat_i_runtime_log(loop->rt, LEAT_LOG_WARNING, "epoll refuses to watch another connection");
     return 0;
 }
@@ -96,13 +99,32 @@ curl_socket_t leat_i_socket_open(void *slot_arg, curlsocktype purpose, struct cu
         (void)leat_i_os_close(fd);
         return CURL_SOCKET_BAD;
     }
-    *entry = (leat_i_fd){ .pool = pool, .may_linger = true };
-    pool->open_count++;
+    *entry = (leat_i_fd){ .pool = pool };
     if (x) {
+        x->opened[x->opened_count++ % LEAT_I_OPENED_MAX] = fd;
         if (!x->sent_ns) x->is_new = true;
         leat_i_origin_resolved(pool->origin, x);
     }
     return fd;
+}
+
+/* Of the sockets that were opened for `x` (an address of each family may be tried at once) the one with this port became the
+ * connection. */
+void leat_i_socket_established(leat_i_exchange *x, int local_port)
+{
+    leat_i_pool *pool = x->slot->pool;
+    for (uint32_t i = 0; i < x->opened_count && i < LEAT_I_OPENED_MAX; i++) {
+        struct sockaddr_storage at = { 0 };
+        socklen_t size = sizeof at;
+        if (getsockname(x->opened[i], (struct sockaddr *)&at, &size) != 0) continue;
+        uint16_t port = at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&at)->sin6_port
+                                                 : ((struct sockaddr_in *)(void *)&at)->sin_port;
+        leat_i_fd *entry = fd_entry(pool->loop, x->opened[i]);
+        if (ntohs(port) != local_port || !entry || entry->pool != pool || entry->may_linger) continue;
+        entry->may_linger = true;
+        pool->open_count++;
+        return;
+    }
 }
 
 int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
@@ -111,10 +133,9 @@ int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
     leat_i_fd *entry = fd_entry(pool->loop, fd);
     if (entry) {
         fd_unregister(pool->loop, fd, entry);
+        if (entry->may_linger) pool->open_count--;
         *entry = (leat_i_fd){ 0 };
     }
-    LEAT_ASSERT(pool->open_count > 0);
-    pool->open_count--;
     return leat_i_os_close(fd) == 0 ? 0 : -1;
 }
 
