@@ -73,6 +73,47 @@ static void a_window_fills_again_after_a_pause_of_its_source(void **state)
     }
 }
 
+/* ---- a source whose items never wait: who finds it taken leaves, and must be replaced ---- */
+
+#define QUICK_COUNT 50000
+
+static leat_err quick_next(leat_task *t, void *state, const void **item)
+{
+    size_t *given = state;
+    (void)t;
+    if (*given < QUICK_COUNT) *item = (const void *)++*given;
+    return LEAT_OK;
+}
+
+static leat_err quick_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    leat_items *items = leat_task_alloc(t, sizeof *items);
+    *items = (leat_items){ .next = quick_next, .state = shared };
+    *prep_res = items;
+    return LEAT_OK;
+}
+
+static leat_err quick_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)t, (void)exec_res;
+    if ((size_t)prep_res < QUICK_COUNT - 1) return LEAT_OK;
+    leat_add_acq_rel(&done, 1);
+    while (leat_load_acquire(&done) < 2) /* the last two get out only together */
+        ;
+    return LEAT_OK;
+}
+
+static void a_window_keeps_its_width_when_runners_meet_at_the_source(void **state)
+{
+    static const leat_node_class cls = { .name = "Quick", .prep = quick_prep, .exec = quick_exec };
+    size_t given = 0;
+    leat_store_relaxed(&done, 0);
+    leat_flow *flow = leat_flow_new(NULL);
+    leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = 2 });
+    assert_int_equal(run_free(*state, flow, &given, NULL), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&done), 2);
+}
+
 /* ---- a batch inside an item of a batch, all in parallel ---- */
 
 static leat_err ten_prep(leat_task *t, void *shared, const void **prep_res)
@@ -221,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_window_fills_again_after_a_pause_of_its_source, each_test),
+        cmocka_unit_test_setup(a_window_keeps_its_width_when_runners_meet_at_the_source, each_test),
         cmocka_unit_test_setup(batches_nest_in_items, each_test),
         cmocka_unit_test_setup(runs_on_the_same_store_share_a_gate, each_test),
         cmocka_unit_test_setup(the_largest_cap_is_taken_as_it_is, each_test),
