@@ -136,6 +136,20 @@ class Endpoint(Cli):
         self.assertIn(ended.code, (1, 5), ended.err)
         self.assertEqual(self.classes(), {"timeout": 1})
 
+    def test_the_limit_of_open_files_is_raised_as_needed(self):
+        """Many at once, from a shell that allows few files: as many as were asked for are in flight, and all succeed."""
+        mocked = self.mock("--latency-ms", "3000")
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        jobs = min(1500, hard - 300)
+        args = self.args(mocked.url, "-j", str(jobs), count=jobs)
+
+        def before():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        self.ends(0, *args, before=before)
+        stats = self.mock_end(mocked)
+        self.assertEqual(stats["answered"], jobs)
+        self.assertGreater(stats["in_flight_peak"], 256)
+
     def test_plain_http_to_others_is_refused(self):
         self.says(2, "plain http to another machine", *self.args("http://llm.invalid/v1"), env=self.env())
 
