@@ -52,6 +52,7 @@ static void turn_give(void *arg)
 static void counters_add(leat_i_counters *c, const leat_llm_reply *r)
 {
     (void)leat_add_relaxed(&c->requests, r->attempts);
+    if (r->attempts > 1) (void)leat_add_relaxed(&c->retries, r->attempts - 1);
     (void)leat_add_relaxed(&c->throttles, r->throttles);
     (void)leat_add_relaxed(&c->possibly_billed, r->possibly_billed);
     (void)leat_add_relaxed(&c->tokens_in, r->tokens_in);

@@ -74,7 +74,7 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
     n->tokens_out = leat_load_relaxed(&c->tokens_out);
     n->in_flight = leat_load_relaxed(&c->in_flight);
     n->elapsed_s = (double)(now_ns - run->start_ns) / 1e9;
-    n->retries = n->requests > n->rows ? n->requests - n->rows : 0;
+    n->retries = leat_load_relaxed(&c->retries);
     rates_update(p, now_ns, n->rows, bytes);
     if (total > 0) {
         n->fraction = bytes < total ? (double)bytes / (double)total : 1;

@@ -74,7 +74,7 @@ void leat_i_feed_fini(leat_i_feed *f);
 /* ---- counters: written by carriers, read by the ticker; relaxed, for they order nothing ---- */
 
 typedef struct leat_i_counters {
-    LEAT_ATOMIC(uint64_t) ok, failed, requests, throttles, possibly_billed, tokens_in, tokens_out;
+    LEAT_ATOMIC(uint64_t) ok, failed, requests, retries, throttles, possibly_billed, tokens_in, tokens_out;
     LEAT_ATOMIC(uint64_t) asked_failed; /* of the failed rows: documents that were asked */
     LEAT_ATOMIC(uint64_t) reached;      /* replies that were read, good or bad */
     LEAT_ATOMIC(uint32_t) in_flight;    /* documents between feed and row */
