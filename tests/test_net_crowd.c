@@ -78,6 +78,27 @@ static void thousands_are_held_at_once(void **state)
     crowd_server_free(s);
 }
 
+static void a_low_soft_limit_is_raised(void **state)
+{
+    struct rlimit before, low;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    if (before.rlim_max < 600) skip();
+    leat_runtime *rt = runtime_with(1, false);
+    crowd c = { .size = 200, .rounds = 1 };
+    crowd_server *s = crowd_server_new(1, c.size);
+    assert_int_equal(leat_llm_new(&c.llm, rt, &(leat_llm_opts){ .base_url = crowd_server_url(s) }, NULL), LEAT_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(leat_task_run(rt, crowd_task, &c, NULL), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&c.good), c.size);
+    leat_llm_free(c.llm);
+    leat_runtime_free(rt);
+    crowd_server_free(s);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 typedef struct names {
     leat_i_http_origin *o;
     LEAT_ATOMIC(uint32_t) ends[LEAT_I_HTTP_CANCELED + 1];
@@ -135,6 +156,7 @@ static void one_looks_up_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_low_soft_limit_is_raised),
         cmocka_unit_test(thousands_are_held_at_once),
         cmocka_unit_test(one_looks_up_for_all),
     };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,12 +82,30 @@ int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool_arg, v
     return 0;
 }
 
+/* The soft limit of descriptors is there for programs that use select(); whoever asks for thousands of requests at once wants
+ * them. So it is raised to the hard one when it is reached, and not before. False = there is no more. */
+static bool descriptors_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static int socket_new(const struct curl_sockaddr *address)
+{
+    int type = address->socktype | SOCK_CLOEXEC;
+    int fd = socket(address->family, type, address->protocol);
+    if (fd < 0 && errno == EMFILE && descriptors_raise()) fd = socket(address->family, type, address->protocol);
+    return fd;
+}
+
 curl_socket_t leat_i_socket_open(void *slot_arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     leat_i_slot *slot = slot_arg;
     leat_i_pool *pool = slot->pool;
     leat_i_exchange *x = slot->x;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket_new(address);
     (void)purpose;
     if (x && x->sent_ns && !x->lost_ns) x->lost_ns = leat_i_os_now_ns(); /* curl starts again: see leat_i_receive_prereq. */
     if (fd < 0) {
