@@ -2,7 +2,6 @@
 leat_test(test_cli_option SOURCES $<TARGET_OBJECTS:leat_cli_objects>)
 leat_test(test_cli_args SOURCES $<TARGET_OBJECTS:leat_cli_objects>)
 
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_executable(cli_fault cli_fault.c)
 target_include_directories(cli_fault PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(cli_fault PRIVATE leat_flags fault_server)

@@ -1,5 +1,3 @@
-pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl)
-
 # The server that misbehaves as ordered, for the tests of the client.
 add_library(fault_server STATIC support/fault_conn.c support/fault_records.c support/fault_reply.c support/fault_server.c
   support/fault_tls.c)
@@ -18,7 +16,6 @@ if(NOT LEAT_SANITIZE)
   target_compile_definitions(kill_shim PRIVATE _GNU_SOURCE)
   target_compile_options(kill_shim PRIVATE -Wall -Wextra -fvisibility=default)
   target_link_libraries(kill_shim PRIVATE ${CMAKE_DL_LIBS})
-  find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME kill_run COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/kill_run.py $<TARGET_FILE:leat>
     $<TARGET_FILE:kill_shim>)
   set_tests_properties(kill_run PROPERTIES TIMEOUT 3000)
