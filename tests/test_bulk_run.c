@@ -178,6 +178,35 @@ static void files_are_documents(void **state)
     assert_int_equal(j->summary.exit_code, 3);
 }
 
+/* Plain, packed and standard input, together: one run, one numbering; a message names the file and its line. */
+static void many_inputs_are_one_run(void **state)
+{
+    job *j = *state;
+    char command[512];
+    const char *inputs[3] = { j->input, test_path(&j->dir, "more.jsonl.gz"), "-" };
+    job_batch_input(j, 3);
+    test_append(j->input, "bad\n");
+    snprintf(command, sizeof command, "sed -e '/^bad/d' -e 's/doc-/gz-/' %s | gzip >%s; echo oops | gzip >>%s", j->input,
+             inputs[1], inputs[1]);
+    assert_int_equal(system(command), 0);
+    test_puts(test_path(&j->dir, "std"), "");
+    assert_non_null(freopen(test_path(&j->dir, "std"), "r", stdin));
+    j->opts.input = inputs;
+    j->opts.input_count = 3;
+    assert_int_equal(job_run(j), LEAT_OK);
+    rows r = job_rows(j);
+    assert_int_equal(r.count, 8);
+    char why[400];
+    snprintf(why, sizeof why, "line 4 of %s: not valid JSON (byte 1)", inputs[0]);
+    rows_check_error(&r, "line-4", "input", why);
+    snprintf(why, sizeof why, "line 4 of %s: not valid JSON (byte 1)", inputs[1]);
+    rows_check_error(&r, "line-8", "input", why);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(rows_find(&r, "gz-3"), "leat"), "line")), 7);
+    rows_free(&r);
+    assert_int_equal(job_run(j), LEAT_OK);
+    assert_int_equal(j->summary.rows_done_before, 8);
+}
+
 static void input_without_documents_is_refused(void **state)
 {
     job *j = *state;
@@ -330,17 +359,12 @@ static void a_flow_of_ones_own_makes_the_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        JOB_TEST(every_document_gets_its_row),
-        JOB_TEST(a_finished_run_does_nothing_more),
-        JOB_TEST(only_missing_documents_are_asked),
-        JOB_TEST(bad_lines_become_error_rows),
-        JOB_TEST(documents_of_every_format),
-        JOB_TEST(files_are_documents),
-        JOB_TEST(input_without_documents_is_refused),
-        JOB_TEST(settings_that_changed_are_refused),
-        JOB_TEST(rows_without_extras),
-        JOB_TEST(every_sync_mode_writes_the_same),
-        JOB_TEST(check_reads_and_asks_nothing),
+        JOB_TEST(every_document_gets_its_row),       JOB_TEST(a_finished_run_does_nothing_more),
+        JOB_TEST(only_missing_documents_are_asked),  JOB_TEST(bad_lines_become_error_rows),
+        JOB_TEST(documents_of_every_format),         JOB_TEST(files_are_documents),
+        JOB_TEST(many_inputs_are_one_run),           JOB_TEST(input_without_documents_is_refused),
+        JOB_TEST(settings_that_changed_are_refused), JOB_TEST(rows_without_extras),
+        JOB_TEST(every_sync_mode_writes_the_same),   JOB_TEST(check_reads_and_asks_nothing),
         JOB_TEST(a_flow_of_ones_own_makes_the_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,10 +15,10 @@ extern "C" {
 #endif
 
 typedef enum leat_bulk_format {
-    LEAT_BULK_BATCH, /* OpenAI Batch JSONL */
-    LEAT_BULK_BODY,  /* a request body a line */
-    LEAT_BULK_FILES, /* files and directories, a document each */
-    LEAT_BULK_LINES, /* a document a line */
+    LEAT_BULK_BATCH, /* OpenAI Batch JSONL; the key of a row is custom_id */
+    LEAT_BULK_BODY,  /* a request body a line; keys line-<n> */
+    LEAT_BULK_FILES, /* files, and folders with all below them but names that start with a dot; the key is the path as given */
+    LEAT_BULK_LINES, /* a document a line; keys <file>:<n> */
 } leat_bulk_format;
 
 typedef enum leat_bulk_sync {
@@ -90,8 +90,10 @@ typedef struct leat_bulk_summary {
  *
  * Threads: any thread outside the pool.
  * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
- * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT, LEAT_IO,
- *          LEAT_DENIED, LEAT_STOPPED, LEAT_CANCELED (a signal), LEAT_USAGE, LEAT_NOMEM. What was written stays.
+ * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT (also for an input
+ *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint was not reached
+ *          once), LEAT_STOPPED (errors_max, or the first 20 documents all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
+ *          LEAT_NOMEM. What was written stays, and the same call goes on from there.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,
                                               leat_error *error);
@@ -104,7 +106,8 @@ typedef struct leat_bulk_check {
 } leat_bulk_check;
 
 /**
- * Reads the input as a run would, without asking anything, and reports each bad line through `bad` (may be NULL).
+ * Reads the input as a run would, without asking anything, and reports each bad line through `bad` (may be NULL; called on a
+ * worker, one call at a time).
  *
  * Threads: any thread outside the pool.
  * Errors:  LEAT_OK also when lines are bad (see the counts); LEAT_IO, LEAT_USAGE, LEAT_MISMATCH, LEAT_NOMEM.
