@@ -10,6 +10,7 @@ LEAT is the program, SHIM the library of tests/support/kill_shim.c. The parts:
   repair   the run that goes on after a torn row is itself killed at each of its calls
   rewrite  so is the run that takes failed rows out of the output (--retry-failed)
   random   kills at random times, until 200 of them have hit (quick: 25)
+  faults   the same against an endpoint that answers 503 or cuts its answers in a third of all cases
 
 --full (or LEAT_LONG in the environment) goes through every call; the default takes the first and last calls and every few of the
 rest, in about a minute.
@@ -323,8 +324,10 @@ class Killer:
         """A finished output in which a third of the rows failed."""
         self.clear()
         faulty = Mock(self.leat, self.folder, "faulty", "--error-rate", "0.3", "--error-status", "400", "--seed", "3")
-        self.run_to_end(mock=faulty, codes=(1,))
-        faulty.stop()
+        try:
+            self.run_to_end(mock=faulty, codes=(1,))
+        finally:
+            faulty.stop()
         check_output(self.out, True, True)
         kept = self.keep_state("failed")
 
@@ -335,29 +338,53 @@ class Killer:
 
         self.sweep("rewrite", prepare, "--retry-failed", failed_ok=True)
 
+    def run_killed_in(self, seconds, *options, mock=None):
+        """Runs with a kill after that time; False when the run had ended by itself, well."""
+        self.runs += 1
+        process = subprocess.Popen(self.command(*options, mock=mock), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            _, error = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, error = process.communicate()
+        if process.returncode not in (0, -signal.SIGKILL):
+            raise Broken(f"exit code {process.returncode}: {error.decode()[-500:]}")
+        return process.returncode != 0
+
     def kill_at_random(self):
         """One job under random kills, to its end."""
         self.clear()
         before, kills = self.mock.settled(), 0
-        while True:
-            self.runs += 1
-            process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            try:
-                process.communicate(timeout=self.random.uniform(0, 0.2))
-                if process.returncode != 0:
-                    raise Broken(f"exit code {process.returncode}")
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-            if process.returncode == 0:
-                break
+        while self.run_killed_in(self.random.uniform(0, 0.2)):
             kills += 1
             check_output(self.out, False)
             self.mock.settled()
         check_output(self.out, True)
         self.settle_account(before, ROWS, kills)
         return kills
+
+    def kill_with_faults(self, faulty):
+        hits = 0
+        while hits < 20 and self.run_killed_in(self.random.uniform(0, 1), "--max-attempts", "50", mock=faulty):
+            hits += 1
+            check_output(self.out, False)
+        self.run_to_end("--max-attempts", "50", mock=faulty)
+        check_output(self.out, True)
+        return hits
+
+    def faults(self):
+        """Random kills while a third of all requests fail and wait to be tried again. The account does not balance here."""
+        faulty = Mock(self.leat, self.folder, "faults", "--latency-ms", "2", "--error-rate", "0.2", "--error-status", "503",
+                      "--cut-rate", "0.1", "--seed", "5", "--retry-after", "0.02")
+        hits = 0
+        try:
+            for _ in range(6 if self.full else 1):
+                self.clear()
+                hits += self.kill_with_faults(faulty)
+        finally:
+            faulty.stop()
+        self.kills += hits
+        print(f"faults: {hits} kills", flush=True)
 
     def at_random(self):
         want, hits, jobs = (200 if self.full else 25), 0, 0
@@ -401,6 +428,7 @@ def main():
         killer.repair()
         killer.rewrite()
         killer.at_random()
+        killer.faults()
         killer.check_log()
         print(f"kill_run: ok: {killer.kills} kills in {killer.runs} runs, {killer.again} answers asked again, seed {args.seed}, "
               f"{time.monotonic() - start:.0f} s")

@@ -261,26 +261,36 @@ static void test_faults_follow_the_seed(void **state)
     assert_memory_not_equal(a, other, sizeof a);
 }
 
-static void test_cut_answers(void **state)
+/* One mock whose answers are all cut, in one piece and streamed, at once or paced. */
+static void cut_both(double tokens_per_s)
 {
-    (void)state;
-    leat_mock *m = mock_start(&(leat_mock_opts){ .cut_rate = 1 });
+    leat_mock *m = mock_start(&(leat_mock_opts){ .cut_rate = 1, .tokens_per_s = tokens_per_s });
     http_client *c = http_client_new(leat_mock_url(m));
     http_call call = http_client_call(c, CHAT, NULL, ASK);
     assert_int_equal(call.curl, 18); /* CURLE_PARTIAL_FILE: fewer bytes than Content-Length */
     assert_int_equal(call.status, 200);
     assert_true(call.body_size > 0);
     http_call_fini(&call);
-    call = http_client_call(c, CHAT, NULL, ASK_PARTS);
-    assert_int_equal(call.curl, 18); /* chunks that end without the last one */
-    assert_null(strstr(call.body, "[DONE]"));
-    http_call_fini(&call);
+    for (uint64_t i = 0; i < 5; i++) {
+        call = http_client_call(c, CHAT, NULL, ASK_PARTS);
+        assert_int_equal(call.curl, 18); /* chunks that end without the last one */
+        assert_true(call.body_size > 0);
+        assert_null(strstr(call.body, "[DONE]"));
+        http_call_fini(&call);
+    }
     leat_mock_stats s;
     leat_mock_read(m, &s);
-    assert_int_equal(s.cut, 2);
+    assert_int_equal(s.cut, 6);
     assert_int_equal(s.answered, 0);
     http_client_free(c);
     leat_mock_free(m);
+}
+
+static void test_cut_answers(void **state)
+{
+    (void)state;
+    cut_both(0);
+    cut_both(300);
 }
 
 static void test_log(void **state)

@@ -109,10 +109,11 @@ static ssize_t cut_now(leat_i_mock_request *r)
 static ssize_t send_read(void *request, uint64_t pos, char *to, size_t room)
 {
     leat_i_mock_request *r = request;
-    size_t end = r->streaming ? stream_ready(r, pos) : r->out.size;
     if (r->cut_at <= pos) return cut_now(r);
-    if (end > r->cut_at) end = r->cut_at;
     if (pos >= r->out.size) return MHD_CONTENT_READER_END_OF_STREAM;
+    /* Last, since it may suspend the connection, which then must not end. */
+    size_t end = r->streaming ? stream_ready(r, pos) : r->out.size;
+    if (end > r->cut_at) end = r->cut_at;
     size_t size = end - pos < room ? end - pos : room;
     memcpy(to, r->out.data + pos, size);
     return (ssize_t)size;
