@@ -10,7 +10,7 @@
  * which any worker may take, hands its place over, and ends.
  *
  * What happens exactly once: each index is taken by one runner (array: a counter; source: `pulling` lets one ask at a time, and
- * who finds it taken leaves, noting that the one who asks shall start another). `places` counts the items in flight and never
+ * who finds it taken gives its place up and goes, noting that the one who asks shall start another). `places` counts the items in flight and never
  * passes `max`; `live` counts runners that may still touch the window, and the owner returns when it is 0. The first error wins;
  * it stops the taking and cancels the runners that are at work. Runners that have not begun see `stopped` and go.
  *
@@ -84,38 +84,49 @@ static void window_fail(leat_i_window *w, leat_task *t, leat_err err, const leat
     leat_i_lock_give(&w->lock);
 }
 
-/* Takes the next item of a source. *another: the place of one who came in between is to be filled again. */
-static bool source_take(leat_task *t, leat_i_window *w, size_t *index, const void **item, bool *another,
-                        const leat_i_runner *me)
+/* What a runner has taken. */
+struct take {
+    size_t index;
+    const void *item;
+    bool another; /* another runner is to be started: this one is new, or one left because this one was asking */
+    bool gone;    /* the runner's place is no longer its own */
+};
+
+/* Takes the next item of a source. */
+static bool source_take(leat_task *t, leat_i_window *w, struct take *take, const leat_i_runner *me)
 {
     leat_i_lock_take(&w->lock);
     bool mine = !w->pulling && !w->drained && !leat_load_relaxed(&w->stopped);
-    if (w->pulling) w->missed = true;
+    if (w->pulling) {
+        w->missed = true;
+        w->places--; /* now, not when it leaves: who asks may start the other one before */
+        take->gone = true;
+    }
     if (mine) w->pulling = true;
     leat_i_lock_give(&w->lock);
     if (!mine) return false;
-    *item = NULL;
-    leat_err err = w->pull(t, w, item);
+    take->item = NULL;
+    leat_err err = w->pull(t, w, &take->item);
     if (err != LEAT_OK) window_fail(w, t, err, me);
-    bool got = err == LEAT_OK && *item != NULL;
+    bool got = err == LEAT_OK && take->item != NULL;
     leat_i_lock_take(&w->lock);
     w->pulling = false;
-    *another |= w->missed;
+    take->another |= w->missed;
     w->missed = false;
-    *index = leat_load_relaxed(&w->next); /* relaxed, as the store: the lock orders them */
+    take->index = leat_load_relaxed(&w->next); /* relaxed, as the store: the lock orders them */
     if (got)
-        leat_store_relaxed(&w->next, *index + 1);
+        leat_store_relaxed(&w->next, take->index + 1);
     else
         w->drained = true;
     leat_i_lock_give(&w->lock);
     return got;
 }
 
-static bool array_take(leat_i_window *w, size_t *index)
+static bool array_take(leat_i_window *w, struct take *take)
 {
     if (leat_load_acquire(&w->stopped)) return false; /* acquire: pairs with the release in window_stop */
-    *index = leat_add_relaxed(&w->next, 1);           /* relaxed: the items were there before the runners were started */
-    return *index < w->count;
+    take->index = leat_add_relaxed(&w->next, 1);      /* relaxed: the items were there before the runners were started */
+    return take->index < w->count;
 }
 
 static bool runner_enter(leat_i_window *w, leat_i_runner *r)
@@ -132,7 +143,7 @@ static bool runner_enter(leat_i_window *w, leat_i_runner *r)
     return go;
 }
 
-static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool handed)
+static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool gone)
 {
     leat_i_lock_take(&w->lock);
     if (entered) {
@@ -147,17 +158,11 @@ static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool 
         w->story = *leat_i_error_story(r->task, LEAT_NOMEM);
         window_stop(w, r);
     }
-    w->places -= !handed;
+    w->places -= !gone;
     /* After the lock is given the window may be gone, if this was the last one; the owner's stack stays what it is. */
     leat_i_waiter *waiter = --w->live == 0 ? w->waiter : NULL;
     leat_i_lock_give(&w->lock);
     if (waiter) leat_i_unpark(waiter);
-}
-
-static bool window_take(leat_task *t, leat_i_window *w, size_t *index, const void **item, bool *another,
-                        const leat_i_runner *me)
-{
-    return w->pull ? source_take(t, w, index, item, another, me) : array_take(w, index);
 }
 
 /* What an item made, the item itself if it came from a source, goes with it, or stays without going on. */
@@ -169,17 +174,15 @@ static void item_end(leat_task *t, const leat_i_window *w, const leat_i_mark *ma
         leat_i_kept_join(t, mark->children);
 }
 
-/* One item after another. true = the place was handed to a successor. */
+/* One item after another. true = its place is no longer its own. */
 static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
 {
-    bool another = true; /* a new runner starts the next one */
-    size_t index = 0;
-    const void *item = NULL;
+    struct take take = { .another = true };
     leat_i_mark mark = leat_i_mark_take(t);
-    for (; window_take(t, w, &index, &item, &another, me); mark = leat_i_mark_take(t)) {
-        if (another && window_has_more(w)) runner_start(t, w, false);
-        another = false;
-        leat_err err = w->work(t, w, index, item);
+    for (; w->pull ? source_take(t, w, &take, me) : array_take(w, &take); mark = leat_i_mark_take(t)) {
+        if (take.another && window_has_more(w)) runner_start(t, w, false);
+        take.another = false;
+        leat_err err = w->work(t, w, take.index, take.item);
         if (LEAT_UNLIKELY(err != LEAT_OK)) {
             window_fail(w, t, err, me);
             return false;
@@ -189,20 +192,20 @@ static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
         if (window_has_more(w) && runner_start(t, w, true)) return true;
         t->suspended = false;
     }
-    return false;
+    return take.gone;
 }
 
 static leat_err runner_main(leat_task *t, void *arg, const void **result)
 {
     leat_i_window *w = arg;
     leat_i_runner me = { .task = t };
-    bool handed = false, entered = runner_enter(w, &me);
+    bool gone = false, entered = runner_enter(w, &me);
     (void)result;
     t->suspended = false;
-    if (entered) handed = runner_work(t, w, &me);
+    if (entered) gone = runner_work(t, w, &me);
     leat_i_gate_give(t);
     t->visit = NULL;
-    runner_leave(w, &me, entered, handed);
+    runner_leave(w, &me, entered, gone);
     return LEAT_OK;
 }
 
