@@ -17,7 +17,7 @@
 #define MOCK_MODEL  "leat-extract"
 #define HEADERS_MAX 64
 #define RECEIVE_BYTES \
-    2048 /* of a connection: read in pieces, it costs no more time, and ten thousand wait in little memory */
+    2048 /* of the connections of a crowd: replies are read in pieces, and ten thousand wait in little memory */
 #define KEY_HEADER          "Authorization: Bearer %s"
 #define DEFAULT_ATTEMPTS    5
 #define DEFAULT_THROTTLE_MS 600000

@@ -36,7 +36,7 @@ typedef struct leat_i_http_origin_opts {
     const char *cacert; /* NULL = the system's */
     int64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     size_t body_bytes_max;
-    size_t buffer_bytes; /* receive buffer of a connection; 0 = 16 KiB */
+    size_t buffer_bytes; /* receive buffer of each connection beyond the first 1,024, which have 16 KiB; 0 = 16 KiB too */
 } leat_i_http_origin_opts;
 
 typedef struct leat_i_http_origin leat_i_http_origin;
