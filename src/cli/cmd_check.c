@@ -17,11 +17,10 @@ enum { WHY_BYTES_MAX = 4096 };
 /* One line a defect: they may be many, and are for people and for grep. */
 static void bad_say(void *arg, uint64_t line, const char *why)
 {
-    const leat_i_run_args *args = arg;
     leat_i_buf b = { 0 };
+    (void)arg, (void)line; /* the sentence names its line or file */
     leat_i_clean_put(&b, why, WHY_BYTES_MAX);
-    printf("%s %llu: %s\n", args->format == LEAT_BULK_FILES ? "file" : "line", (unsigned long long)line,
-           b.failed || !b.data ? why : b.data);
+    printf("%s\n", b.failed || !b.data ? why : b.data);
     leat_i_buf_fini(&b);
 }
 
