@@ -22,7 +22,11 @@ static leat_err parks_with_pages(leat_task *t, void *arg, const void **result)
     char *low = leat_i_task_waiter(t)->low;
     low[0] = 1; /* The lowest byte is the task's own, too. */
     w->low[leat_add_relaxed(&w->parked, 1)] = low;
-    return leat_i_park(t, LEAT_I_NEVER_NS);
+    leat_err err;
+    while ((err = leat_i_park(t, LEAT_I_NEVER_NS)) == LEAT_OK) {
+        /* Woken without cause: by the late cancel of a task that had this stack before. */
+    }
+    return err;
 }
 
 static leat_err parks_many(leat_task *t, void *arg, const void **result)
