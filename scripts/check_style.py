@@ -4,11 +4,14 @@
 - a function has at most 60 lines, a file at most 600
 - banned calls: strcpy, sprintf and their kind; sleeping; the heap, threads and atomics past their doors in src/base
 - each .c file of src/ starts with a comment that says what it is
-- each public prototype has a doc block above it: Threads always, Suspends when it takes a task, Errors when it gives an error
+- each public function has a doc block above it with the fields that its prototype asks for (headers.py)
 """
 import pathlib
 import re
 import sys
+
+sys.dont_write_bytecode = True
+import headers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUNCTION_LINES_MAX = 60
@@ -89,40 +92,18 @@ def breaches_of(path, name):
                 yield number, f"{found.group(0).strip()}: {why}"
 
 
-PROTOTYPE = re.compile(r"^LEAT_API\b[^;{]*;", re.M)
-
-
-def prototype_breaches(path):
-    text = path.read_text(encoding="utf-8")
-    for found in PROTOTYPE.finditer(text):
-        prototype = " ".join(found.group(0).split())
-        line = text.count("\n", 0, found.start()) + 1
-        above = text[:found.start()].rstrip()
-        if not above.endswith("*/"):
-            yield line, f"no doc block above: {prototype}"
-            continue
-        block = above[above.rindex("/**"):] if "/**" in above else ""
-        if "Threads" not in block:
-            yield line, f"the doc block lacks Threads: {prototype}"
-        if re.search(r"\((?:leat_task \*)|, leat_task \*", prototype) and "leat_err" in prototype.split("(")[0] \
-                and "leat_task_fail" not in prototype and "Suspends" not in block:
-            yield line, f"the doc block lacks Suspends: {prototype}"
-        if "leat_err " in prototype.split("(")[0] and "Errors" not in block \
-                and not re.search(r"leat_err_\w+\(|leat_task_fail", prototype):
-            yield line, f"the doc block lacks Errors: {prototype}"
-
-
 def main():
     found = 0
     for folder in ("src", "include", "tests", "examples", "bench"):
         for path in sorted((ROOT / folder).rglob("*.[ch]")):
             name = str(path.relative_to(ROOT))
             breaches = list(breaches_of(path, name))
-            if folder == "include":
-                breaches += prototype_breaches(path)
             for line, what in breaches:
                 print(f"{name}:{line}: {what}")
                 found += 1
+    for path, line, what in headers.breaches():
+        print(f"{path}:{line}: {what}")
+        found += 1
     if found:
         print(f"check_style: {found} breaches")
     sys.exit(1 if found else 0)

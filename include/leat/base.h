@@ -1,4 +1,8 @@
-/* leat/base.h: errors, and the few macros that every leat header uses. */
+/*
+ * leat/base.h: errors, and the few macros that every leat header uses.
+ *
+ * Source: our own.
+ */
 #ifndef LEAT_BASE_H
 #define LEAT_BASE_H
 
@@ -63,6 +67,8 @@ typedef struct leat_error {
  * Gives the name of `code` as in the list above, for example "TIMEOUT"; "UNKNOWN" outside the list.
  *
  * Threads: any.
+ * Owns:    a constant of the library; nobody frees it.
+ * Errors:  never NULL.
  */
 LEAT_API const char *leat_err_name(leat_err code);
 
@@ -70,6 +76,8 @@ LEAT_API const char *leat_err_name(leat_err code);
  * Gives the sentence of `code` from the list above.
  *
  * Threads: any.
+ * Owns:    a constant of the library; nobody frees it.
+ * Errors:  never NULL: "unknown error" outside the list.
  */
 LEAT_API const char *leat_err_sentence(leat_err code);
 
@@ -84,6 +92,8 @@ LEAT_API bool leat_err_is_retryable(leat_err code);
  * Gives the version of the library that is linked, as "major.minor.patch".
  *
  * Threads: any.
+ * Owns:    a constant of the library; nobody frees it.
+ * Errors:  never NULL.
  */
 LEAT_API const char *leat_version(void);
 

@@ -3,6 +3,8 @@
  *
  * One row per input, appended whole. Any complete row is done; a document in flight at a stop has no row and is asked again:
  * at least once towards the endpoint, exactly once in the file.
+ *
+ * Source: input and output as in OpenAI's Batch API; that the output is the journal is our own; docs/guarantees.md.
  */
 #ifndef LEAT_BULK_H
 #define LEAT_BULK_H
@@ -110,6 +112,8 @@ typedef struct leat_bulk_check {
  * worker, one call at a time).
  *
  * Threads: any thread outside the pool.
+ * Owns:    `opts` is borrowed during the call; `*check` is always filled; `*error` (optional) is written on failure only.
+ * Shape:   `bad` gets `arg`, the 1-based line (or file) and a sentence, which it may keep only during the call.
  * Errors:  LEAT_OK also when lines are bad (see the counts); LEAT_IO, LEAT_USAGE, LEAT_MISMATCH, LEAT_NOMEM.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_check *check,
@@ -133,6 +137,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_d
  * Suspends: no.
  * Threads:  from the task `t` only.
  * Owns:     `body` is copied, without the white space outside strings.
+ * Shape:    `body` is JSON of `body_bytes`, in UTF-8.
  * Errors:   LEAT_USAGE when it is not JSON, or the document belongs to no run; LEAT_NOMEM.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_doc_answer(leat_task *t, leat_doc *doc, const char *body, size_t body_bytes);

@@ -11,6 +11,8 @@
  *
  * C does not say which argument of a call is evaluated first. Add nodes in statements of their own, not inside the arguments
  * of leat_flow_link: the first node added is where walks start.
+ *
+ * Source: the model is PocketFlow's (nodes, flows, batches, retries, fallbacks); docs/flows.md says where leat differs.
  */
 #ifndef LEAT_FLOW_H
 #define LEAT_FLOW_H
@@ -154,6 +156,7 @@ LEAT_API leat_flow *leat_flow_new(const leat_flow_opts *opts);
  * Frees a flow with its nodes and inner flows. NULL is fine, and so is a flow that was moved into another: that one frees it.
  *
  * Threads: any; no run of it may be under way (one that is: the flow is kept until it has ended, and a warning is logged).
+ * Owns:    `flow`, its nodes, its inner flows and the actions that runs of it gave are gone.
  */
 LEAT_API void leat_flow_free(leat_flow *flow);
 
@@ -180,6 +183,7 @@ LEAT_API leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner);
  * replaces the first, with a warning when the flow runs.
  *
  * Threads: one at a time, while no run is under way.
+ * Owns:    `action` is copied; the result is `to`, which belongs to its flow.
  * Errors:  returns `to`, so that chains read left to right; NULL when an argument is NULL or memory is short.
  */
 LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to);
@@ -189,6 +193,7 @@ LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_nod
  * another, in strict mode a link for "default" where a node with links always gives it. A run checks too; this is for asking early.
  *
  * Threads: any, when nobody builds the flow any more.
+ * Owns:    nothing is kept; `error` may be NULL.
  * Errors:  LEAT_USAGE with a sentence that names the node in `*error` (optional); LEAT_NOMEM when building ran short.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_flow_check(const leat_flow *flow, leat_error *error);
@@ -279,36 +284,45 @@ LEAT_API leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *share
  *
  * A flow called by leat_flow_call or started by leat_flow_start is a run of its own, and sees only its own.
  *
- * Threads: from the task `t` only.
- * Owns:    lives until the walk ends.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     lives until the walk ends.
+ * Errors:   NULL when nobody set that param, and in a task that no flow runs.
  */
 LEAT_API const char *leat_task_param(const leat_task *t, const char *key);
 
 /**
  * Gives the 0-based attempt: in exec the running one, in fallback and post the last one made.
  *
- * Threads: from the task `t` only.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Units:    counts from 0; 0 in a task that no flow runs.
  */
 LEAT_API uint32_t leat_task_attempt(const leat_task *t);
 
 /**
  * Gives the `self` of the node's (or flow's) options.
  *
- * Threads: from the task `t` only.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     borrowed: it is the caller's own pointer.
+ * Errors:   NULL when none was set, and in a task that no flow runs.
  */
 LEAT_API void *leat_task_self(const leat_task *t);
 
 /**
  * Gives the private store of the walk (leat_flow_opts.walk_bytes): what one node hands to the next in the same walk.
  *
- * Threads: from the task `t` only; a walk is one task, so nobody else touches it.
- * Owns:    zeroed at the walk's start, freed at its end. NULL when walk_bytes is 0, in exec and fallback of a batch's items (they
- *          may run in parallel), and in tasks that the walk has started.
+ * Suspends: no.
+ * Threads:  from the task `t` only; a walk is one task, so nobody else touches it.
+ * Owns:     zeroed at the walk's start, freed at its end. NULL when walk_bytes is 0, in exec and fallback of a batch's items
+ *           (they may run in parallel), and in tasks that the walk has started.
+ * Errors:   NULL as said under Owns; there is nothing that can fail.
  */
 LEAT_API void *leat_task_walk(const leat_task *t);
 
 /**
- * Writes the graph in the language of Graphviz (dot) or of Mermaid into memory.
+ * Writes the graph in the language of Graphviz (dot) into memory.
  *
  * Threads: any, when nobody builds the flow any more.
  * Owns:    the caller frees the text with free().
@@ -316,7 +330,13 @@ LEAT_API void *leat_task_walk(const leat_task *t);
  */
 LEAT_API char *leat_flow_dot(const leat_flow *flow);
 
-/** Writes the graph in the language of Mermaid. Threads, Owns, Errors: as leat_flow_dot. */
+/**
+ * Writes the graph in the language of Mermaid into memory.
+ *
+ * Threads: any, when nobody builds the flow any more.
+ * Owns:    the caller frees the text with free().
+ * Errors:  NULL when memory is short or `flow` is NULL.
+ */
 LEAT_API char *leat_flow_mermaid(const leat_flow *flow);
 
 #ifdef __cplusplus

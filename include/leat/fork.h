@@ -2,6 +2,9 @@
  * leat/fork.h: parallel loops for C code that does not wait.
  *
  * The callbacks here are plain: they get no task, so they can call nothing that suspends.
+ *
+ * Source: Tzannes, Caragea, Barua, Vishkin, "Lazy binary-splitting" (PPoPP 2010); the timed blocks are our own, so that no grain is
+ * needed.
  */
 #ifndef LEAT_FORK_H
 #define LEAT_FORK_H
@@ -21,8 +24,9 @@ typedef void (*leat_range_fn)(void *arg, size_t begin, size_t end);
  * Suspends: yes, until every range is done; a cancel stops handing out ranges, those begun are waited for.
  * Threads:  from the task `t` only.
  * Owns:     `arg` is borrowed during the call.
+ * Shape:    `fn` gets `arg` and a range; ranges do not overlap.
  * Units:    no grain is needed: a range is split in half when a worker is hungry, else run in blocks timed to some 20 us.
- * Errors:   LEAT_CANCELED or LEAT_TIMEOUT when not all indices were covered.
+ * Errors:   LEAT_CANCELED or LEAT_TIMEOUT when not all indices were covered; LEAT_USAGE without `fn`.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_for(leat_task *t, size_t count, leat_range_fn fn, void *arg);
 

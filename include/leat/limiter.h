@@ -5,6 +5,8 @@
  * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests, the burst more when one is allowed; any
  * window of 60 s sees at most the limit, burst or not; and in any window of 60 s the tokens charged at admission never exceed the
  * limit, one oversize request alone in its window excepted. Who asks first goes first. docs/limits.md says how it is kept.
+ *
+ * Source: GCRA (ITU-T I.371, annex A) for requests; the exact log of tokens and the debts are our own; docs/limits.md.
  */
 #ifndef LEAT_LIMITER_H
 #define LEAT_LIMITER_H
@@ -62,6 +64,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_limiter_new(leat_limiter **out, const leat_
  * Frees a limiter that nobody waits on, and of which no grant is open. NULL is fine.
  *
  * Threads: any, when no other call on `l` is under way.
+ * Owns:    `l` is gone.
  */
 LEAT_API void leat_limiter_free(leat_limiter *l);
 
@@ -98,8 +101,9 @@ LEAT_API void leat_limiter_refund(leat_limiter *l, leat_grant grant);
  * Lets nobody through before `duration_ms` have passed (a Retry-After), then starts at a quarter of the rate and doubles it each
  * second.
  *
- * Threads: from the task `t` only (it reads its clock).
- * Units:   ms from now; an earlier end than one already set is ignored.
+ * Suspends: no.
+ * Threads:  from the task `t` only (it reads its clock).
+ * Units:    ms from now; an earlier end than one already set is ignored.
  */
 LEAT_API void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration_ms);
 
@@ -107,7 +111,8 @@ LEAT_API void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration
  * Changes the limits in place; who waits is judged by the new ones.
  *
  * Threads: any.
- * Errors:  as leat_limiter_new; the old limits stay then.
+ * Owns:    `opts` is copied; NULL = no limits.
+ * Errors:  LEAT_USAGE for a negative limit or one that is not finite, or without `l`; the old limits stay then.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts);
 
@@ -115,6 +120,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_limiter_change(leat_limiter *l, const leat_
  * Reads the counters.
  *
  * Threads: any.
+ * Owns:    `*stats` is overwritten.
  */
 LEAT_API void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats);
 

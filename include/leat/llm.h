@@ -3,6 +3,8 @@
  *
  * HTTP 200 is not success: a body that parses, choices, and a finish reason are. Every answer falls into one class; the class
  * decides whether it is tried again and which budget that is charged to (failures are counted, throttles are bounded in time).
+ *
+ * Source: the classes are our own, made from what OpenAI-compatible endpoints were seen to answer; docs/endpoints.md.
  */
 #ifndef LEAT_LLM_H
 #define LEAT_LLM_H
@@ -49,7 +51,13 @@ typedef enum leat_class {
 #undef LEAT_CLASS_ENUM
 } leat_class;
 
-/** Gives the name of a class, for example "truncated". Threads: any. */
+/**
+ * Gives the name of a class as in the list above, for example "truncated"; "unknown" outside the list.
+ *
+ * Threads: any.
+ * Owns:    a constant of the library; nobody frees it.
+ * Errors:  never NULL.
+ */
 LEAT_API const char *leat_class_name(leat_class cls);
 
 /* Every field may be 0 = the default. Durations in ms. */
@@ -108,6 +116,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, c
  * Frees a client that no task uses any more. NULL is fine.
  *
  * Threads: any thread outside the pool.
+ * Owns:    `llm` is gone, and its copy of the key is wiped.
  */
 LEAT_API void leat_llm_free(leat_llm *llm);
 

@@ -3,6 +3,8 @@
  *
  * Its model, leat-extract, answers with an extractive summary of the user's text. It is no LLM, and it says so; but it is real
  * output from real documents over a real socket, without network or key.
+ *
+ * Source: the answers have the form of OpenAI's API; the model is our own; docs/mock.md.
  */
 #ifndef LEAT_MOCK_H
 #define LEAT_MOCK_H
@@ -64,6 +66,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_mock_new(leat_mock **out, const leat_mock_o
  *
  * Threads: any.
  * Owns:    lives until leat_mock_free.
+ * Errors:  never NULL.
  */
 LEAT_API const char *leat_mock_url(const leat_mock *m);
 
@@ -71,6 +74,7 @@ LEAT_API const char *leat_mock_url(const leat_mock *m);
  * Reads the counters.
  *
  * Threads: any.
+ * Owns:    `*stats` is overwritten.
  */
 LEAT_API void leat_mock_read(leat_mock *m, leat_mock_stats *stats);
 
@@ -78,6 +82,7 @@ LEAT_API void leat_mock_read(leat_mock *m, leat_mock_stats *stats);
  * Stops the endpoint: open requests are cut. NULL is fine.
  *
  * Threads: any but the endpoint's own.
+ * Owns:    `m` and its URL are gone.
  */
 LEAT_API void leat_mock_free(leat_mock *m);
 

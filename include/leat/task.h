@@ -6,6 +6,9 @@
  * two suspensions may use malloc, errno, locale and thread-locals as always; no mutex may be held over one.
  *
  * Structured: whatever a task starts has ended before the task ends. A future that nobody awaited is canceled and joined.
+ *
+ * Source: our own. Structured concurrency after N. J. Smith, "Notes on structured concurrency" (2018); where a call has a twin in
+ * Python's asyncio, its block names it.
  */
 #ifndef LEAT_TASK_H
 #define LEAT_TASK_H
@@ -47,6 +50,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_runtime_new(leat_runtime **out, const leat_
  * Ends a runtime: cancels and joins what still runs, then joins the workers. NULL is fine.
  *
  * Threads: one thread outside the pool; no other call on `rt` may be under way, and all handles must have been freed.
+ * Owns:    `rt` and all its memory are gone. From inside a task it stays, with a warning.
  */
 LEAT_API void leat_runtime_free(leat_runtime *rt);
 
@@ -68,6 +72,7 @@ typedef leat_err (*leat_task_fn)(leat_task *t, void *arg, const void **result);
  * Threads:  from the task `t` only.
  * Owns:     the future belongs to `t` until the visit (or task body) in which it was started ends; `arg` is borrowed until
  *           the task has ended.
+ * Shape:    `fn` is called once with `arg`, on any worker.
  * Errors:   never NULL: when memory is short it gives a future that has already failed with LEAT_NOMEM.
  */
 LEAT_API leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg);
@@ -78,6 +83,7 @@ LEAT_API leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg);
  * Suspends: yes, until the result, or cancel, or the nearest deadline of `t`.
  * Threads:  from the task that owns `f` only.
  * Owns:     `*result` lives until the visit (or task body) of `t` in which `f` was started ends. `result` may be NULL.
+ * Shape:    `*result` is what the task gave; what it points to is between it and you.
  * Errors:   the error of the awaited task or operation (leat_future_error has its story); LEAT_CANCELED, LEAT_TIMEOUT when
  *           `t` itself was stopped: then `f` goes on until `t` awaits it again or ends. On error `*result` is untouched.
  */
@@ -88,6 +94,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_await(leat_task *t, leat_future *f, const v
  *
  * Suspends: yes, as leat_await.
  * Threads:  as leat_await.
+ * Owns:     `futures` is borrowed during the call.
+ * Shape:    `count` pointers, none of them NULL; the same one may stand there twice.
  * Errors:   that of the failed future with the lowest index; LEAT_CANCELED, LEAT_TIMEOUT of `t` itself.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_await_all(leat_task *t, leat_future *const *futures, size_t count);
@@ -97,6 +105,9 @@ LEAT_API LEAT_MUST_USE leat_err leat_await_all(leat_task *t, leat_future *const 
  *
  * Suspends: yes, as leat_await. The others go on.
  * Threads:  as leat_await.
+ * Owns:     `futures` is borrowed during the call; `index` may be NULL.
+ * Shape:    `count` pointers, none of them NULL.
+ * Units:    `*index` counts from 0.
  * Errors:   LEAT_USAGE for count 0; LEAT_CANCELED, LEAT_TIMEOUT of `t` itself. A failed future is not an error here.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_await_any(leat_task *t, leat_future *const *futures, size_t count, size_t *index);
@@ -113,6 +124,7 @@ LEAT_API bool leat_future_is_done(const leat_future *f);
  *
  * Threads: from the task that owns `f` only.
  * Owns:    lives as long as `f`.
+ * Errors:  none of its own.
  */
 LEAT_API const leat_error *leat_future_error(const leat_future *f);
 
@@ -137,8 +149,11 @@ LEAT_API LEAT_MUST_USE leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
  *
  * Suspends: as `fn` does.
  * Threads:  from the task `t` only.
+ * Owns:     `arg` is borrowed during the call; `result` may be NULL. On error `*result` is untouched.
+ * Shape:    `fn` is called once, on this stack, with `t` and `arg`.
  * Units:    `duration_ms` in ms from now; 0 or less = no deadline. The nearest of this and the deadlines around it counts.
- * Errors:   LEAT_TIMEOUT when this deadline ended it; else what `fn` returned. An `fn` that returns LEAT_OK late counts as OK.
+ * Errors:   LEAT_TIMEOUT when this deadline ended it; else what `fn` returned. An `fn` that returns LEAT_OK late counts as
+ *           OK.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg,
                                                  const void **result);
@@ -148,54 +163,68 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_
  *
  * Suspends: yes, until `fn` has returned: neither cancel nor a deadline cuts it short, since `arg` must outlive it.
  * Threads:  from the task `t` only; `fn` runs on another thread and gets no task.
- * Errors:   what `fn` returned, also after a cancel meanwhile; without a call of `fn`: LEAT_NOMEM when no helper thread could be
- *           had, LEAT_CANCELED, LEAT_TIMEOUT when `t` had been stopped before.
+ * Owns:     `arg` is borrowed until `fn` has returned.
+ * Shape:    `fn` is called at most once, with `arg`, and may block as long as it likes.
+ * Errors:   what `fn` returned, also after a cancel meanwhile; without a call of `fn`: LEAT_NOMEM when no helper thread
+ *           could be had, LEAT_CANCELED, LEAT_TIMEOUT when `t` had been stopped before.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_blocking(leat_task *t, leat_err (*fn)(void *arg), void *arg);
 
 /**
  * Gives zeroed memory that lives until the visit (or task body) ends; nobody frees it. Alignment: 16.
  *
- * Threads: from the task `t` only.
- * Errors:  NULL when memory is short; the visit then ends with LEAT_NOMEM whatever the step returns.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     the memory belongs to the visit (or task body) of `t`.
+ * Errors:   NULL when memory is short; the visit then ends with LEAT_NOMEM whatever the step returns.
  */
 LEAT_API void *leat_task_alloc(leat_task *t, size_t size);
 
 /**
  * Formats like sprintf into memory that lives until the visit (or task body) ends.
  *
- * Threads: from the task `t` only.
- * Errors:  never NULL: "" when memory is short, and the visit then ends with LEAT_NOMEM whatever the step returns.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     the text belongs to the visit (or task body) of `t`.
+ * Errors:   never NULL: "" when memory is short, and the visit then ends with LEAT_NOMEM whatever the step returns.
  */
 LEAT_API const char *leat_task_printf(leat_task *t, const char *fmt, ...) LEAT_PRINTF(2, 3);
 
 /**
  * Notes the sentence that explains a failure, and returns `code` so that a step can `return leat_task_fail(...)`.
  *
- * Threads: from the task `t` only.
- * Shape:   the sentence is cut to fit leat_error.text.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     the sentence is copied.
+ * Shape:    the sentence is cut to fit leat_error.text.
+ * Errors:   always `code`. When memory is short the sentence of `code` itself stands for it.
  */
 LEAT_API leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...) LEAT_PRINTF(3, 4);
 
 /**
  * Tells whether `t` was asked to stop (cancel, or a deadline has passed): for long C code between two suspensions.
  *
- * Threads: from the task `t` only.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
  */
 LEAT_API bool leat_task_is_canceled(const leat_task *t);
 
 /**
  * Gives the runtime that runs `t`.
  *
- * Threads: from the task `t` only.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     borrowed; it outlives `t`.
+ * Errors:   never NULL.
  */
 LEAT_API leat_runtime *leat_task_runtime(const leat_task *t);
 
 /**
  * Gives the time of the runtime's clock: monotonic, or virtual where the runtime was made so.
  *
- * Threads: from the task `t` only.
- * Units:   ns.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Units:    ns.
  */
 LEAT_API int64_t leat_task_now_ns(const leat_task *t);
 
@@ -206,6 +235,7 @@ LEAT_API int64_t leat_task_now_ns(const leat_task *t);
  *
  * Threads: any thread outside the pool.
  * Owns:    `*out` belongs to the caller, who frees it with leat_handle_free; `arg` is borrowed until the task has ended.
+ * Shape:   `fn` is called once with `arg`, on any worker.
  * Errors:  LEAT_NOMEM; LEAT_USAGE from inside a task or in a forked child.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out);
@@ -215,7 +245,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn 
  *
  * Threads: any thread outside the pool.
  * Owns:    `*error` (optional) is written on failure only.
- * Errors:  what the task returned; LEAT_NOMEM; LEAT_USAGE from inside a task.
+ * Shape:   `fn` is called once with `arg`, on any worker.
+ * Errors:  what the task returned; LEAT_NOMEM; LEAT_USAGE from inside a task or in a forked child.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error);
 
@@ -224,7 +255,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn,
  *
  * Threads: any thread outside the pool, one at a time.
  * Owns:    `*result` (optional) lives until leat_handle_free; `*error` (optional) is written when the task failed.
- * Errors:  LEAT_TIMEOUT when it still runs; else what the task returned.
+ * Errors:  LEAT_TIMEOUT when it still runs; LEAT_USAGE from inside a task that would have to wait, or in a forked child;
+ *          else what the task returned.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error);
 
@@ -232,7 +264,9 @@ LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout
  * Has `fn(arg)` called once, on a worker, when the task has ended; at once, on this thread's behalf, never.
  *
  * Threads: any thread outside the pool; set it at most once, before or after the end.
- * Errors:  LEAT_USAGE when one was set before.
+ * Owns:    `arg` is borrowed until `fn` has returned.
+ * Shape:   `fn` is called with `arg`; it must not wait, but may call leat_handle_free.
+ * Errors:  LEAT_USAGE when one was set before, without `fn`, or in a forked child.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg);
 
@@ -241,7 +275,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_handle_on_done(leat_handle *h, void (*fn)(v
  *
  * Threads: any thread outside the pool.
  * Owns:    the descriptor belongs to `h`; do not close it, only poll it.
- * Errors:  -1 when no descriptor could be had.
+ * Units:   a file descriptor.
+ * Errors:  -1 when no descriptor could be had, or in a forked child.
  */
 LEAT_API int leat_handle_fd(leat_handle *h);
 
@@ -255,7 +290,8 @@ LEAT_API void leat_handle_cancel(leat_handle *h);
 /**
  * Cancels what still runs, joins it, and frees the handle. NULL is fine.
  *
- * Threads: any thread outside the pool.
+ * Threads: any. Outside the pool it waits for the end; inside a task it does not, and the last to leave frees.
+ * Owns:    `h`, its result, its story and its descriptor are gone.
  */
 LEAT_API void leat_handle_free(leat_handle *h);
 
@@ -274,6 +310,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_semaphore_new(leat_semaphore **out, uint32_
  * Frees a semaphore that nobody waits on. NULL is fine.
  *
  * Threads: any.
+ * Owns:    `s` is gone.
  */
 LEAT_API void leat_semaphore_free(leat_semaphore *s);
 
