@@ -491,6 +491,8 @@ static leat_err ask_task(leat_task *t, void *arg, const void **result)
     CHECK(strcmp(reply, "[[second]]") == 0);
     LEAT_TRY(leat_await(t, f, &later));
     CHECK(strcmp(later, "[[first]]") == 0);
+    LEAT_TRY(leat_llm_askf(t, llm, &later, "tell %s [[%d]]", "me", 3));
+    CHECK(strcmp(later, "[[3]]") == 0);
     return LEAT_OK;
 }
 

@@ -55,7 +55,7 @@ typedef enum leat_batch_policy {
 } leat_batch_policy;
 
 /*
- * What the prep of a batch node puts into `*prep_res`. Either an array (`item`, `count`), or a source: `next` gives one item
+ * What the prep of a batch node puts into `*prep_res` (leat_items_add builds it). Either an array (`item`, `count`), or a source: `next` gives one item
  * a call and NULL in `*item` at the end. `next` may suspend, is called by one caller at a time, and never sees `shared`.
  */
 typedef struct leat_items {
@@ -278,6 +278,29 @@ LEAT_API LEAT_MUST_USE leat_err leat_flow_call(leat_task *t, leat_flow *flow, vo
  * Errors:   never NULL; the future has failed when the flow could not start.
  */
 LEAT_API leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts);
+
+/**
+ * Adds an item to those of a batch: the prep of a batch node calls it once per item, and that is all it has to do.
+ *
+ *     for (size_t i = 0; i < s->file_count; i++) leat_items_add(t, prep_res, &s->file[i]);
+ *
+ * Threads: from the task `t` only.
+ * Owns:    `*prep_res` is NULL, or what an earlier call has put there; it becomes a const leat_items * that lives until post has
+ *          returned. `item` is borrowed until then.
+ * Errors:  none: when memory is short the visit ends with LEAT_NOMEM whatever the step returns.
+ */
+LEAT_API void leat_items_add(leat_task *t, const void **prep_res, const void *item);
+
+/**
+ * Adds a param set to those of a batch flow: its prep calls this once per walk.
+ *
+ *     leat_param_sets_add(t, prep_res, &(leat_param){ "filename", name }, 1);
+ *
+ * Threads: from the task `t` only.
+ * Owns:    as leat_items_add, with a const leat_param_sets *; keys and values are copied.
+ * Errors:  as leat_items_add.
+ */
+LEAT_API void leat_param_sets_add(leat_task *t, const void **prep_res, const leat_param *params, size_t count);
 
 /**
  * Gives the value of a param of the walk: the batch item's, else the flow's, else that of the flow around it; NULL if none.

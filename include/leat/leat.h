@@ -5,6 +5,7 @@
 #include "base.h"
 #include "task.h"
 #include "fork.h"
+#include "fd.h"
 #include "flow.h"
 #include "limiter.h"
 #include "llm.h"

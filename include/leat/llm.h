@@ -134,6 +134,20 @@ LEAT_API void leat_llm_free(leat_llm *llm);
 LEAT_API LEAT_MUST_USE leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const char **reply);
 
 /**
+ * As leat_llm_ask, with a prompt that is formatted like printf's. `*reply` (const char *) has the type of an exec's result, so that
+ * an exec can be one line:
+ *
+ *     return leat_llm_askf(t, leat_task_self(t), exec_res, "Sum up: %s", text);
+ *
+ * Suspends: yes, as leat_llm_ask.
+ * Threads:  as leat_llm_ask.
+ * Owns:     `*reply` belongs to `t` until its visit ends.
+ * Errors:   as leat_llm_ask.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_llm_askf(leat_task *t, leat_llm *llm, const void **reply, const char *fmt, ...)
+    LEAT_PRINTF(4, 5);
+
+/**
  * Starts leat_llm_ask as a child of `t`; await the future for the text (const char *).
  *
  * Suspends: no.

@@ -271,6 +271,19 @@ leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const cha
     return LEAT_OK;
 }
 
+leat_err leat_llm_askf(leat_task *t, leat_llm *llm, const void **reply, const char *fmt, ...)
+{
+    va_list args;
+    const char *text = NULL;
+    va_start(args, fmt);
+    const char *prompt = leat_i_arena_vprintf(&t->arena, fmt, args);
+    va_end(args);
+    if (!prompt) return LEAT_NOMEM;
+    LEAT_TRY(leat_llm_ask(t, llm, prompt, &text));
+    *reply = text;
+    return LEAT_OK;
+}
+
 typedef struct ask {
     leat_llm *llm;
     const char *prompt;

@@ -143,7 +143,7 @@ void leat_i_runtime_external_end(leat_runtime *rt);
 
 /* One slot per room for what it keeps per runtime (the net loop, the embedded endpoint); freed, newest first, at the start of
  * leat_runtime_free while the workers still run, with no task left. */
-typedef enum leat_i_room { LEAT_I_ROOM_NET, LEAT_I_ROOM_MOCK, LEAT_I_ROOM_COUNT } leat_i_room;
+typedef enum leat_i_room { LEAT_I_ROOM_NET, LEAT_I_ROOM_MOCK, LEAT_I_ROOM_DESCRIPTOR, LEAT_I_ROOM_COUNT } leat_i_room;
 /* Gives the slot's object, making it on first use by make(rt); NULL when make failed. Any thread. */
 void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat_runtime *rt), void (*free)(void *object));
 
