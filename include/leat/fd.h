@@ -3,6 +3,8 @@
  *
  * One thread of the runtime, started at the first wait, watches all of them; waiting costs no worker. While a task waits, nothing is
  * read or written: when the wait is over, the task does that itself. With a virtual clock, time does not wait for a descriptor.
+ *
+ * Source: epoll(7), one-shot entries; asyncio's add_reader, and its connect_read_pipe for lines.
  */
 #ifndef LEAT_FD_H
 #define LEAT_FD_H
@@ -26,6 +28,7 @@ typedef enum leat_fd_event {
  * Suspends: yes, until then, or cancel, or the nearest deadline of `t`.
  * Threads:  from the task `t` only; several tasks may wait for one descriptor, and are all woken.
  * Owns:     `fd` is borrowed during the call; it must not be closed meanwhile.
+ * Units:    `fd` is a file descriptor.
  * Errors:   LEAT_USAGE when `fd` is not open; LEAT_CANCELED, LEAT_TIMEOUT; LEAT_IO when descriptors are short; LEAT_NOMEM.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_fd_wait(leat_task *t, int fd, leat_fd_event event);
@@ -37,6 +40,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_fd_wait(leat_task *t, int fd, leat_fd_event
  * Threads:  from the task `t` only.
  * Owns:     `*line` belongs to `t` until its visit ends.
  * Shape:    `*line` is NUL-ended and without its line end; NULL at the end of the input. A last line may lack its end.
+ * Units:    `fd` is a file descriptor.
  * Errors:   as leat_fd_wait; LEAT_INPUT for a line of more than LEAT_LINE_BYTES_MAX bytes, LEAT_IO when it cannot be read. On
  *           error `*line` is untouched.
  */

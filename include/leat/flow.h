@@ -282,12 +282,14 @@ LEAT_API leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *share
 /**
  * Adds an item to those of a batch: the prep of a batch node calls it once per item, and that is all it has to do.
  *
- *     for (size_t i = 0; i < s->file_count; i++) leat_items_add(t, prep_res, &s->file[i]);
+ *     for (size_t i = 0; i < s->file_count; i++)
+ *         leat_items_add(t, prep_res, &s->file[i]);
  *
- * Threads: from the task `t` only.
- * Owns:    `*prep_res` is NULL, or what an earlier call has put there; it becomes a const leat_items * that lives until post has
- *          returned. `item` is borrowed until then.
- * Errors:  none: when memory is short the visit ends with LEAT_NOMEM whatever the step returns.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     `*prep_res` is NULL, or what an earlier call has put there; it becomes a const leat_items * that lives until post has
+ *           returned. `item` is borrowed until then.
+ * Errors:   none: when memory is short the visit ends with LEAT_NOMEM whatever the step returns.
  */
 LEAT_API void leat_items_add(leat_task *t, const void **prep_res, const void *item);
 
@@ -296,9 +298,11 @@ LEAT_API void leat_items_add(leat_task *t, const void **prep_res, const void *it
  *
  *     leat_param_sets_add(t, prep_res, &(leat_param){ "filename", name }, 1);
  *
- * Threads: from the task `t` only.
- * Owns:    as leat_items_add, with a const leat_param_sets *; keys and values are copied.
- * Errors:  as leat_items_add.
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     as leat_items_add, with a const leat_param_sets *; keys and values are copied.
+ * Shape:    `params` holds `count` pairs; a value may be NULL, a key not.
+ * Errors:   as leat_items_add.
  */
 LEAT_API void leat_param_sets_add(leat_task *t, const void **prep_res, const leat_param *params, size_t count);
 
