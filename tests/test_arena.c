@@ -155,6 +155,34 @@ static void a_whole_rewind_keeps_one_chunk_warm(void **state)
     leat_i_arena_fini(&a);
 }
 
+static void a_large_piece_moves_and_a_small_one_does_not(void **state)
+{
+    leat_i_arena from = { 0 }, to = { 0 };
+    int64_t live = leat_i_mem_live_count();
+    (void)state;
+    char *first = leat_i_arena_alloc(&from, 16); /* the first of its chunk, and not alone in it */
+    leat_i_arena_mark mark = leat_i_arena_save(&from);
+    char *large[3];
+    for (int i = 0; i < 3; i++)
+        large[i] = memset(leat_i_arena_alloc(&from, 5000), 'a' + i, 5000);
+    char *small = leat_i_arena_alloc(&from, 16);
+    assert_false(leat_i_arena_move(&to, &from, first));
+    assert_false(leat_i_arena_move(&to, &from, small));
+    assert_false(leat_i_arena_move(&to, &from, large[0] + 16));
+    assert_true(leat_i_arena_move(&to, &from, large[1]));
+    assert_false(leat_i_arena_move(&to, &from, large[1])); /* it is there no more */
+    assert_true(leat_i_arena_move(&to, &from, large[2]));
+    leat_i_arena_rewind(&from, mark);
+    assert_ptr_equal(leat_i_arena_alloc(&from, 16), first + 16);
+    leat_i_arena_fini(&from);
+    char *after = memset(leat_i_arena_alloc(&to, 100), 'z', 100);
+    for (int i = 1; i < 3; i++)
+        check_pieces(&(struct piece){ (unsigned char *)large[i], 5000, (unsigned char)('a' + i) }, 1);
+    check_pieces(&(struct piece){ (unsigned char *)after, 100, 'z' }, 1);
+    leat_i_arena_fini(&to);
+    assert_int_equal(leat_i_mem_live_count(), live);
+}
+
 static void short_memory_is_told_and_harmless(void **state)
 {
     leat_i_arena a = { 0 };
@@ -179,6 +207,7 @@ int main(void)
         cmocka_unit_test(keeps_pieces_over_marks_and_rewinds),
         cmocka_unit_test(a_mark_tells_whether_anything_came_after),
         cmocka_unit_test(large_pieces_waste_no_chunk),
+        cmocka_unit_test(a_large_piece_moves_and_a_small_one_does_not),
         cmocka_unit_test(a_whole_rewind_keeps_one_chunk_warm),
         cmocka_unit_test(short_memory_is_told_and_harmless),
     };

@@ -206,6 +206,12 @@ static void compressed_bodies_are_unpacked_within_bounds(void **state)
     (void)state;
     char *zip = fault_gzip("{\"a\":1}", 7, &size);
     one_reply("Content-Encoding: gzip\r\n", zip, size, LEAT_I_HTTP_REPLY, "{\"a\":1}");
+    static char text[3001];
+    memset(text, 'x', sizeof text - 1);
+    size_t long_size;
+    const void *long_zip = fault_gzip(text, sizeof text - 1, &long_size);
+    one_reply("Content-Encoding: gzip\r\n", long_zip, long_size, LEAT_I_HTTP_REPLY,
+              text); /* longer than Content-Length says */
     zip[size / 2] ^= 0x55;
     one_reply("Content-Encoding: gzip\r\n", zip, size, LEAT_I_HTTP_ENCODING, NULL);
     one_reply("Content-Encoding: gzip\r\n", "plain", 5, LEAT_I_HTTP_ENCODING, NULL);

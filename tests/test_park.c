@@ -183,11 +183,63 @@ static void *storm_thread(void *arg)
     struct storm *s = arg;
     uint64_t seed = (uintptr_t)&seed;
     while (!leat_load_relaxed(&s->stop)) {
-        leat_i_waiter *w = leat_load_acquire(&s->waiter[leat_i_rand_next(&seed) % STORM_TASKS]);
-        if (w) leat_i_unpark(w);
+        leat_i_held_wakes held;
+        bool hold = leat_i_rand_next(&seed) % 2;
+        if (hold) leat_i_wakes_hold(&held);
+        for (uint64_t i = leat_i_rand_next(&seed) % 8; i > 0; i--) {
+            leat_i_waiter *w = leat_load_acquire(&s->waiter[leat_i_rand_next(&seed) % STORM_TASKS]);
+            if (w) leat_i_unpark(w);
+        }
+        if (hold) leat_i_wakes_release(&held);
         if (leat_i_rand_next(&seed) % 8 == 0) sched_yield();
     }
     return NULL;
+}
+
+struct held {
+    LEAT_ATOMIC(leat_i_waiter *) waiter;
+    LEAT_ATOMIC(uint32_t) go;
+};
+
+static leat_err waits_for_go(leat_task *t, void *arg, const void **result)
+{
+    struct held *h = arg;
+    (void)result;
+    leat_store_release(&h->waiter, leat_i_task_waiter(t));
+    while (!leat_load_acquire(&h->go))
+        LEAT_TRY(leat_i_park(t, LEAT_I_NEVER_NS));
+    return LEAT_OK;
+}
+
+/* No timer is there to help: a wake that is held and never given would hang. */
+static void held_wakes_are_given_at_the_release(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(count)
+    {
+        leat_runtime *rt = runtime_with(count, false);
+        for (int round = 0; round < ROUNDS(300); round++) {
+            struct held h[LEAT_I_HELD_WAKES + 4] = { 0 };
+            leat_handle *handle[LEAT_I_HELD_WAKES + 4];
+            leat_i_held_wakes held;
+            for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++)
+                assert_int_equal(leat_task_submit(rt, waits_for_go, &h[i], &handle[i]), LEAT_OK);
+            for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++)
+                while (!leat_load_acquire(&h[i].waiter))
+                    sched_yield();
+            leat_i_wakes_hold(&held);
+            for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++) {
+                leat_store_release(&h[i].go, 1u);
+                leat_i_unpark(leat_load_acquire(&h[i].waiter));
+            }
+            leat_i_wakes_release(&held);
+            for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++) {
+                assert_int_equal(leat_handle_wait(handle[i], -1, NULL, NULL), LEAT_OK);
+                leat_handle_free(handle[i]);
+            }
+        }
+        leat_runtime_free(rt);
+    }
 }
 
 static void unparks_may_come_at_any_time_and_too_late(void **state)
@@ -316,6 +368,7 @@ int main(void)
         cmocka_unit_test(an_unpark_before_the_park_is_kept_once),
         cmocka_unit_test(no_wake_from_outside_is_lost),
         cmocka_unit_test(two_tasks_wake_each_other),
+        cmocka_unit_test(held_wakes_are_given_at_the_release),
         cmocka_unit_test(unparks_may_come_at_any_time_and_too_late),
         cmocka_unit_test(errno_is_kept_over_a_suspension),
         cmocka_unit_test(a_yielding_task_starves_nobody),

@@ -10,10 +10,11 @@
 #define ARENA_CHUNK_MAX_BYTES   ((size_t)64 * 1024)
 #define ARENA_LARGE_MIN_BYTES   ((size_t)1024)
 #define ARENA_ALIGN             ((size_t)16)
+#define ARENA_LARGE             ((size_t)1)
 
 struct leat_i_chunk {
     struct leat_i_chunk *older;
-    size_t size; /* bytes of the whole block */
+    size_t size; /* bytes of the whole block, a multiple of 16; + ARENA_LARGE: it holds one piece alone */
     char data[];
 };
 
@@ -35,7 +36,9 @@ __attribute__((noinline)) static void *arena_alloc_slow(leat_i_arena *a, size_t 
     size_t next = a->next_bytes ? a->next_bytes : ARENA_CHUNK_FIRST_BYTES;
     if (size > ARENA_LARGE_MIN_BYTES && size > next / 4) {
         struct leat_i_chunk *large = arena_push_chunk(a, sizeof(struct leat_i_chunk) + size);
-        return large ? large->data : NULL;
+        if (!large) return NULL;
+        large->size |= ARENA_LARGE;
+        return large->data;
     }
     while (next < size + sizeof(struct leat_i_chunk))
         next *= 2;
@@ -115,6 +118,19 @@ void leat_i_arena_rewind(leat_i_arena *a, leat_i_arena_mark mark)
         chunk = chunk->older;
     a->at = mark.at;
     a->end = (char *)chunk + chunk->size;
+}
+
+bool leat_i_arena_move(leat_i_arena *to, leat_i_arena *from, const void *piece)
+{
+    struct leat_i_chunk **link = &from->chunk, *chunk;
+    while ((chunk = *link) && (const void *)chunk->data != piece)
+        link = &chunk->older;
+    /* A chunk of small pieces may begin with this one: then it is still in use, or was. */
+    if (!chunk || !(chunk->size & ARENA_LARGE)) return false;
+    *link = chunk->older;
+    chunk->older = to->chunk;
+    to->chunk = chunk;
+    return true;
 }
 
 void leat_i_arena_fini(leat_i_arena *a)

@@ -49,5 +49,8 @@ leat_i_arena_mark leat_i_arena_save(const leat_i_arena *a);
 /* Frees what came after the mark (a zeroed mark: everything, and one small chunk stays warm for the next user). */
 void leat_i_arena_rewind(leat_i_arena *a, leat_i_arena_mark mark);
 void leat_i_arena_fini(leat_i_arena *a); /* leaves it empty and usable */
+/* Moves a piece that has a chunk of its own from one arena to the other, without a copy; no mark of `from` that still counts may be
+ * younger than the piece. False = it shares its chunk, or is not in `from`: nothing happened. */
+bool leat_i_arena_move(leat_i_arena *to, leat_i_arena *from, const void *piece);
 
 #endif

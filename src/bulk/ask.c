@@ -94,7 +94,8 @@ static bool text_keep(leat_i_arena *arena, const char **text, size_t bytes)
 /* The reply's texts belong to the node's visit, which ends before the row is written. */
 static leat_err reply_keep(struct leat_i_doc *d, leat_llm_reply *r)
 {
-    if (!text_keep(&d->arena, &r->body, r->body_bytes)) return LEAT_NOMEM;
+    bool moved = r->body && leat_i_arena_move(&d->arena, &d->task->arena, r->body);
+    if (!moved && !text_keep(&d->arena, &r->body, r->body_bytes)) return LEAT_NOMEM;
     if (!text_keep(&d->arena, &r->request_id, r->request_id ? strlen(r->request_id) : 0)) return LEAT_NOMEM;
     return text_keep(&d->arena, &r->text, r->text_bytes) ? LEAT_OK : LEAT_NOMEM;
 }

@@ -91,6 +91,12 @@ static bool exchange_give_body(leat_i_exchange *x)
     leat_i_http_reply *r = x->reply;
     static char none[1];
     r->body = none;
+    if (x->placed_body) {
+        x->placed_body[x->placed_bytes] = '\0';
+        r->body = x->placed_body;
+        r->body_bytes = x->placed_bytes;
+        return true;
+    }
     if (!x->body.data) return true;
     char *copy = leat_i_arena_strndup(x->arena, x->body.data, x->body.size);
     if (copy) {

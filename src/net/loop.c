@@ -149,6 +149,7 @@ static void loop_run_timers(leat_i_loop *loop)
 
 static void loop_run_pools(leat_i_loop *loop)
 {
+    leat_i_held_wakes held;
     for (;;) {
         leat_i_http_origin *o = loop->releasable;
         if (o) {
@@ -161,7 +162,9 @@ static void loop_run_pools(leat_i_loop *loop)
         if (!pool) return;
         loop->runnable = pool->runnable;
         pool->is_runnable = false;
+        leat_i_wakes_hold(&held); /* One pool's exchanges end together, and wake a worker once. */
         leat_i_pool_run(pool);
+        leat_i_wakes_release(&held);
     }
 }
 

@@ -36,6 +36,7 @@
 #define LEAT_I_RESET_NS             LEAT_I_NS_PER_S /* a kept connection that dies this soon was dead before */
 #define LEAT_I_SPARE_BUFS           64
 #define LEAT_I_SPARE_BUF_BYTES_MAX  (64u * 1024u)
+#define LEAT_I_PLACED_BYTES_MAX     (64 * 1024) /* of a reply that comes into the arena at once */
 #define LEAT_I_OPENED_MAX           4
 #define LEAT_I_URL_CACHE            16
 #define LEAT_I_CURL_TIMER_MARGIN_MS 5000 /* curl's own connect timer, behind the loop's */
@@ -145,7 +146,9 @@ struct leat_i_exchange {
     leat_i_arena *arena; /* of the task */
     leat_i_slot *slot;   /* NULL while waiting and when done */
     leat_i_exchange *next;
-    leat_i_buf body; /* a spare of the loop while a reply arrives */
+    leat_i_buf body;   /* a spare of the loop while a reply of unknown length arrives */
+    char *placed_body; /* a reply that told its length arrives in the task's arena at once; NULL = not this one */
+    size_t placed_room, placed_bytes;
     int64_t start_ns;
     int64_t sent_ns;    /* the connection stood and the request went out; 0 = not yet */
     int64_t first_ns;   /* first line of the final reply; 0 = not yet */
@@ -160,6 +163,7 @@ struct leat_i_exchange {
     bool is_waiting;  /* in origin->waiting */
     bool is_new;      /* a socket was opened for it, before the request went out */
     bool has_headers; /* all of the final reply's */
+    bool has_body;
     bool has_content;
     bool is_done;
     bool is_unresolved; /* it asked for the name itself, and curl got no answer */

@@ -89,11 +89,37 @@ static bool text_is_blank(const char *data, size_t size)
     return true;
 }
 
-static bool body_keep(leat_i_exchange *x, const char *data, size_t size)
+/* The reply told its length: its place is in the task's arena. It may be wrong, so a large one is believed only as it comes in. */
+static void body_place(leat_i_exchange *x)
+{
+    curl_off_t told = -1;
+    (void)curl_easy_getinfo(x->slot->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &told);
+    if (told <= 0 || told > LEAT_I_PLACED_BYTES_MAX) return;
+    x->placed_body = leat_i_arena_alloc(x->arena, (size_t)told + 1);
+    x->placed_room = (size_t)told;
+}
+
+static bool body_collect(leat_i_exchange *x, const char *data, size_t size)
 {
     leat_i_loop *loop = x->origin->loop;
     if (!x->body.data && loop->spare_count) x->body = loop->spare[--loop->spare_count];
     return leat_i_buf_append(&x->body, data, size) || exchange_stop(x, LEAT_I_HTTP_LOCAL);
+}
+
+static bool body_keep(leat_i_exchange *x, const char *data, size_t size)
+{
+    if (!x->has_body) body_place(x);
+    x->has_body = true;
+    if (!x->placed_body) return body_collect(x, data, size);
+    if (size <= x->placed_room - x->placed_bytes) {
+        memcpy(x->placed_body + x->placed_bytes, data, size);
+        x->placed_bytes += size;
+        return true;
+    }
+    /* Longer than it told: it came compressed. */
+    const char *begun = x->placed_body;
+    x->placed_body = NULL;
+    return body_collect(x, begun, x->placed_bytes) && body_collect(x, data, size);
 }
 
 size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot_arg)

@@ -44,8 +44,38 @@ static void worker_signal(leat_i_worker *w, uint32_t why)
     leat_i_os_futex_wake(&w->wake, 1);
 }
 
+/* ---- wakes held back ---- */
+
+static __thread leat_i_held_wakes *held_wakes; /* of this thread, which is none of a pool: nothing is suspended on it */
+
+static bool wake_hold(leat_i_worker *w)
+{
+    leat_i_held_wakes *h = held_wakes;
+    if (!h) return false;
+    for (uint32_t i = 0; i < h->count; i++)
+        if (h->worker[i] == w) return true;
+    if (h->count == LEAT_I_HELD_WAKES) return false;
+    h->worker[h->count++] = w;
+    return true;
+}
+
+void leat_i_wakes_hold(leat_i_held_wakes *h)
+{
+    LEAT_ASSERT(!held_wakes && !leat_i_worker_current());
+    h->count = 0;
+    held_wakes = h;
+}
+
+void leat_i_wakes_release(leat_i_held_wakes *h)
+{
+    held_wakes = NULL;
+    for (uint32_t i = 0; i < h->count; i++)
+        leat_i_worker_wake(h->worker[i]);
+}
+
 void leat_i_worker_wake(leat_i_worker *w)
 {
+    if (wake_hold(w)) return;
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence in leat_i_worker_sleep: it sees what was published, or we see its bit */
     if (idle_claim(w)) worker_signal(w, LEAT_I_WAKE_INBOX);
 }

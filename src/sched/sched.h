@@ -134,6 +134,16 @@ leat_err leat_i_park(leat_task *t, int64_t until_ns);
 void leat_i_park_shielded(leat_task *t);
 void leat_i_unpark(leat_i_waiter *w); /* any thread, signal handlers excepted */
 
+/* For a thread outside the pools that unparks many in a row: in between, parked workers are noted and woken at the end, each once. A
+ * woken thread may take the waker's CPU at once, and then each unpark costs two switches of threads. Keep the time in between short. */
+enum { LEAT_I_HELD_WAKES = 16 };
+typedef struct leat_i_held_wakes {
+    uint32_t count;
+    struct leat_i_worker *worker[LEAT_I_HELD_WAKES]; /* one that finds no room is woken at once */
+} leat_i_held_wakes;
+void leat_i_wakes_hold(leat_i_held_wakes *h); /* until leat_i_wakes_release; not nested */
+void leat_i_wakes_release(leat_i_held_wakes *h);
+
 int64_t leat_i_runtime_now_ns(const leat_runtime *rt); /* any thread */
 void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
