@@ -13,7 +13,7 @@ static struct {
     double ns;
 } bench;
 
-static const leat_tokens guess = { 700, 100 }, used = { 650, 80 };
+static const leat_cost guess = { .input = 700, .output = 100 }, used = { .input = 650, .output = 80 };
 
 static void check(leat_err err, const char *what)
 {

@@ -23,7 +23,7 @@ typedef struct world {
     leat_runtime *rt;
     leat_limiter *l;
     int count;
-    leat_tokens guess;
+    leat_cost guess;
     int64_t hold_ms;               /* between grant and settle */
     int64_t granted_ns[TASKS_MAX]; /* by the order of asking, as what follows */
     int order[TASKS_MAX];          /* who was granted when */

@@ -48,7 +48,7 @@ static void test_tokens_of_a_minute(void **state)
 {
     (void)state;
     world *w = world_new(1, true, &(leat_limiter_opts){ .tokens_per_min = 1000 });
-    w->guess = (leat_tokens){ 80, 20 };
+    w->guess = (leat_cost){ 80, 20, 0 };
     run(w, 40);
     for (int i = 10; i < 40; i++)
         assert_in_range(w->granted_ns[i] - w->granted_ns[i - 10], 60 * S, 61 * S);
@@ -114,7 +114,7 @@ static void test_grants_that_race_with_deadlines_come_back(void **state)
     world *w =
         world_new(4, false, &(leat_limiter_opts){ .requests_per_min = 60000, .in_flight_max = 3, .tokens_per_min = 1e7 });
     w->body = within_deadline;
-    w->guess = (leat_tokens){ 10, 10 };
+    w->guess = (leat_cost){ 10, 10, 0 };
     run(w, 3000);
     leat_limiter_stats s;
     leat_limiter_read(w->l, &s);
@@ -161,8 +161,8 @@ static leat_err forget_grants(leat_task *t, void *arg, const void **result)
     (void)result;
     world *w = arg;
     leat_grant a, b;
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 30, 0 }, &a));
-    return leat_limiter_acquire(t, w->l, (leat_tokens){ 0, 40 }, &b);
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 30, 0, 0 }, &a));
+    return leat_limiter_acquire(t, w->l, (leat_cost){ 0, 40, 0 }, &b);
 }
 
 static void test_forgotten_grants_are_settled_at_their_guess(void **state)
@@ -187,7 +187,7 @@ static leat_err keep_grant(leat_task *t, void *arg, const void **result)
 {
     (void)result;
     kept *k = arg;
-    return leat_limiter_acquire(t, k->w->l, (leat_tokens){ 100, 100 }, &k->grant);
+    return leat_limiter_acquire(t, k->w->l, (leat_cost){ 100, 100, 0 }, &k->grant);
 }
 
 static leat_err settle_twice(leat_task *t, void *arg, const void **result)
@@ -196,8 +196,8 @@ static leat_err settle_twice(leat_task *t, void *arg, const void **result)
     leat_grant mine;
     LEAT_TRY(keep_grant(t, arg, result));
     mine = k->grant;
-    leat_limiter_settle(k->w->l, mine, (leat_tokens){ 1, 1 });
-    leat_limiter_settle(k->w->l, mine, (leat_tokens){ 50, 50 });
+    leat_limiter_settle(k->w->l, mine, (leat_cost){ 1, 1, 0 });
+    leat_limiter_settle(k->w->l, mine, (leat_cost){ 50, 50, 0 });
     leat_limiter_refund(k->w->l, mine);
     return keep_grant(t, arg, result); /* The same place, another use of it. */
 }
@@ -209,10 +209,10 @@ static void test_only_the_first_settle_counts(void **state)
     kept k = { .w = w };
     assert_int_equal(leat_task_run(w->rt, settle_twice, &k, NULL), LEAT_OK);
     /* The end of the task has settled the second at its guess. */
-    leat_limiter_settle(w->l, k.grant, (leat_tokens){ 999, 999 });
-    leat_limiter_settle(w->l, (leat_grant){ .id = 0 }, (leat_tokens){ 1, 1 });
-    leat_limiter_settle(w->l, (leat_grant){ .id = UINT64_MAX }, (leat_tokens){ 1, 1 });
-    leat_limiter_settle(w->l, (leat_grant){ .id = UINT64_C(1) << 32 | 5000 }, (leat_tokens){ 1, 1 });
+    leat_limiter_settle(w->l, k.grant, (leat_cost){ 999, 999, 0 });
+    leat_limiter_settle(w->l, (leat_grant){ .id = 0 }, (leat_cost){ 1, 1, 0 });
+    leat_limiter_settle(w->l, (leat_grant){ .id = UINT64_MAX }, (leat_cost){ 1, 1, 0 });
+    leat_limiter_settle(w->l, (leat_grant){ .id = UINT64_C(1) << 32 | 5000 }, (leat_cost){ 1, 1, 0 });
     leat_limiter_stats s;
     leat_limiter_read(w->l, &s);
     assert_int_equal(s.settled, 2);
@@ -226,15 +226,15 @@ static leat_err refund_and_ask_again(leat_task *t, void *arg, const void **resul
     world *w = arg;
     leat_grant g;
     int64_t start_ns = leat_task_now_ns(t);
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 900, 0 }, &g));
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 900, 0, 0 }, &g));
     leat_limiter_refund(w->l, g);
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 900, 0 }, &g));
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 900, 0, 0 }, &g));
     assert_true(leat_task_now_ns(t) - start_ns < S); /* The tokens came back, the pace of 600 a minute did not. */
     assert_true(leat_task_now_ns(t) - start_ns >= 100 * MS);
-    leat_limiter_settle(w->l, g, (leat_tokens){ 1900, 0 });
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 0, 0 }, &g));
+    leat_limiter_settle(w->l, g, (leat_cost){ 1900, 0, 0 });
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 0, 0, 0 }, &g));
     assert_true(leat_task_now_ns(t) - start_ns >= 60 * S); /* Debt. */
-    leat_limiter_settle(w->l, g, (leat_tokens){ 0, 0 });
+    leat_limiter_settle(w->l, g, (leat_cost){ 0, 0, 0 });
     return LEAT_OK;
 }
 
@@ -253,12 +253,12 @@ static leat_err refund_under_waiter(leat_task *t, void *arg, const void **result
     world *w = arg;
     leat_grant g;
     member m = { w, 0 };
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 1000, 0 }, &g));
-    w->guess = (leat_tokens){ 500, 0 };
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 1000, 0, 0 }, &g));
+    w->guess = (leat_cost){ 500, 0, 0 };
     leat_future *f = leat_task_start(t, one_request, &m);
     LEAT_TRY(leat_sleep_ms(t, 5000));
     int64_t refunded_ns = leat_task_now_ns(t);
-    leat_limiter_settle(w->l, g, (leat_tokens){ 100, 0 });
+    leat_limiter_settle(w->l, g, (leat_cost){ 100, 0, 0 });
     LEAT_TRY(leat_await(t, f, NULL));
     assert_true(w->granted_ns[0] - refunded_ns < 10 * MS);
     return LEAT_OK;
@@ -275,7 +275,7 @@ static void test_a_refund_wakes_the_head(void **state)
 static void *settle_from_outside(void *arg)
 {
     kept *k = arg;
-    leat_limiter_settle(k->w->l, k->grant, (leat_tokens){ 1, 0 });
+    leat_limiter_settle(k->w->l, k->grant, (leat_cost){ 1, 0, 0 });
     return NULL;
 }
 
@@ -331,7 +331,7 @@ static void test_a_loop_of_requests_allocates_nothing(void **state)
 {
     (void)state;
     world *w = world_new(1, false, &(leat_limiter_opts){ .tokens_per_min = 1e9 });
-    w->guess = (leat_tokens){ 1, 1 };
+    w->guess = (leat_cost){ 1, 1, 0 };
     assert_int_equal(leat_task_run(w->rt, many_in_one_visit, w, NULL), LEAT_OK);
     world_free(w);
 }

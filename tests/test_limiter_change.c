@@ -71,12 +71,12 @@ static leat_err wrong_calls(leat_task *t, void *arg, const void **result)
     (void)result;
     world *w = arg;
     leat_grant g;
-    assert_int_equal(leat_limiter_acquire(t, w->l, (leat_tokens){ -1, 0 }, &g), LEAT_USAGE);
-    assert_int_equal(leat_limiter_acquire(t, w->l, (leat_tokens){ 0, 0.0 / 0.0 }, &g), LEAT_USAGE);
-    assert_int_equal(leat_limiter_acquire(t, NULL, (leat_tokens){ 0, 0 }, &g), LEAT_USAGE);
-    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_tokens){ 5, 5 }, &g));
-    leat_limiter_settle(w->l, g, (leat_tokens){ 0.0 / 0.0, -1 }); /* Nonsense: the guess stands. */
-    leat_limiter_settle(NULL, g, (leat_tokens){ 0, 0 });
+    assert_int_equal(leat_limiter_acquire(t, w->l, (leat_cost){ -1, 0, 0 }, &g), LEAT_USAGE);
+    assert_int_equal(leat_limiter_acquire(t, w->l, (leat_cost){ 0, 0.0 / 0.0, 0 }, &g), LEAT_USAGE);
+    assert_int_equal(leat_limiter_acquire(t, NULL, (leat_cost){ 0, 0, 0 }, &g), LEAT_USAGE);
+    LEAT_TRY(leat_limiter_acquire(t, w->l, (leat_cost){ 5, 5, 0 }, &g));
+    leat_limiter_settle(w->l, g, (leat_cost){ 0.0 / 0.0, -1, 0 }); /* Nonsense: the guess stands. */
+    leat_limiter_settle(NULL, g, (leat_cost){ 0, 0, 0 });
     leat_limiter_refund(NULL, g);
     return LEAT_OK;
 }

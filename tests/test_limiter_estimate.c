@@ -12,7 +12,7 @@ static void test_before_the_first_reply(void **state)
 {
     (void)state;
     leat_i_estimate e = { 0 };
-    leat_tokens guess = leat_i_estimate_guess(&e, 4000, 0);
+    leat_cost guess = leat_i_estimate_guess(&e, 4000, 0);
     assert_true(guess.input == 1000 && guess.output == 512);
     /* What the request allows is all there is to go by, more or less. */
     assert_true(leat_i_estimate_guess(&e, 4000, 64).output == 64);
@@ -27,8 +27,8 @@ static void test_one_reply_is_believed(void **state)
     (void)state;
     leat_i_estimate e;
     leat_i_estimate_init(&e);
-    leat_i_estimate_learn(&e, 1000, (leat_tokens){ 500, 40 });
-    leat_tokens guess = leat_i_estimate_guess(&e, 1000, 0);
+    leat_i_estimate_learn(&e, 1000, (leat_cost){ 500, 40, 0 });
+    leat_cost guess = leat_i_estimate_guess(&e, 1000, 0);
     assert_true(guess.input >= 500 && guess.input <= 700);
     assert_true(guess.output >= 40 && guess.output <= 60);
 }
@@ -38,13 +38,13 @@ static void test_settles_on_a_steady_job_from_both_sides(void **state)
     (void)state;
     leat_i_estimate e = { 0 };
     for (int i = 0; i < 200; i++)
-        leat_i_estimate_learn(&e, 2000, (leat_tokens){ 600, 100 });
-    leat_tokens guess = leat_i_estimate_guess(&e, 2000, 0);
+        leat_i_estimate_learn(&e, 2000, (leat_cost){ 600, 100, 0 });
+    leat_cost guess = leat_i_estimate_guess(&e, 2000, 0);
     assert_true(guess.input >= 600 && guess.input <= 610);
     assert_true(guess.output >= 100 && guess.output <= 102);
     /* The job changes: long answers, then short ones. */
     for (int i = 0; i < 200; i++)
-        leat_i_estimate_learn(&e, 2000, (leat_tokens){ 600, 900 });
+        leat_i_estimate_learn(&e, 2000, (leat_cost){ 600, 900, 0 });
     guess = leat_i_estimate_guess(&e, 2000, 0);
     assert_true(guess.output >= 899 && guess.output <= 910);
     assert_true(leat_i_estimate_guess(&e, 2000, 300).output == 300);
@@ -55,8 +55,8 @@ static void test_a_varied_job_is_guessed_above_its_mean(void **state)
     (void)state;
     leat_i_estimate e = { 0 };
     for (int i = 0; i < 1000; i++)
-        leat_i_estimate_learn(&e, 1000, (leat_tokens){ 250, i % 2 ? 50 : 150 });
-    leat_tokens guess = leat_i_estimate_guess(&e, 1000, 0);
+        leat_i_estimate_learn(&e, 1000, (leat_cost){ 250, i % 2 ? 50 : 150, 0 });
+    leat_cost guess = leat_i_estimate_guess(&e, 1000, 0);
     assert_true(guess.output > 120 && guess.output < 180);
 }
 
@@ -64,12 +64,12 @@ static void test_nonsense_is_ignored(void **state)
 {
     (void)state;
     leat_i_estimate e = { 0 };
-    leat_i_estimate_learn(&e, 0, (leat_tokens){ 10, 10 });
-    leat_i_estimate_learn(&e, 100, (leat_tokens){ 0, 10 });
-    leat_i_estimate_learn(&e, 100, (leat_tokens){ -1, 10 });
-    leat_i_estimate_learn(&e, 100, (leat_tokens){ 10, -1 });
-    leat_i_estimate_learn(&e, 100, (leat_tokens){ (double)NAN, 10 });
-    leat_i_estimate_learn(&e, 100, (leat_tokens){ 10, (double)INFINITY });
+    leat_i_estimate_learn(&e, 0, (leat_cost){ 10, 10, 0 });
+    leat_i_estimate_learn(&e, 100, (leat_cost){ 0, 10, 0 });
+    leat_i_estimate_learn(&e, 100, (leat_cost){ -1, 10, 0 });
+    leat_i_estimate_learn(&e, 100, (leat_cost){ 10, -1, 0 });
+    leat_i_estimate_learn(&e, 100, (leat_cost){ (double)NAN, 10, 0 });
+    leat_i_estimate_learn(&e, 100, (leat_cost){ 10, (double)INFINITY, 0 });
     assert_int_equal(e.learned_count, 0);
 }
 

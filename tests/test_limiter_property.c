@@ -104,7 +104,7 @@ static int next_settle(const schedule *s, int granted)
 
 static leat_i_charge charge_of(double tokens)
 {
-    return leat_i_charge_request((leat_tokens){ tokens / 2, tokens / 2 });
+    return leat_i_charge_request((leat_cost){ tokens / 2, tokens / 2, 0 });
 }
 
 static void settle(schedule *s, leat_i_budget *b, int i)

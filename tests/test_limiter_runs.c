@@ -54,7 +54,7 @@ static leat_err attempt(leat_task *t, void *arg, const void **result)
     random_run *r = a->r;
     leat_grant g;
     double guess = (double)random_below(&a->seed, 200);
-    LEAT_TRY(leat_limiter_acquire(t, r->l, (leat_tokens){ guess, 0 }, &g));
+    LEAT_TRY(leat_limiter_acquire(t, r->l, (leat_cost){ guess, 0, 0 }, &g));
     record *c = &r->record[leat_add_relaxed(&r->count, 1)];
     *c = (record){ .granted_ns = g.granted_ns, .guess = guess, .used = guess, .settled_ns = INT64_MAX };
     if (g.granted_ns > leat_load_relaxed(&r->paused_from) && g.granted_ns < leat_load_relaxed(&r->paused_until))
@@ -69,7 +69,7 @@ static leat_err attempt(leat_task *t, void *arg, const void **result)
         return LEAT_HTTP;
     }
     c->used = (double)random_below(&a->seed, way == 2 ? 400 : 1 + (int64_t)guess);
-    leat_limiter_settle(r->l, g, (leat_tokens){ c->used, 0 });
+    leat_limiter_settle(r->l, g, (leat_cost){ c->used, 0, 0 });
     return LEAT_OK;
 }
 

@@ -56,6 +56,28 @@ static void check_against_list(leat_i_window *w, const listed *list, int count, 
     }
 }
 
+static void test_the_day_against_a_plain_list(void **state)
+{
+    (void)state;
+    uint64_t seed = 7;
+    leat_i_window *w = calloc(1, sizeof *w);
+    listed *list = calloc(CHARGES_MAX, sizeof *list);
+    const int64_t longest = LEAT_I_DAY_NS + (INT64_C(2) << LEAT_I_DAY_ENTRY_SHIFT);
+    int64_t now = 0;
+    w->is_day = true;
+    for (int i = 0; i < CHARGES_MAX; i++) {
+        now += (int64_t)(random_next(&seed) % 200) * S;
+        leat_i_window_advance(w, now);
+        list[i] = (listed){ now, { 1, 2, 1, 3 } };
+        leat_i_window_add(w, now, list[i].charge);
+        assert_true(w->total.requests >= listed_sum(list, i + 1, LEAT_I_ACCOUNT_REQUESTS, now, LEAT_I_DAY_NS));
+        assert_true(w->total.requests <= listed_sum(list, i + 1, LEAT_I_ACCOUNT_REQUESTS, now, longest));
+    }
+    assert_true(now > 3 * LEAT_I_DAY_NS);
+    free(list);
+    free(w);
+}
+
 static void run_against_list(uint64_t seed)
 {
     leat_i_window *w = calloc(1, sizeof *w);
@@ -66,12 +88,13 @@ static void run_against_list(uint64_t seed)
     for (int i = 0; i < 300; i++) {
         now += (int64_t)(random_next(&seed) % (uint64_t)step);
         leat_i_window_advance(w, now);
-        leat_i_charge c = { (int64_t)(random_next(&seed) % 1000), (int64_t)(random_next(&seed) % 1000), 1 };
+        leat_i_charge c = { (int64_t)(random_next(&seed) % 1000), (int64_t)(random_next(&seed) % 1000), 1,
+                            (int64_t)(random_next(&seed) % 100) };
         leat_i_window_add(w, now, c);
         list[count++] = (listed){ now, c };
         if (random_next(&seed) % 3 == 0) {
             listed *then = &list[random_next(&seed) % (uint64_t)count];
-            leat_i_charge delta = { 500 - (int64_t)(random_next(&seed) % 1000), 0, 0 };
+            leat_i_charge delta = { 500 - (int64_t)(random_next(&seed) % 1000), 0, 0, 0 };
             if (delta.input < -then->charge.input) delta.input = -then->charge.input;
             leat_i_window_adjust(w, then->at, delta);
             then->charge.input += delta.input;
@@ -97,11 +120,11 @@ static void test_a_refund_after_the_window_changes_nothing(void **state)
     (void)state;
     leat_i_window *w = calloc(1, sizeof *w);
     leat_i_window_advance(w, 1 * S);
-    leat_i_window_add(w, 1 * S, (leat_i_charge){ 100, 0, 1 });
+    leat_i_window_add(w, 1 * S, (leat_i_charge){ 100, 0, 1, 0 });
     leat_i_window_advance(w, 100 * S);
-    leat_i_window_add(w, 100 * S, (leat_i_charge){ 7, 0, 1 });
-    leat_i_window_adjust(w, 1 * S, (leat_i_charge){ -100, 0, 0 });
-    leat_i_window_adjust(w, 1 * S, (leat_i_charge){ 1000, 0, 0 });
+    leat_i_window_add(w, 100 * S, (leat_i_charge){ 7, 0, 1, 0 });
+    leat_i_window_adjust(w, 1 * S, (leat_i_charge){ -100, 0, 0, 0 });
+    leat_i_window_adjust(w, 1 * S, (leat_i_charge){ 1000, 0, 0, 0 });
     assert_int_equal(w->total.input, 7);
     free(w);
 }
@@ -115,14 +138,14 @@ static leat_i_budget *budget_new(const leat_limiter_opts *opts)
 
 static leat_i_taken take(leat_i_budget *b, double input, double output, int64_t now)
 {
-    leat_i_charge c = leat_i_charge_request((leat_tokens){ input, output });
+    leat_i_charge c = leat_i_charge_request((leat_cost){ input, output, 0 });
     assert_true(leat_i_budget_ready_ns(b, c, now) <= now);
     return leat_i_budget_take(b, c, now);
 }
 
 static int64_t ready(leat_i_budget *b, double input, double output, int64_t now)
 {
-    return leat_i_budget_ready_ns(b, leat_i_charge_request((leat_tokens){ input, output }), now);
+    return leat_i_budget_ready_ns(b, leat_i_charge_request((leat_cost){ input, output, 0 }), now);
 }
 
 static void test_tokens_wait_until_enough_has_left(void **state)
@@ -143,9 +166,9 @@ static void test_a_refund_makes_room_at_once_and_debt_takes_it(void **state)
     leat_i_budget *b = budget_new(&(leat_limiter_opts){ .tokens_per_min = 1000 });
     leat_i_taken first = take(b, 600, 200, 10 * S), second = take(b, 200, 0, 11 * S);
     assert_true(ready(b, 500, 0, 12 * S) > 12 * S);
-    leat_i_budget_settle(b, &first, leat_i_charge_request((leat_tokens){ 100, 100 }));
+    leat_i_budget_settle(b, &first, leat_i_charge_request((leat_cost){ 100, 100, 0 }));
     assert_true(ready(b, 500, 0, 12 * S) <= 12 * S);
-    leat_i_budget_settle(b, &second, leat_i_charge_request((leat_tokens){ 200, 5000 }));
+    leat_i_budget_settle(b, &second, leat_i_charge_request((leat_cost){ 200, 5000, 0 }));
     /* In debt until the second has left, for a request of no tokens too. */
     assert_true(ready(b, 0, 0, 12 * S) > 71 * S);
     assert_in_range(b->charged_units / LEAT_I_UNITS_PER_TOKEN, 5400, 5400);
@@ -172,6 +195,54 @@ static void test_accounts_are_judged_apart(void **state)
     take(b, 10, 100, 10 * S);
     assert_true(ready(b, 990, 0, 10 * S) <= 10 * S);
     assert_true(ready(b, 0, 1, 10 * S) > 70 * S);
+    free(b);
+}
+
+static void test_bytes_and_tokens_and_requests_all_or_nothing(void **state)
+{
+    (void)state;
+    leat_i_budget *b =
+        budget_new(&(leat_limiter_opts){ .bytes_per_min = 1000, .tokens_per_min = 100, .requests_per_min = 6000 });
+    leat_i_charge c = leat_i_charge_request((leat_cost){ 10, 10, 600.5 });
+    leat_i_taken first = leat_i_budget_take(b, c, 10 * S);
+    assert_int_equal(b->window.total.bytes, 601);
+    /* Tokens would have room, bytes have not: nothing is taken from either, and the time is that of the bytes. */
+    assert_in_range(leat_i_budget_ready_ns(b, c, 11 * S), 70 * S + 50 * MS, 70 * S + 67 * MS);
+    assert_int_equal(b->window.total.requests, 1);
+    /* A settle tells of tokens; the bytes went out as they were. */
+    leat_i_budget_settle(b, &first, leat_i_charge_request((leat_cost){ 80, 10, 0 }));
+    assert_int_equal(b->window.total.bytes, 601);
+    assert_in_range(ready(b, 11, 0, 12 * S), 70 * S + 50 * MS, 70 * S + 67 * MS);
+    free(b);
+}
+
+static void test_a_day_is_any_24_hours(void **state)
+{
+    (void)state;
+    const int64_t hour = 3600 * S;
+    leat_i_budget *b = budget_new(&(leat_limiter_opts){ .requests_per_day = 3, .tokens_per_day = 1000 });
+    take(b, 100, 0, 1 * hour);
+    take(b, 100, 0, 2 * hour);
+    leat_i_taken third = take(b, 100, 0, 3 * hour);
+    assert_in_range(ready(b, 1, 0, 4 * hour), 25 * hour, 25 * hour + 35 * S);
+    /* The tokens of a day are settled hours later, too. */
+    leat_i_budget_settle(b, &third, leat_i_charge_request((leat_cost){ 900, 0, 0 }));
+    assert_in_range(ready(b, 1, 0, 25 * hour + 40 * S), 26 * hour, 26 * hour + 35 * S);
+    free(b);
+}
+
+/* A limit that comes later counts from then on, and what was taken before may still be settled or undone. */
+static void test_a_day_that_begins_under_way(void **state)
+{
+    (void)state;
+    leat_i_budget *b = budget_new(NULL);
+    leat_i_taken first = take(b, 100, 0, 1 * S), second = take(b, 100, 0, 2 * S);
+    assert_true(leat_i_budget_set(b, &(leat_limiter_opts){ .requests_per_day = 1 }));
+    take(b, 10, 0, 3 * S);
+    leat_i_budget_untake(b, &first);
+    leat_i_budget_settle(b, &second, leat_i_charge_request((leat_cost){ 1, 0, 0 }));
+    assert_int_equal(b->day.total.requests, 1);
+    assert_true(ready(b, 1, 0, 4 * S) > 86400 * S);
     free(b);
 }
 
@@ -227,7 +298,10 @@ static void test_limits_that_make_no_sense_are_refused(void **state)
     assert_false(leat_i_budget_set(b, &(leat_limiter_opts){ .tokens_per_min = (double)INFINITY }));
     assert_false(leat_i_budget_set(b, &(leat_limiter_opts){ .input_tokens_per_min = (double)NAN }));
     assert_false(leat_i_budget_set(b, &(leat_limiter_opts){ .output_tokens_per_min = -0.5 }));
-    assert_memory_equal(b->account_max, before.account_max, sizeof before.account_max);
+    assert_false(leat_i_budget_set(b, &(leat_limiter_opts){ .requests_per_day = -1 }));
+    assert_false(leat_i_budget_set(b, &(leat_limiter_opts){ .bytes_per_min = (double)NAN }));
+    assert_memory_equal(b->rule, before.rule, sizeof before.rule);
+    assert_int_equal(b->rule_count, before.rule_count);
     free(b);
 }
 
@@ -235,11 +309,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_plain_list),
+        cmocka_unit_test(test_the_day_against_a_plain_list),
         cmocka_unit_test(test_a_refund_after_the_window_changes_nothing),
         cmocka_unit_test(test_tokens_wait_until_enough_has_left),
         cmocka_unit_test(test_a_refund_makes_room_at_once_and_debt_takes_it),
         cmocka_unit_test(test_an_oversize_request_goes_alone),
         cmocka_unit_test(test_accounts_are_judged_apart),
+        cmocka_unit_test(test_bytes_and_tokens_and_requests_all_or_nothing),
+        cmocka_unit_test(test_a_day_is_any_24_hours),
+        cmocka_unit_test(test_a_day_that_begins_under_way),
         cmocka_unit_test(test_bursts_keep_the_minute),
         cmocka_unit_test(test_in_flight_has_no_time),
         cmocka_unit_test(test_untake_leaves_no_trace),

@@ -19,27 +19,31 @@ extern "C" {
 
 typedef struct leat_limiter leat_limiter;
 
-/* Every field may be 0 = no limit (or the default). Limits count per minute; in flight from grant to settle. */
+/* Every field may be 0 = no limit (or the default). A day is any 24 hours; in flight counts from grant to settle. */
 typedef struct leat_limiter_opts {
     double requests_per_min;
+    double requests_per_day;
     double tokens_per_min; /* LLM tokens, prompt and reply together */
+    double tokens_per_day;
     double input_tokens_per_min;
     double output_tokens_per_min;
+    double bytes_per_min; /* of request bodies */
     uint32_t in_flight_max;
     uint32_t burst; /* requests that may go at once after a pause, beside the paced one; 0 = none */
 } leat_limiter_opts;
 
-/* Tokens of one request: what is guessed before, or known after. */
-typedef struct leat_tokens {
+/* What one request costs: guessed before, or known after. */
+typedef struct leat_cost {
     double input, output; /* LLM tokens; tokens_per_min counts their sum */
-} leat_tokens;
+    double bytes;         /* of the request's body; only the guess counts, for a body is as long as it is */
+} leat_cost;
 
 /* Permission for one request. Plain data; settle or refund it once: the first time counts, later ones do nothing. A forgotten one
  * is settled at its guess when the attempt, or the visit (task body) that acquired it, ends. */
 typedef struct leat_grant {
-    uint64_t id;         /* never given to another grant of the limiter */
-    leat_tokens charged; /* the guess, rounded up to 64ths of a token */
-    int64_t granted_ns;  /* the runtime's clock */
+    uint64_t id;        /* never given to another grant of the limiter */
+    leat_cost charged;  /* the guess, rounded up to 64ths of a token and whole bytes */
+    int64_t granted_ns; /* the runtime's clock */
 } leat_grant;
 
 typedef struct leat_limiter_stats {
@@ -69,17 +73,17 @@ LEAT_API LEAT_MUST_USE leat_err leat_limiter_new(leat_limiter **out, const leat_
 LEAT_API void leat_limiter_free(leat_limiter *l);
 
 /**
- * Waits in the order of asking until all limits have room for one request of about `guess` tokens, and takes it from each.
- * A request larger than a minute's tokens goes alone in its window, into debt.
+ * Waits in the order of asking until all limits have room for one request that costs about `guess`, and takes it from each at
+ * once: from all or from none. A request larger than a whole limit goes alone in its window, into debt.
  *
  * Suspends: yes, until there is room.
  * Threads:  from the task `t` only; any number of tasks at once.
  * Owns:     `*grant` is the caller's; settle it.
- * Units:    guesses over 10^9 tokens count as 10^9.
+ * Units:    guesses over 10^9 tokens or bytes count as 10^9.
  * Errors:   LEAT_CANCELED, LEAT_TIMEOUT; nothing was taken then, nor with LEAT_NOMEM. LEAT_USAGE for a guess that is negative or not
  *           finite.
  */
-LEAT_API LEAT_MUST_USE leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, leat_grant *grant);
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_cost guess, leat_grant *grant);
 
 /**
  * Tells the limiter what a granted request really used: the difference is refunded, or becomes debt. Frees the slot. A `used`
@@ -87,7 +91,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_limiter_acquire(leat_task *t, leat_limiter 
  *
  * Threads: any, outside the pool too.
  */
-LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_tokens used);
+LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_cost used);
 
 /**
  * Gives back a grant whose request did not count at the endpoint (never sent, or refused with a 429): the tokens are

@@ -10,15 +10,25 @@
 #include "pace.h"
 #include "window.h"
 
+typedef struct leat_i_rule {
+    int64_t max; /* in the window */
+    leat_i_account account;
+    bool per_day;
+} leat_i_rule;
+
+enum { LEAT_I_RULES_MAX = 7 };
+
 typedef struct leat_i_budget {
-    int64_t account_max[LEAT_I_ACCOUNT_COUNT]; /* in the window; INT64_MAX = no limit */
-    uint32_t in_flight_max;                    /* 0 = no limit */
+    leat_i_rule rule[LEAT_I_RULES_MAX]; /* the limits that there are */
+    uint32_t rule_count;
+    bool has_day;           /* one of them is per day; the log of the day is kept from then on */
+    uint32_t in_flight_max; /* 0 = no limit */
     uint32_t in_flight;
     int64_t now_ns;        /* the latest time seen */
     int64_t charged_units; /* input + output after settling, since the start */
     uint64_t taken_count;  /* grants so far: tells the last one */
     leat_i_pace pace;
-    leat_i_window window;
+    leat_i_window window, day;
 } leat_i_budget;
 
 /* What a grant took: kept by whoever holds the grant, and given back with it. */
@@ -26,14 +36,17 @@ typedef struct leat_i_taken {
     leat_i_charge charge;
     int64_t at_ns;
     uint64_t number;
+    bool in_day; /* the log of the day knows of it */
 } leat_i_taken;
+
+bool leat_i_limits_are_valid(const leat_limiter_opts *opts);
 
 /* False when a limit is negative or not finite: nothing is changed then. NULL = no limits. */
 bool leat_i_budget_set(leat_i_budget *b, const leat_limiter_opts *opts);
 
-/* The charge of one request of so many tokens, rounded up to whole units and cut at what sums can hold. */
-leat_i_charge leat_i_charge_request(leat_tokens tokens);
-leat_tokens leat_i_charge_tokens(leat_i_charge c);
+/* The charge of one request, rounded up to whole units and bytes and cut at what sums can hold. */
+leat_i_charge leat_i_charge_request(leat_cost cost);
+leat_cost leat_i_charge_cost(leat_i_charge c);
 
 /* When all limits have room for `c`, as things stand: <= now_ns = it may go now; LEAT_I_NEVER_NS = only when a slot in flight is
  * given back. Later grants, pauses and limits may move it, so may refunds (earlier). A charge larger than a limit needs all of

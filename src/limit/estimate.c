@@ -33,7 +33,7 @@ void leat_i_estimate_init(leat_i_estimate *e)
     *e = (leat_i_estimate){ 0 };
 }
 
-leat_tokens leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double max_tokens)
+leat_cost leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double max_tokens)
 {
     leat_i_lock_take(&e->lock);
     bool known = e->learned_count > 0;
@@ -45,10 +45,12 @@ leat_tokens leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double 
     /* Nothing learned yet: what the request allows is all there is to go by. */
     if (capped && (!known || output > max_tokens)) output = max_tokens;
     double input = ratio * (double)body_bytes;
-    return (leat_tokens){ .input = ceil(input > INPUT_MIN ? input : INPUT_MIN), .output = ceil(output) };
+    return (leat_cost){ .input = ceil(input > INPUT_MIN ? input : INPUT_MIN),
+                        .output = ceil(output),
+                        .bytes = (double)body_bytes };
 }
 
-void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_tokens used)
+void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_cost used)
 {
     if (body_bytes == 0 || !isfinite(used.input) || !isfinite(used.output)) return;
     if (used.input <= 0 || used.output < 0) return;

@@ -27,12 +27,12 @@ typedef struct leat_i_estimate {
 /* Zeroed memory is a valid estimate too. */
 void leat_i_estimate_init(leat_i_estimate *e);
 
-/* Tokens of a request of `body_bytes`; `max_tokens` is what the request allows for the reply, 0 = it does not say.
+/* What a request of `body_bytes` will cost; `max_tokens` is what the request allows for the reply, 0 = it does not say.
  * Never negative, never more output than max_tokens. */
-leat_tokens leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double max_tokens);
+leat_cost leat_i_estimate_guess(leat_i_estimate *e, size_t body_bytes, double max_tokens);
 
 /* Learns from the `used` that an endpoint reported for a request of `body_bytes`. Nonsense (negative, not finite, no input at
  * all) is ignored. */
-void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_tokens used);
+void leat_i_estimate_learn(leat_i_estimate *e, size_t body_bytes, leat_cost used);
 
 #endif

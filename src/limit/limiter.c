@@ -267,14 +267,14 @@ __attribute__((noinline)) static leat_err grant_wait(leat_task *t, leat_limiter 
     return waiter_wait(t, l, &w);
 }
 
-static bool tokens_are_valid(leat_tokens tokens)
+static bool cost_is_valid(leat_cost c)
 {
-    return isfinite(tokens.input) && isfinite(tokens.output) && tokens.input >= 0 && tokens.output >= 0;
+    return isfinite(c.input) && isfinite(c.output) && isfinite(c.bytes) && c.input >= 0 && c.output >= 0 && c.bytes >= 0;
 }
 
-leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, leat_grant *grant)
+leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_cost guess, leat_grant *grant)
 {
-    if (!l || !grant || !tokens_are_valid(guess)) return LEAT_USAGE;
+    if (!l || !grant || !cost_is_valid(guess)) return LEAT_USAGE;
     LEAT_TRY(leat_i_task_check(t));
     claim *c = claim_of(t, l);
     if (!c) return LEAT_NOMEM;
@@ -295,14 +295,14 @@ leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_tokens guess, 
     } else {
         LEAT_TRY(grant_wait(t, l, place, charge));
     }
-    *grant = (leat_grant){ .id = id, .charged = leat_i_charge_tokens(charge), .granted_ns = place->taken.at_ns };
+    *grant = (leat_grant){ .id = id, .charged = leat_i_charge_cost(charge), .granted_ns = place->taken.at_ns };
     return LEAT_OK;
 }
 
-void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_tokens used)
+void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_cost used)
 {
     if (!l) return;
-    if (!tokens_are_valid(used)) {
+    if (!cost_is_valid(used)) {
         grant_close(l, grant.id, NULL, &l->settled); /* Nonsense tells nothing: the guess stands. */
         return;
     }

@@ -3,8 +3,8 @@
  * moment when enough has left looks at some 200 sums at most.
  *
  * Numbers count from the time -WINDOW, so that they are never negative: number(t) = (t + WINDOW) >> SHIFT, and an entry counts
- * at `now` while number >= now >> SHIFT. The window spans 7,160 entries; with the 64 of a group that is less than the ring, so
- * two live entries never share a place, nor two live groups.
+ * at `now` while number >= now >> SHIFT. A minute spans 7,160 entries, a day 5,030; with the 64 of a group that is less than the
+ * ring, so two live entries never share a place, nor two live groups.
  */
 #include "window.h"
 
@@ -14,10 +14,17 @@
 
 _Static_assert((LEAT_I_WINDOW_NS >> LEAT_I_WINDOW_ENTRY_SHIFT) + 2 < LEAT_I_WINDOW_ENTRIES - LEAT_I_WINDOW_GROUP_SIZE,
                "the ring must hold the window and a group");
+_Static_assert((LEAT_I_DAY_NS >> LEAT_I_DAY_ENTRY_SHIFT) + 2 < LEAT_I_WINDOW_ENTRIES - LEAT_I_WINDOW_GROUP_SIZE,
+               "the ring must hold the day and a group");
 
-static int64_t number_of(int64_t ns)
+static int shift_of(const leat_i_window *w)
 {
-    return (ns + LEAT_I_WINDOW_NS) >> LEAT_I_WINDOW_ENTRY_SHIFT;
+    return w->is_day ? LEAT_I_DAY_ENTRY_SHIFT : LEAT_I_WINDOW_ENTRY_SHIFT;
+}
+
+static int64_t number_of(const leat_i_window *w, int64_t ns)
+{
+    return (ns + (w->is_day ? LEAT_I_DAY_NS : LEAT_I_WINDOW_NS)) >> shift_of(w);
 }
 
 static leat_i_charge *entry_at(leat_i_window *w, int64_t number)
@@ -35,33 +42,17 @@ static void charge_add(leat_i_charge *to, leat_i_charge c)
     to->input += c.input;
     to->output += c.output;
     to->requests += c.requests;
+    to->bytes += c.bytes;
 }
 
 static leat_i_charge charge_negated(leat_i_charge c)
 {
-    return (leat_i_charge){ -c.input, -c.output, -c.requests };
+    return (leat_i_charge){ -c.input, -c.output, -c.requests, -c.bytes };
 }
 
 static bool charge_is_zero(const leat_i_charge *c)
 {
-    return c->input == 0 && c->output == 0 && c->requests == 0;
-}
-
-int64_t leat_i_charge_of(const leat_i_charge *c, leat_i_account account)
-{
-    switch (account) {
-    case LEAT_I_ACCOUNT_INPUT:
-        return c->input;
-    case LEAT_I_ACCOUNT_OUTPUT:
-        return c->output;
-    case LEAT_I_ACCOUNT_SUM:
-        return c->input + c->output;
-    case LEAT_I_ACCOUNT_REQUESTS:
-        return c->requests;
-    case LEAT_I_ACCOUNT_COUNT:
-        break;
-    }
-    return 0;
+    return (c->input | c->output | c->requests | c->bytes) == 0;
 }
 
 static void entry_change(leat_i_window *w, int64_t number, leat_i_charge delta)
@@ -73,7 +64,7 @@ static void entry_change(leat_i_window *w, int64_t number, leat_i_charge delta)
 
 void leat_i_window_advance(leat_i_window *w, int64_t now_ns)
 {
-    int64_t oldest = now_ns >> LEAT_I_WINDOW_ENTRY_SHIFT;
+    int64_t oldest = now_ns >> shift_of(w);
     if (oldest <= w->oldest) return;
     if (oldest > w->newest && !charge_is_zero(&w->total)) {
         /* Time jumped over all of it. */
@@ -94,7 +85,7 @@ void leat_i_window_advance(leat_i_window *w, int64_t now_ns)
 
 void leat_i_window_add(leat_i_window *w, int64_t now_ns, leat_i_charge c)
 {
-    int64_t number = number_of(now_ns);
+    int64_t number = number_of(w, now_ns);
     if (number < w->newest) number = w->newest;
     w->newest = number;
     LEAT_ASSERT(number >= w->oldest);
@@ -104,7 +95,7 @@ void leat_i_window_add(leat_i_window *w, int64_t now_ns, leat_i_charge c)
 
 void leat_i_window_adjust(leat_i_window *w, int64_t then_ns, leat_i_charge delta)
 {
-    int64_t number = number_of(then_ns);
+    int64_t number = number_of(w, then_ns);
     if (number < w->oldest || number > w->newest) return;
     entry_change(w, number, delta);
     LEAT_ASSERT(entry_at(w, number)->input >= 0);
@@ -129,5 +120,5 @@ int64_t leat_i_window_gone_ns(const leat_i_window *w, leat_i_account account, in
         number++;
     }
     /* Entry n counts until now >> SHIFT is n + 1. */
-    return (number + 1) << LEAT_I_WINDOW_ENTRY_SHIFT;
+    return (number + 1) << shift_of(w);
 }

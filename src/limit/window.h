@@ -1,9 +1,11 @@
 /*
- * window.h: an exact log of what was charged over the last minute. Pure arithmetic over explicit times; one caller at a time.
+ * window.h: an exact log of what was charged over the last minute, or day. Pure arithmetic over explicit times; one caller at a
+ * time.
  *
- * Charges of the same 8.4 ms share an entry, and an entry leaves the log as a whole when its newest possible charge is older
- * than the window: never early, late by at most an entry's length. The window is 60 s and the 50 ms that a request's way to the
- * endpoint may vary by. So memory is fixed (some 200 KB, touched as used) and every operation is bounded.
+ * Charges of the same 8.4 ms (17 s in the log of a day) share an entry, and an entry leaves the log as a whole when its newest
+ * possible charge is older than the window: never early, late by at most an entry's length. The window is 60 s (24 h) and the
+ * 50 ms that a request's way to the endpoint may vary by. So memory is fixed (some 260 KB, touched as used) and every operation is
+ * bounded.
  *
  * Amounts are whole units of 1/64 token: sums are exact however long it runs.
  */
@@ -15,9 +17,11 @@
 
 #define LEAT_I_WINDOW_NS       INT64_C(60050000000)
 #define LEAT_I_WINDOW_ENTRY_NS (INT64_C(1) << LEAT_I_WINDOW_ENTRY_SHIFT)
+#define LEAT_I_DAY_NS          INT64_C(86400050000000)
 
 enum {
     LEAT_I_WINDOW_ENTRY_SHIFT = 23,
+    LEAT_I_DAY_ENTRY_SHIFT = 34,
     LEAT_I_WINDOW_GROUP_SIZE = 64,
     LEAT_I_WINDOW_GROUPS = 128,
     LEAT_I_WINDOW_ENTRIES = LEAT_I_WINDOW_GROUP_SIZE * LEAT_I_WINDOW_GROUPS,
@@ -28,6 +32,7 @@ enum {
 typedef struct leat_i_charge {
     int64_t input, output; /* units */
     int64_t requests;
+    int64_t bytes;
 } leat_i_charge;
 
 typedef enum leat_i_account {
@@ -35,10 +40,12 @@ typedef enum leat_i_account {
     LEAT_I_ACCOUNT_OUTPUT,
     LEAT_I_ACCOUNT_SUM,
     LEAT_I_ACCOUNT_REQUESTS,
+    LEAT_I_ACCOUNT_BYTES,
     LEAT_I_ACCOUNT_COUNT,
 } leat_i_account;
 
-typedef struct leat_i_window { /* zeroed memory is an empty log */
+typedef struct leat_i_window { /* zeroed memory is an empty log of a minute */
+    bool is_day;               /* set while it is empty */
     int64_t oldest;            /* number of the oldest entry that counts */
     int64_t newest;            /* and of the newest charge */
     leat_i_charge total;       /* of all entries that count */
@@ -46,7 +53,24 @@ typedef struct leat_i_window { /* zeroed memory is an empty log */
     leat_i_charge entry[LEAT_I_WINDOW_ENTRIES]; /* entry n lies at n modulo their count */
 } leat_i_window;
 
-int64_t leat_i_charge_of(const leat_i_charge *c, leat_i_account account);
+static inline int64_t leat_i_charge_of(const leat_i_charge *c, leat_i_account account)
+{
+    switch (account) {
+    case LEAT_I_ACCOUNT_INPUT:
+        return c->input;
+    case LEAT_I_ACCOUNT_OUTPUT:
+        return c->output;
+    case LEAT_I_ACCOUNT_SUM:
+        return c->input + c->output;
+    case LEAT_I_ACCOUNT_REQUESTS:
+        return c->requests;
+    case LEAT_I_ACCOUNT_BYTES:
+        return c->bytes;
+    case LEAT_I_ACCOUNT_COUNT:
+        break;
+    }
+    return 0;
+}
 
 /* Lets go what is older than the window at `now_ns`. Time never goes back: an earlier one than before is taken as that. */
 void leat_i_window_advance(leat_i_window *w, int64_t now_ns);

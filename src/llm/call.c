@@ -268,11 +268,11 @@ static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
 {
     leat_llm_reply *r = c->reply;
     leat_llm *llm = c->llm;
-    leat_tokens used = { (double)r->tokens_in, (double)r->tokens_out };
+    leat_cost used = { .input = (double)r->tokens_in, .output = (double)r->tokens_out };
     if (rd->has_usage) leat_i_estimate_learn(&llm->estimate, c->request.body_bytes, used);
     if (!rd->has_usage && (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH)) {
-        leat_tokens guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
-        used = (leat_tokens){ guess.input, (double)r->text_bytes / 4 };
+        leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
+        used = (leat_cost){ .input = guess.input, .output = (double)r->text_bytes / 4 };
         r->tokens_in = (uint64_t)(used.input + 0.5);
         r->tokens_out = (uint64_t)(used.output + 0.5);
         r->estimated = true;
@@ -314,7 +314,7 @@ static leat_err attempt(call *c)
     reading rd = { .retry_after_ms = -1 };
     attempt_clear(c->reply);
     if (llm->limiter) {
-        leat_tokens guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
+        leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
     if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
