@@ -17,6 +17,7 @@
 #include "cli/exit_code.h"
 #include "cli/guess.h"
 #include "cli/inside.h"
+#include "cli/limit_args.h"
 #include "cli/run_args.h"
 #include "cli/summary.h"
 #include "cli/text_file.h"
@@ -97,6 +98,33 @@ static void settings_are_what_was_said(void **state)
     assert_int_equal(args.header.count, 1);
     assert_true(leat_i_option_seen(&args.parsed, "max-retries"));
     assert_null(opts.retry_failed);
+    leat_i_run_args_fini(&args);
+}
+
+static void limits_are_what_was_said(void **state)
+{
+    static const char *const line[] = { "run",
+                                        "a.txt",
+                                        "--format=lines",
+                                        "--rpm=60",
+                                        "--rpd=500",
+                                        "--tpm=7000",
+                                        "--limit=bytes=1e6/minute",
+                                        "--limit=tokens=2.5e6/day",
+                                        "--max-input-tokens-per-minute=5000",
+                                        "--limit=output-tokens=40/minute",
+                                        "-oout",
+                                        NULL };
+    leat_i_run_args args;
+    leat_limiter_opts limits;
+    (void)state;
+    files_make();
+    assert_int_equal(take(&args, line), LEAT_I_EXIT_OK);
+    assert_int_equal(leat_i_limit_args(&args, &limits), LEAT_I_EXIT_OK);
+    assert_true(limits.requests_per_min == 60 && limits.requests_per_day == 500);
+    assert_true(limits.tokens_per_min == 7000 && limits.tokens_per_day == 2.5e6);
+    assert_true(limits.input_tokens_per_min == 5000 && limits.output_tokens_per_min == 40);
+    assert_true(limits.bytes_per_min == 1e6);
     leat_i_run_args_fini(&args);
 }
 
@@ -231,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(settings_are_what_was_said, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(limits_are_what_was_said, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(memory_may_be_short_at_any_allocation, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(paths_are_compared_by_what_stands_there, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(texts_are_read_whole_or_refused, folder_make, folder_remove),

@@ -36,6 +36,17 @@ class Words(Cli):
         self.says(2, "--error-rate takes a number from 0 to 1, not '2'", "mock", "--error-rate", "2")
         self.says(2, "--sync takes one of none, group, row, not 'always'", "run", "--sync", "always")
 
+    def test_limits_in_one_form(self):
+        self.batch("in.jsonl", 1)
+        line = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:"]
+        for wrong, why in (("requests", "not of that form"), ("requests=10", "not of that form"),
+                           ("requests=ten/day", "not a number above 0"), ("bytes=0/minute", "not a number above 0"),
+                           ("bytes=5/day", "there is no such limit"), ("words=5/minute", "there is no such limit"),
+                           ("requests=5/hour", "there is no such limit")):
+            self.says(2, f"--limit '{wrong}': {why}", *line, "--limit", wrong)
+        self.says(2, "the limit of requests a minute was given before", *line, "--rpm", "5", "--limit", "requests=5/minute")
+        self.ends(0, *line, "--rpd", "1000", "--limit", "bytes=1e6/minute", "--limit", "tokens=1e9/day")
+
     def test_what_excludes_each_other(self):
         self.batch("in.jsonl", 1)
         for one, other in ((["--max-attempts", "3"], ["--max-retries", "2"]), (["--resume"], ["--overwrite"]),

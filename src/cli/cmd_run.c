@@ -8,6 +8,7 @@
 #include "guess.h"
 #include "help.h"
 #include "inside.h"
+#include "limit_args.h"
 #include "limits.h"
 #include "run_args.h"
 #include "say.h"
@@ -86,12 +87,9 @@ static int say_failed(leat_err err, const leat_error *error)
 static int parts_init(run_parts *parts, const leat_i_run_args *args)
 {
     leat_error error = { 0 };
-    leat_limiter_opts limits = {
-        .requests_per_min = args->requests_per_min,
-        .tokens_per_min = args->tokens_per_min,
-        .input_tokens_per_min = args->input_tokens_per_min,
-        .output_tokens_per_min = args->output_tokens_per_min,
-    };
+    leat_limiter_opts limits;
+    int exit_code = leat_i_limit_args(args, &limits);
+    if (exit_code) return exit_code;
     leat_err err = leat_runtime_new(&parts->rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"run" });
     if (!err) err = leat_limiter_new(&parts->limiter, &limits);
     if (!err) {

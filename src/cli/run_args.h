@@ -26,7 +26,8 @@ typedef struct leat_i_run_args {
     bool allow_http, stream;
     leat_i_list header;
     /* Limits. */
-    double requests_per_min, tokens_per_min, input_tokens_per_min, output_tokens_per_min;
+    double requests_per_min, requests_per_day, tokens_per_min, input_tokens_per_min, output_tokens_per_min;
+    leat_i_list limit;
     uint64_t concurrency;
     /* Attempts and time. */
     uint64_t max_attempts, max_retries;

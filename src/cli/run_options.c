@@ -80,12 +80,18 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "max-requests-per-minute", .alias = { "rpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e9,
       .at = FIELD(requests_per_min), .fallback = "no limit", .group = "Limits",
       .help = "Requests a minute, repeated ones included; no window of 60 seconds has more." },
+    { .name = "max-requests-per-day", .alias = { "rpd" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(requests_per_day), .fallback = "no limit",
+      .help = "Requests in any 24 hours of this run. Then it waits; an earlier run's requests are not known to it." },
     { .name = "max-tokens-per-minute", .alias = { "tpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
       .at = FIELD(tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, prompts and replies together." },
     { .name = "max-input-tokens-per-minute", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
       .at = FIELD(input_tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, prompts alone." },
     { .name = "max-output-tokens-per-minute", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
       .at = FIELD(output_tokens_per_min), .fallback = "no limit", .help = "Tokens a minute, replies alone." },
+    { .name = "limit", .kind = LEAT_I_OPTION_LIST, .arg = "NAME=N/PERIOD", .at = FIELD(limit),
+      .help = "Any limit in one form, as requests=1000/day, bytes=50e6/minute (of request bodies) or tokens=1e6/day. Names are "
+              "requests, tokens (a minute or a day), input-tokens, output-tokens and bytes (a minute). May be given again." },
     { .name = "max-concurrency", .alias = { "jobs" }, .letter = 'j', .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1,
       .max = 100000, .at = FIELD(concurrency), .fallback = "64", .help = "Requests in flight at once." },
 

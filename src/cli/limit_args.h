@@ -1,0 +1,10 @@
+/* limit_args.h: from the options of limits to the limiter's settings. */
+#ifndef LEAT_I_CLI_LIMIT_ARGS_H
+#define LEAT_I_CLI_LIMIT_ARGS_H
+
+#include "run_args.h"
+
+/* Fills what the options say. Gives an exit code; when it is not 0 the sentence was printed. */
+int leat_i_limit_args(const leat_i_run_args *args, leat_limiter_opts *opts);
+
+#endif
