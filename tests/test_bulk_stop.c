@@ -34,6 +34,9 @@ static void a_wrong_key_stops_the_run(void **state)
     assert_int_equal(job_run(j), LEAT_DENIED);
     assert_int_equal(j->summary.exit_code, 5);
     assert_true(strlen(j->error.text) > 0);
+    leat_mock_stats m;
+    leat_mock_read(j->mock, &m);
+    assert_true(m.requests > 0 && j->summary.requests >= m.requests); /* those given up had been asked, too */
     rows r = job_rows(j);
     assert_int_equal(r.count, 0); /* who was refused because of the key is asked again, not written down */
     rows_free(&r);
@@ -41,35 +44,137 @@ static void a_wrong_key_stops_the_run(void **state)
     finish(j, 200);
 }
 
+static void job_client(job *j, const leat_llm_opts *o)
+{
+    leat_llm_free(j->llm);
+    j->llm = NULL;
+    assert_int_equal(leat_llm_new(&j->llm, j->rt, o, &j->error), LEAT_OK);
+    j->opts.llm = j->llm;
+}
+
+/* No row is made of documents that nobody was there for: the same call goes on once the endpoint is there. */
 static void an_endpoint_that_is_down_stops_the_run(void **state)
 {
     job *j = *state;
     job_batch_input(j, 200);
-    leat_llm_free(j->llm);
-    leat_llm_opts o = { .base_url = "http://127.0.0.1:9/v1", .max_attempts = 1 };
-    assert_int_equal(leat_llm_new(&j->llm, j->rt, &o, &j->error), LEAT_OK);
-    j->opts.llm = j->llm;
+    job_client(j, &(leat_llm_opts){ .base_url = "http://127.0.0.1:9/v1", .max_attempts = 1 });
     assert_int_equal(job_run(j), LEAT_NET);
     assert_int_equal(j->summary.exit_code, 5);
-    assert_non_null(strstr(j->error.text, "not reached once"));
-    assert_true(j->summary.rows_failed >= 20 && j->summary.rows_failed <= 20 + 16);
+    assert_non_null(strstr(j->error.text, "not reached: nobody listens at http://127.0.0.1:9 "));
+    assert_int_equal(j->summary.rows_failed, 0);
+    assert_true(j->summary.requests > 0 && j->summary.goes_on);
     job_endpoint(j, NULL, NULL);
-    j->opts.retry_failed = "connect";
     finish(j, 200);
     assert_int_equal(j->summary.exit_code, 0);
 }
 
-static void a_short_input_says_so_too(void **state)
+static void a_plain_port_is_told_from_a_tls_one(void **state)
+{
+    job *j = *state;
+    char url[64];
+    job_batch_input(j, 3);
+    snprintf(url, sizeof url, "https%s", leat_mock_url(j->mock) + strlen("http"));
+    job_client(j, &(leat_llm_opts){ .base_url = url });
+    j->opts.concurrency = 1;
+    assert_int_equal(job_run(j), LEAT_DENIED);
+    assert_int_equal(j->summary.exit_code, 5);
+    assert_non_null(strstr(j->error.text, "speaks no TLS: is it an http:// endpoint?"));
+    assert_int_equal(j->summary.requests, 1); /* no second attempt could help */
+    job_endpoint(j, NULL, NULL);
+    finish(j, 3);
+}
+
+typedef struct late {
+    leat_limiter *limiter; /* tells that attempts have been made */
+    uint16_t port;
+    leat_mock *mock;
+    leat_err err;
+} late;
+
+static void *late_thread(void *arg)
+{
+    late *l = arg;
+    leat_limiter_stats s = { 0 };
+    while (s.granted < 20) {
+        leat_limiter_read(l->limiter, &s);
+        usleep(500);
+    }
+    l->err = leat_mock_new(&l->mock, &(leat_mock_opts){ .port = l->port }, NULL);
+    return NULL;
+}
+
+/* A server that is still starting is waited for, and costs no document a row. */
+static void an_endpoint_that_comes_late_is_waited_for(void **state)
+{
+    job *j = *state;
+    late l = { .port = 0 };
+    char url[64];
+    pthread_t thread;
+    job_batch_input(j, 100);
+    snprintf(url, sizeof url, "%s", leat_mock_url(j->mock));
+    l.port = (uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10);
+    leat_mock_free(j->mock);
+    j->mock = NULL;
+    assert_int_equal(leat_limiter_new(&l.limiter, &(leat_limiter_opts){ 0 }), LEAT_OK);
+    job_client(j, &(leat_llm_opts){ .base_url = url, .limiter = l.limiter, .max_attempts = 2 });
+    assert_int_equal(pthread_create(&thread, NULL, late_thread, &l), 0);
+    leat_err err = job_run(j);
+    pthread_join(thread, NULL);
+    assert_int_equal(l.err, LEAT_OK);
+    assert_int_equal(err, LEAT_OK);
+    assert_int_equal(j->summary.rows_ok, 100);
+    assert_true(j->summary.requests >= 116);
+    leat_mock_free(l.mock);
+    job_endpoint(j, NULL, NULL);
+    leat_limiter_free(l.limiter);
+}
+
+static void *closer_thread(void *arg)
+{
+    job *j = arg;
+    leat_mock_stats s = { 0 };
+    while (s.answered < 100) {
+        leat_mock_read(j->mock, &s);
+        usleep(500);
+    }
+    leat_mock_free(j->mock);
+    return NULL;
+}
+
+/* A hundred thousand documents must not become a hundred thousand error rows overnight. */
+static void an_endpoint_that_goes_away_stops_the_run(void **state)
+{
+    job *j = *state;
+    pthread_t thread;
+    job_batch_input(j, 2000);
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 5 }, &(leat_llm_opts){ .max_attempts = 1 });
+    assert_int_equal(pthread_create(&thread, NULL, closer_thread, j), 0);
+    leat_err err = job_run(j);
+    pthread_join(thread, NULL);
+    j->mock = NULL;
+    assert_int_equal(err, LEAT_NET);
+    assert_int_equal(j->summary.exit_code, 5);
+    assert_non_null(strstr(j->error.text, "the endpoint has stopped answering: nobody listens at "));
+    assert_true(j->summary.rows_ok >= 80 && j->summary.goes_on);
+    assert_true(j->summary.rows_failed > 0 && j->summary.rows_failed <= 2 * 16 + 16); /* those cut in their answer too */
+    job_endpoint(j, NULL, NULL);
+    j->opts.retry_failed = "";
+    finish(j, 2000);
+    assert_int_equal(j->summary.exit_code, 0);
+}
+
+/* Who is there and answers nothing is another matter: its documents get their rows, for they may be the reason. */
+static void a_short_input_without_an_answer_says_so(void **state)
 {
     job *j = *state;
     job_batch_input(j, 3);
-    leat_llm_free(j->llm);
-    leat_llm_opts o = { .base_url = "http://127.0.0.1:9/v1", .max_attempts = 1 };
-    assert_int_equal(leat_llm_new(&j->llm, j->rt, &o, &j->error), LEAT_OK);
-    j->opts.llm = j->llm;
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 60000 },
+                 &(leat_llm_opts){ .max_attempts = 1, .first_byte_timeout_ms = 50 });
     assert_int_equal(job_run(j), LEAT_NET);
     assert_int_equal(j->summary.exit_code, 5);
+    assert_non_null(strstr(j->error.text, "has not answered once"));
     assert_int_equal(j->summary.rows_failed, 3);
+    assert_false(j->summary.goes_on);
 }
 
 static void the_first_20_failures_stop_the_run(void **state)
@@ -416,7 +521,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JOB_TEST(a_wrong_key_stops_the_run),
         JOB_TEST(an_endpoint_that_is_down_stops_the_run),
-        JOB_TEST(a_short_input_says_so_too),
+        JOB_TEST(a_plain_port_is_told_from_a_tls_one),
+        JOB_TEST(an_endpoint_that_comes_late_is_waited_for),
+        JOB_TEST(an_endpoint_that_goes_away_stops_the_run),
+        JOB_TEST(a_short_input_without_an_answer_says_so),
         JOB_TEST(the_first_20_failures_stop_the_run),
         JOB_TEST(too_many_errors_stop_the_run),
         JOB_TEST(the_first_signal_drains),

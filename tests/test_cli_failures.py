@@ -2,6 +2,7 @@
 """What can go wrong around a run: one clear sentence, the right exit code, and what was done is kept."""
 import json
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -27,17 +28,41 @@ class Endpoint(Cli):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{s.getsockname()[1]}/v1"
-            ended = self.ends(5, *self.args(url, "--max-attempts", "2"))
-            self.assertIn("leat run: the endpoint was not reached", ended.err)
-            self.assertEqual(self.classes(), {"connect": 3})
-            # It comes back: the failed ones can be asked again.
+            ended = self.says(5, "leat run: the endpoint was not reached: nobody listens at ", *self.args(url))
+            self.assertIn("leat run: no answer yet, trying for 5 s: nobody listens", ended.err)
+            self.assertIn("the same command goes on from here", ended.err)
+            self.assertEqual(self.rows(), {})
         mocked = self.mock()
-        ended = self.ends(0, *self.args(mocked.url, "--retry-failed=connect"))
+        self.ends(0, *self.args(mocked.url))
         self.assertEqual(self.classes(), {"ok": 3})
+
+    def test_an_endpoint_that_goes_away(self):
+        mocked = self.mock("--latency-ms", "5")
+        process = self.start(*self.args(mocked.url, "-j", "4", "--max-retries", "0", count=3000))
+        self.wait_rows(50)
+        mocked.kill()
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn("leat run: the endpoint has stopped answering: nobody listens at ", err)
+        self.assertIn("--retry-failed asks the failed rows again too", err)
+        failed = len(self.rows()) - self.classes()["ok"]
+        self.assertTrue(0 < failed <= 20 + 4, err)
+        mocked = self.mock()
+        self.ends(0, *self.args(mocked.url, "-j", "4", "--retry-failed", count=3000))
+        self.assertEqual(self.classes(), {"ok": 3000})
+
+    def test_tls_on_a_plain_port(self):
+        mocked = self.mock()
+        url = mocked.url.replace("http:", "https:")
+        host = url.removesuffix("/v1")
+        ended = self.says(5, f"{host} speaks no TLS: is it an http:// endpoint?", *self.args(url), env=self.env())
+        self.nothing_leaked(ended)
+        self.assertEqual(self.rows(), {})
 
     def test_a_host_that_does_not_exist(self):
         ended = self.ends(5, *self.args("https://no-such-host.invalid/v1", "--max-attempts", "2"), env=self.env())
-        self.assertIn("no-such-host.invalid", ended.err)
+        self.assertIn("no such host (is the base URL right?): the name no-such-host.invalid", ended.err)
+        self.assertEqual(self.rows(), {})
         self.nothing_leaked(ended)
 
     def test_certificates(self):
@@ -48,6 +73,7 @@ class Endpoint(Cli):
                 ended = self.ends(5, *self.args(server.url + "/v1", *ca, "--overwrite", "--max-attempts", "2"), env=self.env())
                 self.assertRegex(ended.err, r"(?i)certificate|TLS|SSL")
                 self.nothing_leaked(ended)
+                self.assertEqual(self.rows(), {})
                 self.assertEqual(self.fault_end(server), 0, "a request arrived")
 
     def test_a_certificate_that_is_vouched_for(self):
@@ -62,7 +88,9 @@ class Endpoint(Cli):
         ended = self.ends(5, *self.args(server.url + "/v1", "-j", "2", count=50), env=self.env())
         self.assertRegex(ended.err, r"leat run: .*(401|key)")
         self.nothing_leaked(ended)
-        self.assertLessEqual(self.fault_end(server), 4)
+        asked = self.fault_end(server)
+        self.assertLessEqual(asked, 4)
+        self.assertGreaterEqual(int(re.search(r"requests: +(\d+)", ended.err)[1]), asked)
         # The documents were not answered, so they have no row, and go when the key is right.
         mocked = self.mock()
         self.ends(0, *self.args(mocked.url, count=50), env=self.env())

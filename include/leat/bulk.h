@@ -84,6 +84,7 @@ typedef struct leat_bulk_summary {
     uint64_t class_count[64]; /* rows by leat_class */
     int64_t ms;
     double limit_used; /* share of the request limit used, 0..1; < 0 = no limit */
+    bool goes_on;      /* stopped with documents left, and the same call goes on from here */
     int exit_code;     /* what the program should exit with (docs/cli.md) */
 } leat_bulk_summary;
 
@@ -93,8 +94,8 @@ typedef struct leat_bulk_summary {
  * Threads: any thread outside the pool.
  * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
  * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT (also for an input
- *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint was not reached
- *          once), LEAT_STOPPED (errors_max, or the first 20 documents all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
+ *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint is not there,
+ *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
  *          LEAT_NOMEM. What was written stays, and the same call goes on from there.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,

@@ -98,7 +98,8 @@ typedef struct leat_llm_reply {
     int64_t ttft_ms;          /* to the first non-empty content of the last attempt; < 0 = unknown */
     uint64_t tokens_in, tokens_out;
     bool estimated;    /* the tokens are an estimate: the endpoint did not say */
-    bool is_fatal;     /* no other request can do better (key, quota, trust, unknown host): stop the run */
+    bool is_fatal;     /* no other request can do better (key, quota, trust, unknown host, no TLS there): stop the run */
+    bool is_unreached; /* no connection came about (connect, name, TLS): the request was not sent */
     char message[192]; /* one sentence when the class is not OK or LENGTH; the key never stands in it */
 } leat_llm_reply;
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "../base/json.h"
-#include "../llm/turn.h"
 #include "fail.h"
 
 static leat_err turn_take(leat_task *t, void *arg)
@@ -31,6 +30,31 @@ static void turn_sent(void *arg)
 {
     struct leat_i_doc *d = arg;
     leat_store_relaxed(&d->carrier->waiting, false); /* relaxed: read too late it costs one request, and no row */
+    (void)leat_add_relaxed(&d->run->count.in_flight, 1u);
+    d->at_endpoint = true;
+}
+
+static void turn_back(struct leat_i_doc *d)
+{
+    if (d->at_endpoint) (void)leat_sub_relaxed(&d->run->count.in_flight, 1u);
+    d->at_endpoint = false;
+}
+
+/* Counted attempt by attempt: a document that is canceled later has been asked all the same. */
+static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
+{
+    struct leat_i_doc *d = arg;
+    leat_i_counters *c = &d->run->count;
+    turn_back(d);
+    (void)leat_add_relaxed(&c->requests, 1);
+    if (a->number > 1) (void)leat_add_relaxed(&c->retries, 1);
+    if (a->throttled) (void)leat_add_relaxed(&c->throttles, 1);
+    if (a->billed) (void)leat_add_relaxed(&c->possibly_billed, 1);
+    if (a->http_status > 0) {
+        (void)leat_add_relaxed(&c->reached, 1);
+        if (leat_load_relaxed(&c->unanswered) > 0) leat_store_relaxed(&c->unanswered, 0u);
+    }
+    leat_i_stop_insist(d->run, a, leat_task_now_ns(t));
 }
 
 static void turn_give(void *arg)
@@ -47,17 +71,6 @@ static void turn_give(void *arg)
      * Release: pairs with the acquire in the root's loop. */
     leat_store_release(&d->run->more_carriers, true);
     leat_i_unpark(d->run->root);
-}
-
-static void counters_add(leat_i_counters *c, const leat_llm_reply *r)
-{
-    (void)leat_add_relaxed(&c->requests, r->attempts);
-    if (r->attempts > 1) (void)leat_add_relaxed(&c->retries, r->attempts - 1);
-    (void)leat_add_relaxed(&c->throttles, r->throttles);
-    (void)leat_add_relaxed(&c->possibly_billed, r->possibly_billed);
-    (void)leat_add_relaxed(&c->tokens_in, r->tokens_in);
-    (void)leat_add_relaxed(&c->tokens_out, r->tokens_out);
-    if (r->http_status > 0) (void)leat_add_relaxed(&c->reached, 1);
 }
 
 /* What a document has cost so far. */
@@ -105,16 +118,23 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     struct leat_i_doc *d = doc->inner;
     if (!d || !d->run) return leat_llm_call(t, llm, doc->url, doc->body, doc->body_bytes, &doc->reply);
     leat_i_llm_turn turn = {
-        .take = turn_take, .sent = turn_sent, .give = turn_give, .arg = d, .skip_text = !d->run->opts->flow
+        .take = turn_take,
+        .sent = turn_sent,
+        .ended = turn_ended,
+        .give = turn_give,
+        .arg = d,
+        .skip_text = !d->run->opts->flow,
     };
     if (d->facts.is_object && !d->run->opts->flow) turn.facts = &d->facts;
     d->task = t;
     costs before = costs_of(&doc->reply);
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
+    turn_back(d);
     if (!err) {
         d->answered = true;
-        counters_add(&d->run->count, &doc->reply);
+        (void)leat_add_relaxed(&d->run->count.tokens_in, doc->reply.tokens_in);
+        (void)leat_add_relaxed(&d->run->count.tokens_out, doc->reply.tokens_out);
         err = reply_keep(d, &doc->reply);
     }
     if (err) doc->reply = (leat_llm_reply){ .ttft_ms = -1 };

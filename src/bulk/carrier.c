@@ -100,6 +100,8 @@ static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const le
         stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
     } else if (!err && r->cls == LEAT_CLASS_LOCAL) {
         stop_for(run, LEAT_I_STOP_NOW, LEAT_IO, r->message);
+    } else if (err != LEAT_CANCELED && leat_i_stop_unanswered(run, r)) {
+        return true;
     } else {
         /* After a cancel only an answer that is whole and good counts; a drain ends who was still in line. */
         leat_i_stop stop = leat_i_run_stopping(run);
@@ -121,14 +123,12 @@ static bool document_walk(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 
 static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
-    (void)leat_add_relaxed(&run->count.in_flight, 1u);
     leat_err err = leat_i_doc_prepare(t, &run->feed, d);
     if (!err && (!d->to_ask || document_walk(t, run, d)))
         row_put(t, run, d);
     else if (err && err != LEAT_CANCELED) /* that is a stop while it waited for the document, which is asked again */
         stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
     leat_i_doc_clear(d);
-    (void)leat_sub_relaxed(&run->count.in_flight, 1u);
 }
 
 leat_err leat_i_carrier_task(leat_task *t, void *arg, const void **result)

@@ -202,7 +202,7 @@ static void end_check(leat_i_run *run)
     } else if (leat_load_relaxed(&c->asked_failed) > 0 && leat_load_relaxed(&c->ok) == 0 &&
                leat_load_relaxed(&c->reached) == 0 && leat_load_relaxed(&c->by_class[LEAT_CLASS_USER]) == 0) {
         (void)leat_i_fail(&why, LEAT_NET,
-                          "the endpoint was not reached once; the failed rows say why, and can be asked again");
+                          "the endpoint has not answered once; the failed rows say why, and can be asked again");
         leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(LEAT_NET), &why);
     }
 }
@@ -217,6 +217,7 @@ static void run_work(leat_task *t, leat_i_run *run)
     leat_i_task_end_children(t, mark);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+    run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run);
     end_check(run);
 }
 

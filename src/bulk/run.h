@@ -19,6 +19,7 @@
 
 #include "../base/lock.h"
 #include "../llm/request.h"
+#include "../llm/turn.h"
 #include "../sched/sched.h"
 #include "ids.h"
 #include "journal.h"
@@ -52,6 +53,7 @@ struct leat_i_doc {
     leat_i_request_facts facts; /* of the body */
     bool to_ask;                /* else it has its row already: bad input */
     bool has_slot;
+    bool at_endpoint;               /* a request of it is on its way: counted in in_flight */
     bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
     leat_task *task;                /* that asks, while it does */
     struct leat_i_carrier *carrier; /* NULL when only looked at */
@@ -77,7 +79,8 @@ typedef struct leat_i_counters {
     LEAT_ATOMIC(uint64_t) ok, failed, requests, retries, throttles, possibly_billed, tokens_in, tokens_out;
     LEAT_ATOMIC(uint64_t) asked_failed; /* of the failed rows: documents that were asked */
     LEAT_ATOMIC(uint64_t) reached;      /* replies that were read, good or bad */
-    LEAT_ATOMIC(uint32_t) in_flight;    /* documents between feed and row */
+    LEAT_ATOMIC(uint32_t) unanswered;   /* documents in a row that ended without any reply */
+    LEAT_ATOMIC(uint32_t) in_flight;    /* requests on their way */
     LEAT_ATOMIC(uint64_t) by_class[64];
 } leat_i_counters;
 
@@ -113,7 +116,9 @@ typedef struct leat_i_run {
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;
     int64_t start_ns;
-    uint64_t granted_before; /* the limiter's count at the start */
+    LEAT_ATOMIC(int64_t) first_try_ns; /* start of the first attempt that found no endpoint; 0 = none did */
+    LEAT_ATOMIC(bool) insistence_told; /* the user knows that it is tried for a while */
+    uint64_t granted_before;           /* the limiter's count at the start */
 
     leat_i_carrier *carrier;         /* twice the concurrency */
     leat_i_waiter *root;             /* unparked when something below changes */
@@ -135,6 +140,10 @@ int leat_i_run_exit_of(leat_err err);
 leat_err leat_i_carrier_task(leat_task *t, void *carrier, const void **result);
 /* The rules that look at each finished row: too many errors, the first ones all failing. */
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply);
+/* While the endpoint has never answered: how long it is tried for (changes what the attempt means to do). */
+void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *attempt, int64_t now_ns);
+/* The rules about an endpoint that is not there, or not any more. True = the run stops, and the document gets no row. */
+bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *reply);
 bool leat_i_ever_good(const leat_i_run *run); /* a good row came, in this run or before it */
 
 void leat_i_summary_fill(leat_i_run *run);

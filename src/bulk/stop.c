@@ -8,7 +8,7 @@
 
 #include "fail.h"
 
-enum { FIRST_FAILED_MAX = 20 };
+enum { FIRST_FAILED_MAX = 20, UNANSWERED_MIN = 20, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
 
 int leat_i_run_exit_of(leat_err err)
 {
@@ -58,6 +58,50 @@ bool leat_i_ever_good(const leat_i_run *run)
     return leat_load_relaxed(&run->count.ok) > 0 || run->journal.rows > run->journal.rows_failed;
 }
 
+/* ---- an endpoint that is not there ---- */
+
+void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *a, int64_t now_ns)
+{
+    if (!a->unreached || a->fatal || leat_load_relaxed(&run->count.reached) > 0) return;
+    int64_t first_ns = 0;
+    /* Relaxed: a number that orders nothing; all see the first one. */
+    if (leat_cas_relaxed(&run->first_try_ns, &first_ns, a->start_ns)) first_ns = a->start_ns;
+    int64_t left_ms = INSIST_MS - (now_ns - first_ns) / LEAT_I_NS_PER_MS;
+    /* Who wants one attempt gets one. */
+    if (left_ms <= 0 || (!a->again && a->number == 1)) {
+        a->again = false;
+        return;
+    }
+    if (!a->again || a->wait_ms <= 0) a->wait_ms = INSIST_WAIT_MS;
+    if (a->wait_ms > left_ms) a->wait_ms = left_ms;
+    a->again = true;
+    /* From the second attempt on: the first tells what no waiting mends. Acquire pairs with itself: one tells. */
+    if (a->number > 1 && !leat_exchange_acquire(&run->insistence_told, true))
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "no answer yet, trying for %d s: %s", INSIST_MS / 1000, a->message);
+}
+
+bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *r)
+{
+    leat_error why;
+    bool ever_reached = leat_load_relaxed(&run->count.reached) > 0;
+    bool lost = r->cls == LEAT_CLASS_RESET || r->cls == LEAT_CLASS_TIMEOUT;
+    if (r->http_status > 0 || (!r->is_unreached && !lost)) return false;
+    if (!ever_reached && r->is_unreached) {
+        (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
+        return true;
+    }
+    uint32_t in_a_row = leat_add_relaxed(&run->count.unanswered, 1u) + 1;
+    uint32_t most = 2 * run->concurrency > UNANSWERED_MIN ? 2 * run->concurrency : UNANSWERED_MIN;
+    /* An endpoint that takes requests and has not answered any yet: that is for the rule of the first documents. */
+    if (!ever_reached || in_a_row <= most) return false;
+    (void)leat_i_fail(&why, LEAT_NET, "the endpoint has stopped answering: %.150s", r->message);
+    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
+    return true;
+}
+
+/* ---- rules about failed rows ---- */
+
 /* A setting that is wrong for all documents fails them all: better to stop than to pay for a million rows of the same error. Only
  * while nothing has gone well, in this run or an earlier one. */
 static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
@@ -65,7 +109,7 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
     leat_error why;
     if (leat_i_ever_good(run) || leat_load_relaxed(&run->count.asked_failed) < FIRST_FAILED_MAX) return;
     if (leat_load_relaxed(&run->count.reached) == 0) {
-        (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached once: %.140s", reply->message);
+        (void)leat_i_fail(&why, LEAT_NET, "the endpoint has not answered once: %.140s", reply->message);
         leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
         return;
     }

@@ -128,9 +128,9 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
         leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s", error.text[0] ? error.text : leat_err_sentence(err));
-    bool unfinished = err == LEAT_CANCELED || err == LEAT_STOPPED || err == LEAT_DENIED || err == LEAT_IO;
-    if (unfinished && summary.requests && strcmp(args->output, "-") != 0)
-        leat_i_say_note("run", "the same command goes on from here");
+    if (summary.goes_on)
+        leat_i_say_note("run", "the same command goes on from here%s",
+                        summary.rows_failed ? "; --retry-failed asks the failed rows again too" : "");
     return exit_code;
 }
 

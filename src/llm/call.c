@@ -64,7 +64,7 @@ static const char *case_sentence(leat_i_case what)
     case LEAT_I_CASE_REDIRECT:
         return "the endpoint redirects; redirects are never followed (is the base URL right?)";
     case LEAT_I_CASE_DNS_UNKNOWN:
-        return "no such host";
+        return "no such host (is the base URL right?)";
     default:
         return "";
     }
@@ -260,7 +260,7 @@ static void attempt_clear(leat_llm_reply *r)
     r->tokens_in = r->tokens_out = 0;
     r->ttft_ms = -1;
     r->estimated = false;
-    r->is_fatal = false;
+    r->is_fatal = r->is_unreached = false;
 }
 
 /* Tells the limiter and the estimate what became of the grant. */
@@ -294,15 +294,39 @@ static int opinion_of(const char *should_retry)
     return strcasecmp(should_retry, "true") == 0 ? 1 : strcasecmp(should_retry, "false") == 0 ? 0 : -1;
 }
 
+/* The caller hears of each attempt, and may have it otherwise. */
+static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h)
+{
+    leat_i_llm_attempt a = {
+        .number = c->reply->attempts,
+        .start_ns = leat_task_now_ns(c->t) - h->end_ns,
+        .http_status = h->status,
+        .throttled = rule->cls == LEAT_CLASS_THROTTLED,
+        .billed = rule->billed && h->sent,
+        .fatal = rule->fatal,
+        .unreached = rule->unreached,
+        .message = c->reply->message,
+        .again = c->again,
+        .wait_ms = c->wait_ms,
+    };
+    bool nothing_went_out = h->end == LEAT_I_HTTP_CANCELED && !h->sent;
+    if (!c->turn || !c->turn->ended || nothing_went_out) return;
+    c->turn->ended(c->t, c->turn->arg, &a);
+    c->again = a.again;
+    c->wait_ms = a.wait_ms;
+}
+
 static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h)
 {
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
     leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry) };
     r->is_fatal = rule->fatal;
+    r->is_unreached = rule->unreached;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
     if (rule->billed && h->sent) r->possibly_billed++;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms);
+    attempt_tell(c, rule, h);
 }
 
 /* One attempt. LEAT_OK = the reply tells what came of it, and c->again whether another one follows. */

@@ -5,8 +5,8 @@
 #include "fault.h"
 
 static const leat_i_case_rule rules[LEAT_I_CASE_COUNT] = {
-#define LEAT_I_CASE_RULE(code, cls, retry, budget, refund, billed, fatal) \
-    { #code, LEAT_CLASS_##cls, LEAT_I_RETRY_##retry, LEAT_I_BUDGET_##budget, refund, billed, fatal },
+#define LEAT_I_CASE_RULE(code, cls, retry, budget, refund, billed, fatal, unreached) \
+    { #code, LEAT_CLASS_##cls, LEAT_I_RETRY_##retry, LEAT_I_BUDGET_##budget, refund, billed, fatal, unreached },
     LEAT_I_CASE_MAP(LEAT_I_CASE_RULE)
 #undef LEAT_I_CASE_RULE
 };
@@ -47,6 +47,8 @@ leat_i_case leat_i_case_of_end(leat_i_http_end end, bool sent)
         return LEAT_I_CASE_DNS_UNKNOWN;
     case LEAT_I_HTTP_TLS:
         return LEAT_I_CASE_TLS;
+    case LEAT_I_HTTP_TLS_NONE:
+        return LEAT_I_CASE_TLS_NONE;
     case LEAT_I_HTTP_TLS_UNTRUSTED:
         return LEAT_I_CASE_TLS_UNTRUSTED;
     case LEAT_I_HTTP_TIMEOUT_CONNECT:

@@ -5,6 +5,7 @@
  * budget: which of the two a retry is charged to: failures are counted, throttles are bounded in time. refund: whether the tokens
  * reserved for it go back to the limiter (else they are kept, for the endpoint may have counted them). billed: the answer was lost
  * after the request went out, so it may have been paid for. fatal: no other request can do better; the run stops.
+ * unreached: no connection came about, so the request was not sent.
  */
 #ifndef LEAT_I_CASES_H
 #define LEAT_I_CASES_H
@@ -17,47 +18,48 @@ typedef enum leat_i_retry { LEAT_I_RETRY_NO, LEAT_I_RETRY_YES, LEAT_I_RETRY_ONCE
 typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_BUDGET_THROTTLE } leat_i_budget;
 
 /* clang-format off */
-/*    case               class      retry budget    refund billed fatal */
+/*    case               class      retry budget    refund billed fatal  unreached */
 #define LEAT_I_CASE_MAP(X)                                              \
-    X(OK,               OK,        NO,   NONE,     0,     0,     0) \
-    X(LENGTH,           LENGTH,    NO,   NONE,     0,     0,     0) /* finish_reason length */ \
-    X(FILTERED_ANSWER,  FILTERED,  NO,   NONE,     0,     0,     0) /* finish_reason content_filter */ \
-    X(FILTERED_REQUEST, FILTERED,  NO,   NONE,     1,     0,     0) /* 400 with a filter's code */ \
-    X(EMPTY,            EMPTY,     ONCE, FAILURE,  0,     0,     0) /* no choices, or nothing in them */ \
-    X(TRUNCATED,        TRUNCATED, YES,  FAILURE,  0,     1,     0) /* cut body, stream without its end */ \
-    X(PAGE,             NOT_JSON,  ONCE, FAILURE,  1,     0,     0) /* HTML with a 200: a login page */ \
-    X(NOT_JSON,         NOT_JSON,  ONCE, FAILURE,  0,     0,     0) \
-    X(MALFORMED,        MALFORMED, ONCE, FAILURE,  0,     0,     0) \
-    X(ENCODING,         ENCODING,  ONCE, FAILURE,  0,     0,     0) /* not UTF-8, or broken compression */ \
-    X(TOO_LARGE,        TOO_LARGE, NO,   FAILURE,  0,     0,     0) \
-    X(THROTTLED,        THROTTLED, YES,  THROTTLE, 1,     0,     0) /* 429, 498, 503, 529 */ \
-    X(THROTTLED_LATE,   THROTTLED, YES,  THROTTLE, 0,     1,     0) /* the same, in the middle of a stream */ \
-    X(SERVER,           SERVER,    YES,  FAILURE,  0,     0,     0) /* 5xx */ \
-    X(GATEWAY,          SERVER,    YES,  FAILURE,  0,     1,     0) /* 502, 504, 524: who knows what is behind it */ \
-    X(SERVER_IN_ANSWER, SERVER,    YES,  FAILURE,  1,     0,     0) /* an error with a 200 */ \
-    X(SERVER_LATE,      SERVER,    YES,  FAILURE,  0,     1,     0) /* an error in the middle of a stream */ \
-    X(NOT_NOW,          SERVER,    YES,  FAILURE,  1,     0,     0) /* 408, 409, 425 */ \
-    X(NO_CONNECTION_YET, TIMEOUT,  YES,  FAILURE,  1,     0,     0) /* the connect timer */ \
-    X(TIMEOUT,          TIMEOUT,   YES,  FAILURE,  0,     1,     0) /* the other three */ \
-    X(RESET_REUSED,     RESET,     FREE, NONE,     1,     0,     0) /* a kept connection was dead already */ \
-    X(RESET,            RESET,     YES,  FAILURE,  0,     1,     0) \
-    X(CONNECT,          CONNECT,   YES,  FAILURE,  1,     0,     0) \
-    X(DNS,              DNS,       YES,  FAILURE,  1,     0,     0) \
-    X(DNS_UNKNOWN,      DNS,       NO,   NONE,     1,     0,     1) \
-    X(TLS,              TLS,       YES,  FAILURE,  1,     0,     0) \
-    X(TLS_UNTRUSTED,    TLS,       NO,   NONE,     1,     0,     1) \
-    X(REDIRECT,         REDIRECT,  NO,   NONE,     1,     0,     0) \
-    X(AUTH,             AUTH,      NO,   NONE,     1,     0,     1) \
-    X(QUOTA,            QUOTA,     NO,   NONE,     1,     0,     1) \
-    X(REJECTED,         REJECTED,  NO,   NONE,     1,     0,     0) \
-    X(INPUT,            INPUT,     NO,   NONE,     1,     0,     0) \
-    X(LOCAL,            LOCAL,     YES,  FAILURE,  1,     0,     0) /* descriptors, ports, memory: they come back */ \
-    X(CANCELED,         CANCELED,  NO,   NONE,     1,     0,     0) /* before the request went out */ \
-    X(CANCELED_LATE,    CANCELED,  NO,   NONE,     0,     1,     0)
+    X(OK,               OK,        NO,   NONE,     0,     0,     0,     0) \
+    X(LENGTH,           LENGTH,    NO,   NONE,     0,     0,     0,     0) /* finish_reason length */ \
+    X(FILTERED_ANSWER,  FILTERED,  NO,   NONE,     0,     0,     0,     0) /* finish_reason content_filter */ \
+    X(FILTERED_REQUEST, FILTERED,  NO,   NONE,     1,     0,     0,     0) /* 400 with a filter's code */ \
+    X(EMPTY,            EMPTY,     ONCE, FAILURE,  0,     0,     0,     0) /* no choices, or nothing in them */ \
+    X(TRUNCATED,        TRUNCATED, YES,  FAILURE,  0,     1,     0,     0) /* cut body, stream without its end */ \
+    X(PAGE,             NOT_JSON,  ONCE, FAILURE,  1,     0,     0,     0) /* HTML with a 200: a login page */ \
+    X(NOT_JSON,         NOT_JSON,  ONCE, FAILURE,  0,     0,     0,     0) \
+    X(MALFORMED,        MALFORMED, ONCE, FAILURE,  0,     0,     0,     0) \
+    X(ENCODING,         ENCODING,  ONCE, FAILURE,  0,     0,     0,     0) /* not UTF-8, or broken compression */ \
+    X(TOO_LARGE,        TOO_LARGE, NO,   FAILURE,  0,     0,     0,     0) \
+    X(THROTTLED,        THROTTLED, YES,  THROTTLE, 1,     0,     0,     0) /* 429, 498, 503, 529 */ \
+    X(THROTTLED_LATE,   THROTTLED, YES,  THROTTLE, 0,     1,     0,     0) /* the same, in the middle of a stream */ \
+    X(SERVER,           SERVER,    YES,  FAILURE,  0,     0,     0,     0) /* 5xx */ \
+    X(GATEWAY,          SERVER,    YES,  FAILURE,  0,     1,     0,     0) /* 502, 504, 524: who knows what is behind it */ \
+    X(SERVER_IN_ANSWER, SERVER,    YES,  FAILURE,  1,     0,     0,     0) /* an error with a 200 */ \
+    X(SERVER_LATE,      SERVER,    YES,  FAILURE,  0,     1,     0,     0) /* an error in the middle of a stream */ \
+    X(NOT_NOW,          SERVER,    YES,  FAILURE,  1,     0,     0,     0) /* 408, 409, 425 */ \
+    X(NO_CONNECTION_YET, TIMEOUT,  YES,  FAILURE,  1,     0,     0,     1) /* the connect timer */ \
+    X(TIMEOUT,          TIMEOUT,   YES,  FAILURE,  0,     1,     0,     0) /* the other three */ \
+    X(RESET_REUSED,     RESET,     FREE, NONE,     1,     0,     0,     0) /* a kept connection was dead already */ \
+    X(RESET,            RESET,     YES,  FAILURE,  0,     1,     0,     0) \
+    X(CONNECT,          CONNECT,   YES,  FAILURE,  1,     0,     0,     1) \
+    X(DNS,              DNS,       YES,  FAILURE,  1,     0,     0,     1) \
+    X(DNS_UNKNOWN,      DNS,       NO,   NONE,     1,     0,     1,     1) \
+    X(TLS,              TLS,       YES,  FAILURE,  1,     0,     0,     1) \
+    X(TLS_NONE,         TLS,       NO,   NONE,     1,     0,     1,     1) \
+    X(TLS_UNTRUSTED,    TLS,       NO,   NONE,     1,     0,     1,     1) \
+    X(REDIRECT,         REDIRECT,  NO,   NONE,     1,     0,     0,     0) \
+    X(AUTH,             AUTH,      NO,   NONE,     1,     0,     1,     0) \
+    X(QUOTA,            QUOTA,     NO,   NONE,     1,     0,     1,     0) \
+    X(REJECTED,         REJECTED,  NO,   NONE,     1,     0,     0,     0) \
+    X(INPUT,            INPUT,     NO,   NONE,     1,     0,     0,     0) \
+    X(LOCAL,            LOCAL,     YES,  FAILURE,  1,     0,     0,     0) /* descriptors, ports, memory: they come back */ \
+    X(CANCELED,         CANCELED,  NO,   NONE,     1,     0,     0,     0) /* before the request went out */ \
+    X(CANCELED_LATE,    CANCELED,  NO,   NONE,     0,     1,     0,     0)
 /* clang-format on */
 
 typedef enum leat_i_case {
-#define LEAT_I_CASE_ENUM(code, cls, retry, budget, refund, billed, fatal) LEAT_I_CASE_##code,
+#define LEAT_I_CASE_ENUM(code, cls, retry, budget, refund, billed, fatal, unreached) LEAT_I_CASE_##code,
     LEAT_I_CASE_MAP(LEAT_I_CASE_ENUM)
 #undef LEAT_I_CASE_ENUM
         LEAT_I_CASE_COUNT
@@ -68,7 +70,7 @@ typedef struct leat_i_case_rule {
     leat_class cls;
     leat_i_retry retry;
     leat_i_budget budget;
-    bool refund, billed, fatal;
+    bool refund, billed, fatal, unreached;
 } leat_i_case_rule;
 
 const leat_i_case_rule *leat_i_case_rule_of(leat_i_case what);

@@ -11,12 +11,25 @@
 
 #include "request.h"
 
+/* How an attempt ended, and what the call means to do about it. */
+typedef struct leat_i_llm_attempt {
+    uint32_t number; /* from 1 */
+    int64_t start_ns;
+    int http_status; /* 0 = no reply was read */
+    bool throttled, billed, fatal, unreached;
+    const char *message; /* what came of it, "" when it was good */
+    bool again;          /* another one follows, after wait_ms: may be changed */
+    int64_t wait_ms;
+} leat_i_llm_attempt;
+
 typedef struct leat_i_llm_turn {
     leat_err (*take)(leat_task *t,
                      void *arg); /* before each attempt, before the limiter is asked; may suspend. Fine to be called
                                                   while the turn is held. An error ends the call with that error. */
     void (*sent)(void *arg);     /* the limiter has let it through, and the request goes out; NULL = nobody asks */
-    void (*give)(void *arg);     /* before the call waits to try again */
+    void (*ended)(leat_task *t, void *arg, leat_i_llm_attempt *attempt); /* each that may have reached the endpoint, one that
+                                                  was canceled too; NULL = nobody asks */
+    void (*give)(void *arg);                                             /* before the call waits to try again */
     void *arg;
     const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
     bool skip_text;                    /* the caller reads the body only: reply.text may stay "" */

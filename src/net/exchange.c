@@ -59,7 +59,7 @@ static const char *end_sentence(leat_i_http_end end)
 {
     switch (end) {
     case LEAT_I_HTTP_TIMEOUT_CONNECT:
-        return "no connection in time";
+        return "no connection in time: is the address right?";
     case LEAT_I_HTTP_TIMEOUT_FIRST_BYTE:
         return "no reply in time after the request was sent";
     case LEAT_I_HTTP_TIMEOUT_IDLE:
@@ -158,18 +158,18 @@ void leat_i_exchange_done(leat_i_exchange *x, CURLcode rc)
     long os_errno = 0;
     (void)curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &os_errno);
     leat_i_http_end end = leat_i_end_of(x, rc, os_errno);
-    const char *message = NULL;
+    const char *curl_words = slot->error[0] ? slot->error : curl_easy_strerror(rc);
+    char message[sizeof x->reply->message] = "";
     bool was_looking_up = o->looking_up == x;
     x->is_unresolved = was_looking_up && rc == CURLE_COULDNT_RESOLVE_HOST;
-    if (end == LEAT_I_HTTP_RESET || end == LEAT_I_HTTP_RESET_REUSED)
-        message = "the connection was lost after the request was sent";
-    else if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && end != LEAT_I_HTTP_TOO_LARGE)
-        message = slot->error[0] ? slot->error : curl_easy_strerror(rc);
+    if (end == LEAT_I_HTTP_TLS && leat_i_words_no_tls(curl_words)) end = LEAT_I_HTTP_TLS_NONE;
+    if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && end != LEAT_I_HTTP_TOO_LARGE)
+        leat_i_words_put(message, sizeof message, x, end, curl_words, os_errno);
     leat_i_exchange_finish(x, end, message);
     if (end != LEAT_I_HTTP_DNS || !was_looking_up) return;
     /* One look-up for all: who waited for it shares its failure. */
     while (o->waiting)
-        leat_i_exchange_finish(o->waiting, LEAT_I_HTTP_DNS, "could not resolve the endpoint's name");
+        leat_i_exchange_finish(o->waiting, LEAT_I_HTTP_DNS, message);
 }
 
 void leat_i_exchange_cancel(leat_i_loop *loop, leat_i_op *op)

@@ -17,6 +17,7 @@ typedef enum leat_i_http_end {
     LEAT_I_HTTP_DNS,           /* name not resolved (for now) */
     LEAT_I_HTTP_DNS_UNKNOWN,   /* no such name */
     LEAT_I_HTTP_TLS,           /* handshake failed */
+    LEAT_I_HTTP_TLS_NONE,      /* the other side does not speak TLS */
     LEAT_I_HTTP_TLS_UNTRUSTED, /* certificate refused */
     LEAT_I_HTTP_TIMEOUT_CONNECT,
     LEAT_I_HTTP_TIMEOUT_FIRST_BYTE,
@@ -69,7 +70,7 @@ typedef struct leat_i_http_reply {
     char *content_type;
     char *should_retry;            /* x-should-retry */
     int64_t first_byte_ns, end_ns; /* since the start of perform */
-    char message[160];             /* curl's words, without URL query or headers */
+    char message[160];             /* a sentence for people, without URL query or headers */
 } leat_i_http_reply;
 
 /* Performs one POST (GET when body is NULL). Suspends; on cancel it aborts the exchange and waits for the loop to let go.

@@ -200,6 +200,11 @@ void leat_i_origin_release(leat_i_loop *loop, leat_i_http_origin *o);
 void leat_i_origin_resolved(leat_i_http_origin *o, leat_i_exchange *x);
 void leat_i_exchange_arm(leat_i_exchange *x);
 
+/* words.c: sentences for failures. */
+bool leat_i_words_no_tls(const char *curl_words); /* a handshake failed since the other side does not speak TLS */
+void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_http_end end, const char *curl_words,
+                      long os_errno);
+
 /* receive.c: curl's callbacks of a slot. */
 size_t leat_i_receive_header(char *line, size_t one, size_t size, void *slot);
 size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot);
