@@ -159,6 +159,25 @@ LEAT_API LEAT_MUST_USE leat_err leat_llm_askf(leat_task *t, leat_llm *llm, const
 LEAT_API leat_future *leat_llm_start(leat_task *t, leat_llm *llm, const char *prompt);
 
 /**
+ * As leat_llm_ask, and hands the text over piece by piece while it arrives: for people who wait for it.
+ *
+ * Once a piece has come no further attempt is made, since it cannot be taken back: a reply that breaks off then ends the call.
+ * To stop in the middle, let `on_piece` return an error, or cancel the task.
+ *
+ * Suspends: yes, as leat_llm_ask.
+ * Threads:  as leat_llm_ask; `on_piece` is called in the task `t`, and may suspend.
+ * Owns:     `prompt` and `arg` are borrowed during the call, a piece during its call; `*reply` (optional) is the whole text and
+ *           belongs to `t` until its visit ends.
+ * Shape:    `on_piece` gets one or more tokens of text at once, never none; all pieces joined are the reply. An endpoint that does
+ *           not stream gives one piece.
+ * Errors:   as leat_llm_ask, and what `on_piece` returned.
+ * Source:   PocketFlow's cookbook: streaming, with an interrupt by the user.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_llm_stream(leat_task *t, leat_llm *llm, const char *prompt,
+                                                leat_err (*on_piece)(leat_task *t, void *arg, const char *piece), void *arg,
+                                                const char **reply);
+
+/**
  * Posts a request body of the caller's own to `path` (for example "/v1/chat/completions"), trying again as the classes say.
  *
  * Suspends: yes.

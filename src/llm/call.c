@@ -218,6 +218,7 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, l
     leat_i_fold fold;
     int64_t start_ns = leat_i_os_now_ns();
     leat_i_fold_init(&fold, c->llm->body_bytes_max);
+    if (c->turn && c->turn->heard) fold.heard = c->turn->heard, fold.heard_arg = c->turn->arg;
     c->request.on_data = leat_i_fold_push;
     c->request.on_data_arg = &fold;
     leat_err err = attempt_perform(c, h);
@@ -326,6 +327,7 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
     if (rule->billed && h->sent) r->possibly_billed++;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms);
+    if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
     attempt_tell(c, rule, h);
 }
 
@@ -409,7 +411,7 @@ static leat_err call_prepare(call *c, const char *body, size_t size)
 {
     leat_llm *llm = c->llm;
     leat_i_request_facts facts = { .is_object = true };
-    bool stream = llm->stream && path_streams(c->request.path);
+    bool stream = (llm->stream || (c->turn && c->turn->heard)) && path_streams(c->request.path);
     c->request.body = body;
     c->request.body_bytes = size;
     if (c->turn && c->turn->facts)

@@ -70,6 +70,14 @@ static bool fold_text(leat_i_fold *f, leat_i_buf *to, bool *has, leat_i_json pie
     return true;
 }
 
+/* A piece of a choice's content; tells whether there was any. */
+static bool fold_content(leat_i_fold *f, struct leat_i_fold_choice *c, leat_i_json piece)
+{
+    bool any = fold_text(f, &c->content, &c->has_content, piece);
+    if (any && f->heard && c->index == 0) f->heard(f->heard_arg, piece.at + 1, piece.size - 2);
+    return any;
+}
+
 static struct leat_i_fold_choice *fold_choice(leat_i_fold *f, uint64_t index)
 {
     for (size_t i = 0; i < f->choice_count; i++)
@@ -134,7 +142,7 @@ static bool fold_delta(leat_i_fold *f, struct leat_i_fold_choice *c, leat_i_json
     leat_i_json v[7];
     leat_i_json_get_many(delta, keys, v, 7);
     fold_first(f, &c->role, v[0]);
-    bool content = fold_text(f, &c->content, &c->has_content, v[1]);
+    bool content = fold_content(f, c, v[1]);
     content |= fold_text(f, &c->reasoning, &c->has_reasoning, v[2].type == LEAT_I_JSON_STRING ? v[2] : v[3]);
     content |= fold_text(f, &c->refusal, &c->has_refusal, v[4]);
     content |= fold_tools(f, c, v[5]);
@@ -165,7 +173,7 @@ static bool fold_entry(leat_i_fold *f, leat_i_json entry)
     bool output = false;
     if (v[2].type == LEAT_I_JSON_STRING) {
         f->is_text = true;
-        output = fold_text(f, &c->content, &c->has_content, v[2]);
+        output = fold_content(f, c, v[2]);
     } else {
         output = fold_delta(f, c, v[1].type == LEAT_I_JSON_OBJECT ? v[1] : v[4]);
     }

@@ -33,6 +33,9 @@ typedef struct leat_i_fold {
     bool broken;      /* an event was not JSON, or not of a known form */
     bool failed;      /* memory was short, or a limit was passed */
     bool is_content;  /* the piece that is being read carried content */
+    /* Called with each piece of the first choice's text, escaped as it came; NULL = nobody listens. */
+    void (*heard)(void *arg, const char *escaped, size_t size);
+    void *heard_arg;
 } leat_i_fold;
 
 void leat_i_fold_init(leat_i_fold *f, size_t max);

@@ -251,8 +251,9 @@ static leat_err err_of_class(const leat_llm_reply *r)
     return LEAT_IO;
 }
 
-static leat_err ask_fail(leat_task *t, const leat_llm_reply *r)
+leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r)
 {
+    if (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return LEAT_OK;
     leat_err err = leat_task_fail(t, err_of_class(r), "%s", r->message);
     if (t->error) t->error->http_status = r->http_status;
     return err;
@@ -266,7 +267,7 @@ leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const cha
     const char *body = leat_i_request_of_prompt(&t->arena, llm->model, llm->system, prompt, &size);
     if (!body) return LEAT_NOMEM;
     LEAT_TRY(leat_llm_call(t, llm, llm->ask_path, body, size, &r));
-    if (r.cls != LEAT_CLASS_OK && r.cls != LEAT_CLASS_LENGTH) return ask_fail(t, &r);
+    LEAT_TRY(leat_i_ask_err(t, &r));
     *reply = r.text;
     return LEAT_OK;
 }

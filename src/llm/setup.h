@@ -27,4 +27,7 @@ struct leat_llm {
 /* Notes why the client could not be made, and returns `code`. `error` may be NULL. */
 leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* What leat_llm_ask makes of a reply: LEAT_OK for one that is good, else the error of its class, told to the task. */
+leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r);
+
 #endif

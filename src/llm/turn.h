@@ -1,6 +1,6 @@
 /*
- * turn.h: what the bulk room uses of a call beside leat/llm.h: a turn that is held while a call is at the endpoint, and given
- * back while it waits to try again; and the limiter behind a client.
+ * turn.h: what a call tells its caller on the way: for the bulk room a turn that is held while a call is at the endpoint, and given
+ * back while it waits to try again; for live.c the text as it comes. And the limiter behind a client.
  *
  * So a run with 64 turns has at most 64 requests and answers on the way, and who waits for a retry stands in nobody's way.
  */
@@ -33,6 +33,9 @@ typedef struct leat_i_llm_turn {
     void *arg;
     const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
     bool skip_text;                    /* the caller reads the body only: reply.text may stay "" */
+    /* On the loop's thread, with each piece of text, as in leat_i_fold; NULL = nobody listens. Asks for a stream. */
+    void (*heard)(void *arg, const char *escaped, size_t size);
+    bool (*is_final)(void *arg); /* after an attempt: no other may follow; NULL = one may */
 } leat_i_llm_turn;
 
 /* As leat_llm_call, in turn. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
