@@ -14,6 +14,8 @@
     "{\"choices\":[{\"index\":0,\"message\":" m ",\"finish_reason\":" f \
     "}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}"
 
+#define TWO(a, b) "{\"data\":[{\"index\":" a ",\"embedding\":[1]},{\"index\":" b ",\"embedding\":\"AAAA\"}]}"
+
 static const struct row {
     const char *path, *body;
     leat_i_case what;
@@ -54,6 +56,7 @@ static const struct row {
     { CHAT, "{\"a\":NaN}", LEAT_I_CASE_NOT_JSON, "" },
     { CHAT, "{\"a\":\"\x01\"}", LEAT_I_CASE_NOT_JSON, "" },
     { CHAT, "{\"a\":\"\xff\xfe and so on and on\"}", LEAT_I_CASE_ENCODING, "" },
+    { CHAT, "\xff\xfe{...............", LEAT_I_CASE_ENCODING, "" }, /* UTF-16 */
     { CHAT, "", LEAT_I_CASE_TRUNCATED, "" },
     { CHAT, "  ", LEAT_I_CASE_TRUNCATED, "" },
     { CHAT, "{\"choices\":[{\"mess", LEAT_I_CASE_TRUNCATED, "" },
@@ -83,7 +86,7 @@ static void answers_are_judged(void **state)
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         leat_i_answer a;
         size_t size = 0;
-        leat_i_answer_read(&a, rows[r].path, rows[r].body, strlen(rows[r].body), false, &arena);
+        leat_i_answer_read(&a, &(leat_i_answer_to){ .path = rows[r].path }, rows[r].body, strlen(rows[r].body), &arena);
         const char *text = leat_i_answer_text(a.text, &arena, &size);
         if (a.what != rows[r].what || strcmp(text, rows[r].text) != 0 || size != strlen(text))
             fail_msg("row %zu: %s, text \"%s\"", r, leat_i_case_rule_of(a.what)->name, text);
@@ -113,10 +116,35 @@ static void usage_is_read_in_both_forms(void **state)
     for (size_t r = 0; r < sizeof table / sizeof *table; r++) {
         leat_i_answer a;
         int n = snprintf(body, sizeof body, "{\"choices\":[],\"usage\":%s}", table[r].usage);
-        leat_i_answer_read(&a, CHAT, body, (size_t)n, false, &arena);
+        leat_i_answer_read(&a, &(leat_i_answer_to){ .path = CHAT }, body, (size_t)n, &arena);
         assert_int_equal(a.has_usage, table[r].has);
         assert_int_equal(a.tokens_in, table[r].in);
         assert_int_equal(a.tokens_out, table[r].out);
+    }
+    leat_i_arena_fini(&arena);
+}
+
+/* Row 58: reordered is fine, for each says its place; too few or too many are not, nor a place named twice. */
+static void embeddings_fit_their_inputs(void **state)
+{
+    static const struct {
+        const char *body;
+        leat_i_case what;
+        size_t inputs;
+    } table[] = {
+        { TWO("1", "0"), LEAT_I_CASE_OK, 2 },        { TWO("1", "0"), LEAT_I_CASE_OK, 0 },
+        { TWO("0", "1"), LEAT_I_CASE_MISFIT, 3 },    { TWO("0", "1"), LEAT_I_CASE_MISFIT, 1 },
+        { TWO("0", "0"), LEAT_I_CASE_MISFIT, 2 },    { TWO("0", "2"), LEAT_I_CASE_MISFIT, 2 },
+        { TWO("0", "null"), LEAT_I_CASE_MISFIT, 2 }, { TWO("null", "null"), LEAT_I_CASE_OK, 2 },
+    };
+    leat_i_arena arena = { 0 };
+    (void)state;
+    for (size_t r = 0; r < sizeof table / sizeof *table; r++) {
+        leat_i_answer a;
+        leat_i_answer_to to = { .path = "/v1/embeddings", .inputs = table[r].inputs };
+        leat_i_answer_read(&a, &to, table[r].body, strlen(table[r].body), &arena);
+        assert_int_equal(a.what, table[r].what);
+        assert_true((a.fault.message[0] != '\0') == (a.what == LEAT_I_CASE_MISFIT));
     }
     leat_i_arena_fini(&arena);
 }
@@ -127,7 +155,7 @@ static void an_end_marked_otherwise_is_enough(void **state)
     leat_i_arena arena = { 0 };
     leat_i_answer a;
     (void)state;
-    leat_i_answer_read(&a, CHAT, body, sizeof body - 1, true, &arena);
+    leat_i_answer_read(&a, &(leat_i_answer_to){ .path = CHAT, .may_lack_finish = true }, body, sizeof body - 1, &arena);
     assert_int_equal(a.what, LEAT_I_CASE_OK);
     leat_i_arena_fini(&arena);
 }
@@ -157,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_judged),
         cmocka_unit_test(usage_is_read_in_both_forms),
+        cmocka_unit_test(embeddings_fit_their_inputs),
         cmocka_unit_test(an_end_marked_otherwise_is_enough),
         cmocka_unit_test(json_is_squeezed),
     };

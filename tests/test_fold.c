@@ -77,6 +77,9 @@ static const struct row {
     { DELTA("{\"content\":\"a\"}", "null") "data: {\"error\":{\"code\":429,\"message\":\"m\"}}\n\n" DONE, NULL,
       .error = true, .output = true },
     { "event: error\ndata: {\"message\":\"m\"}\n\n" DONE, NULL, .error = true },
+    { DELTA("{\"content\":\"a\"}", "null") "data: [DONE] \n\n",
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}", .complete = true,
+      .done = true, .output = true },
     { ": ping\n\n: ping\n\n", "{\"id\":null,\"object\":\"chat.completion\",\"choices\":[]}", .complete = false },
     { "data: {\"a\":NaN}\n\n" DONE, NULL, .broken = true },
     { "data: []\n\n" DONE, NULL, .broken = true },
@@ -89,7 +92,8 @@ static void check_row(const struct row *row, size_t number, size_t piece)
 {
     leat_i_fold f;
     leat_i_buf out = { 0 };
-    bool go_on = true, content;
+    bool go_on = true;
+    leat_i_http_piece content;
     size_t size = strlen(row->stream);
     leat_i_fold_init(&f, 1 << 20);
     for (size_t at = 0; go_on && at < size; at += piece)
@@ -128,21 +132,21 @@ static void only_content_counts_as_content(void **state)
 {
     static const struct {
         const char *piece;
-        bool content;
+        leat_i_http_piece content;
     } pieces[] = {
-        { ": keep-alive\n\n", false },
-        { "\n\n", false },
-        { DELTA("{\"role\":\"assistant\",\"content\":\"\"}", "null"), false },
-        { DELTA("{}", "null"), false },
-        { DELTA("{\"content\":\"a\"}", "null"), true },
-        { ": keep-alive\n\n", false },
-        { DELTA("{}", "\"stop\""), true },
+        { ": keep-alive\n\n", LEAT_I_HTTP_NOTHING },
+        { "\n\n", LEAT_I_HTTP_NOTHING },
+        { DELTA("{\"role\":\"assistant\",\"content\":\"\"}", "null"), LEAT_I_HTTP_NOTHING },
+        { DELTA("{}", "null"), LEAT_I_HTTP_NOTHING },
+        { DELTA("{\"content\":\"a\"}", "null"), LEAT_I_HTTP_CONTENT },
+        { ": keep-alive\n\n", LEAT_I_HTTP_NOTHING },
+        { DELTA("{}", "\"stop\""), LEAT_I_HTTP_WHOLE },
     };
     leat_i_fold f;
     (void)state;
     leat_i_fold_init(&f, 1 << 20);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        bool content = !pieces[i].content;
+        leat_i_http_piece content = LEAT_I_HTTP_CONTENT + 7;
         assert_true(leat_i_fold_push(&f, pieces[i].piece, strlen(pieces[i].piece), &content));
         assert_int_equal(content, pieces[i].content);
         assert_int_equal(leat_i_fold_has_output(&f), i >= 4);
@@ -154,7 +158,8 @@ static void memory_is_bounded(void **state)
 {
     leat_i_fold f;
     char delta[512];
-    bool go_on = true, content;
+    bool go_on = true;
+    leat_i_http_piece content;
     int pushed = 0;
     (void)state;
     int n = snprintf(delta, sizeof delta, DELTA("{\"content\":\"%0200d\"}", "null"), 1);
@@ -181,7 +186,7 @@ static void short_memory_is_told(void **state)
         int64_t before = leat_i_mem_live_count();
         leat_i_fold f;
         leat_i_buf out = { 0 };
-        bool content;
+        leat_i_http_piece content;
         leat_i_fold_init(&f, 1 << 20);
         leat_i_mem_fail_after(n, false);
         bool pushed = leat_i_fold_push(&f, rows[0].stream, strlen(rows[0].stream), &content);

@@ -53,6 +53,21 @@ static const row rows[] = {
       LEAT_I_HTTP_CUT,
       200,
       NULL },
+    { "a length beside chunks",
+      { SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), DO(KEEP) },
+      LEAT_I_HTTP_CUT,
+      200,
+      "" },
+    { "two lengths",
+      { SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), DO(KEEP) },
+      LEAT_I_HTTP_CUT,
+      200,
+      "" },
+    { "a length said twice",
+      { SEND("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}"), DO(KEEP) },
+      LEAT_I_HTTP_REPLY,
+      200,
+      "{}" },
     { "shorter than it says",
       { SEND("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"), DO(CLOSE) },
       LEAT_I_HTTP_CUT,
@@ -246,6 +261,9 @@ static void timers_run_out(void **state)
                                          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
                                          0, 1, 20 },
                                        DO(HANG) };
+    static const fault_step trickle[] = { SEND("HTTP/1.1 200 OK\r\n\r\n"),
+                                          { FAULT_SEND, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0, 1, 400 },
+                                          DO(HANG) };
     static const struct {
         const fault_step *step;
         int64_t first, idle, total;
@@ -258,6 +276,7 @@ static void timers_run_out(void **state)
         { some, 10000, 100, 20000, LEAT_I_HTTP_TIMEOUT_IDLE, 100 },
         { blanks, 10000, 100, 20000, LEAT_I_HTTP_TIMEOUT_IDLE, 100 }, /* Blank lines are no content. */
         { drip, 10000, 10000, 300, LEAT_I_HTTP_TIMEOUT_TOTAL, 300 },
+        { trickle, 10000, 500, 20000, LEAT_I_HTTP_TIMEOUT_IDLE, 500 }, /* Each byte in time, but all of them too few. */
     };
     (void)state;
     for (size_t r = 0; r < sizeof table / sizeof *table; r++) {
@@ -284,13 +303,13 @@ typedef struct taker {
     const char *stop_at;
 } taker;
 
-static bool take(void *arg, const char *data, size_t size, bool *content)
+static bool take(void *arg, const char *data, size_t size, leat_i_http_piece *piece)
 {
     taker *k = arg;
     if (size > sizeof k->text - 1 - k->size) size = sizeof k->text - 1 - k->size;
     memcpy(k->text + k->size, data, size);
     k->text[k->size += size] = '\0';
-    *content = true;
+    *piece = LEAT_I_HTTP_CONTENT;
     return !strstr(k->text, k->stop_at);
 }
 

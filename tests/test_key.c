@@ -1,4 +1,4 @@
-/* test_key.c: keys from files and variables, and their redaction. */
+/* test_key.c: keys from files and variables; request bodies. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,26 +85,6 @@ static void variables_are_read(void **state)
     assert_null(key);
 }
 
-static void secrets_are_redacted(void **state)
-{
-    leat_i_secrets s = { 0 };
-    char text[] = "key sk-secret1, twice sk-secret1sk-secret1; header tok_12345 and none";
-    (void)state;
-    assert_int_equal(leat_i_secrets_add(&s, "sk-secret1"), LEAT_OK);
-    assert_int_equal(leat_i_secrets_add(&s, "none"), LEAT_OK); /* Too short to be one. */
-    assert_int_equal(leat_i_secrets_add_header(&s, "X-Auth-Token: tok_12345"), LEAT_OK);
-    assert_int_equal(leat_i_secrets_add_header(&s, "Authorization: Bearer abcdefgh"), LEAT_OK);
-    assert_int_equal(leat_i_secrets_add_header(&s, "X-Region: monkey-island"), LEAT_OK);
-    assert_int_equal(s.count, 3);
-    size_t size = leat_i_secrets_redact(&s, text, strlen(text));
-    assert_string_equal(text, "key ***, twice ******; header *** and none");
-    assert_int_equal(size, strlen(text));
-    char other[] = "Bearer abcdefgh monkey-island";
-    (void)leat_i_secrets_redact(&s, other, strlen(other));
-    assert_string_equal(other, "Bearer *** monkey-island");
-    leat_i_secrets_fini(&s);
-}
-
 static void bodies_are_built(void **state)
 {
     static const struct {
@@ -129,6 +109,18 @@ static void bodies_are_built(void **state)
                         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
                         "\"content\":\"\xef\xbf\xbd\"}]}");
     static const char limits[] = "{\"max_tokens\":10,\"max_completion_tokens\":50.5,\"stream\":true}";
+    static const struct {
+        const char *body;
+        size_t inputs;
+    } inputs[] = { { "{\"input\":\"a\"}", 1 },
+                   { "{\"input\":[\"a\",\"b\"]}", 2 },
+                   { "{\"input\":[1,2,3]}", 1 },
+                   { "{\"input\":[[1,2],[3]]}", 2 },
+                   { "{\"input\":[]}", 0 },
+                   { "{\"x\":1}", 0 },
+                   { "nonsense", 0 } };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        assert_int_equal(leat_i_request_inputs(inputs[i].body, strlen(inputs[i].body)), inputs[i].inputs);
     leat_i_request_facts facts = leat_i_request_look(limits, sizeof limits - 1);
     assert_true(facts.is_object && facts.stream && facts.max_tokens == 50.5);
     facts = leat_i_request_look("[]", 2);
@@ -141,7 +133,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_judged),
         cmocka_unit_test(variables_are_read),
-        cmocka_unit_test(secrets_are_redacted),
         cmocka_unit_test(bodies_are_built),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

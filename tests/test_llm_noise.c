@@ -62,7 +62,8 @@ static folded fold_in(const char *text, size_t size, size_t piece)
 {
     leat_i_fold f;
     folded r = { 0 };
-    bool go_on = true, content;
+    bool go_on = true;
+    leat_i_http_piece content;
     leat_i_fold_init(&f, 4096);
     for (size_t at = 0; go_on && at < size; at += piece)
         go_on = leat_i_fold_push(&f, text + at, size - at < piece ? size - at : piece, &content);
@@ -92,7 +93,7 @@ static void check_answer(char *text, size_t size, leat_i_arena *arena)
     leat_i_answer a;
     leat_i_fault f;
     size_t text_size = 0;
-    leat_i_answer_read(&a, "/v1/chat/completions", text, size, false, arena);
+    leat_i_answer_read(&a, &(leat_i_answer_to){ .path = "/v1/chat/completions" }, text, size, arena);
     assert_non_null(leat_i_answer_text(a.text, arena, &text_size));
     leat_i_fault_read(&f, text, size, arena);
     assert_true(leat_i_utf8_valid(f.message, strlen(f.message)));

@@ -1,6 +1,7 @@
 /* answer.c: see answer.h. HTTP 200 is not success: a body that parses, choices, and a finish reason are. */
 #include "answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What is looked at in an answer, picked out in the pass that checks it: a long reply is read once, not once a level. */
@@ -110,35 +111,64 @@ static leat_i_case answer_response(leat_i_answer *a, leat_i_json root)
     return LEAT_I_CASE_SERVER_IN_ANSWER;
 }
 
-/* A list of embeddings: each entry has one. */
-static leat_i_case answer_embeddings(leat_i_json data)
+/* Whether the entries name each place once: by their index, or, all of them without one, by their order. */
+static bool places_are_right(leat_i_json data, size_t count, leat_i_arena *scratch)
+{
+    leat_i_arena_mark mark = leat_i_arena_save(scratch);
+    size_t order = 0, named = 0;
+    leat_i_json entry;
+    char *seen = leat_i_arena_alloc(scratch, count);
+    bool right = seen != NULL;
+    if (seen) memset(seen, 0, count);
+    for (size_t at = 0; right && leat_i_json_next_element(data, &at, &entry); order++) {
+        uint64_t index = order;
+        named += leat_i_json_u64(leat_i_json_get(entry, "index"), &index);
+        right = index < count && !seen[index];
+        if (right) seen[index] = 1;
+    }
+    leat_i_arena_rewind(scratch, mark);
+    return right && (named == 0 || named == count);
+}
+
+/* A list of embeddings, in any order: each entry has one, and there are as many as there were inputs. */
+static leat_i_case answer_embeddings(leat_i_answer *a, leat_i_json data, size_t inputs, leat_i_arena *scratch)
 {
     leat_i_json entry;
     size_t count = 0;
     for (size_t at = 0; leat_i_json_next_element(data, &at, &entry); count++)
         if (!json_is_filled(leat_i_json_get(entry, "embedding"))) return LEAT_I_CASE_EMPTY;
-    return count ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+    if (!count) return LEAT_I_CASE_EMPTY;
+    if (inputs && count != inputs)
+        snprintf(a->fault.message, sizeof a->fault.message, "%zu embeddings for %zu inputs", count, inputs);
+    else if (!places_are_right(data, count, scratch))
+        snprintf(a->fault.message, sizeof a->fault.message, "embeddings whose index is wrong or doubled");
+    else
+        return LEAT_I_CASE_OK;
+    return LEAT_I_CASE_MISFIT;
 }
 
-static bool path_ends(const char *path, const char *end)
+bool leat_i_path_ends(const char *path, const char *end)
 {
     size_t size = strcspn(path, "?"), end_size = strlen(end);
     return size >= end_size && memcmp(path + size - end_size, end, end_size) == 0;
 }
 
-static leat_i_case answer_object(leat_i_answer *a, const char *path, leat_i_json root, const leat_i_json *v,
-                                 bool may_lack_finish, leat_i_arena *scratch)
+static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, leat_i_json root, const leat_i_json *v,
+                                 leat_i_arena *scratch)
 {
+    const char *path = to->path;
     leat_i_json_type choices = v[IN_CHOICES].type, error = v[IN_ERROR].type;
     answer_usage(a, v);
-    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE) return answer_choice(a, v, may_lack_finish);
+    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE)
+        return answer_choice(a, v, to->may_lack_finish);
     if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
         return leat_i_case_of_fault(a->fault.kind, false);
     if (choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
-    if (path_ends(path, "/embeddings"))
-        return v[IN_DATA].type == LEAT_I_JSON_ARRAY ? answer_embeddings(v[IN_DATA]) : LEAT_I_CASE_MALFORMED;
-    if (path_ends(path, "/responses")) return answer_response(a, root);
-    if (!path_ends(path, "/completions")) return LEAT_I_CASE_OK;
+    if (leat_i_path_ends(path, "/embeddings"))
+        return v[IN_DATA].type == LEAT_I_JSON_ARRAY ? answer_embeddings(a, v[IN_DATA], to->inputs, scratch)
+                                                    : LEAT_I_CASE_MALFORMED;
+    if (leat_i_path_ends(path, "/responses")) return answer_response(a, root);
+    if (!leat_i_path_ends(path, "/completions")) return LEAT_I_CASE_OK;
     /* No choices: an error in a form of its own, or something else altogether. */
     return leat_i_fault_in(&a->fault, root, scratch) ? leat_i_case_of_fault(a->fault.kind, false) : LEAT_I_CASE_MALFORMED;
 }
@@ -158,21 +188,21 @@ static leat_i_case case_of_garbage(const char *body, size_t size, size_t error_a
         at++;
     if (at < size && body[at] == '<') return LEAT_I_CASE_PAGE;
     if (text_breaks_off(body, size, error_at)) return LEAT_I_CASE_TRUNCATED; /* Nothing at all, too. */
-    return leat_i_utf8_valid(body, size) ? LEAT_I_CASE_NOT_JSON : LEAT_I_CASE_ENCODING;
+    return leat_i_utf8_valid(body, size) && !memchr(body, 0, size) ? LEAT_I_CASE_NOT_JSON : LEAT_I_CASE_ENCODING;
 }
 
-void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, size_t size, bool may_lack_finish,
-                        leat_i_arena *scratch)
+void leat_i_answer_read(leat_i_answer *a, const leat_i_answer_to *to, const char *body, size_t size, leat_i_arena *scratch)
 {
     size_t error_at = 0;
     *a = (leat_i_answer){ .fault.retry_after_ms = -1 };
     leat_i_json v[IN_COUNT], root = leat_i_json_parse_pick(body, size, answer_picks, IN_COUNT, v, &error_at);
     if (root.type == LEAT_I_JSON_NONE) {
         a->what = case_of_garbage(body, size, error_at);
-        if (a->what == LEAT_I_CASE_PAGE) leat_i_fault_read(&a->fault, body, size, scratch);
+        if (a->what == LEAT_I_CASE_PAGE || a->what == LEAT_I_CASE_NOT_JSON)
+            leat_i_fault_read(&a->fault, body, size, scratch);
     } else if (root.type == LEAT_I_JSON_OBJECT) {
         a->compact = !root.spaced && root.size == size;
-        a->what = answer_object(a, path, root, v, may_lack_finish, scratch);
+        a->what = answer_object(a, to, root, v, scratch);
     } else if (leat_i_fault_in(&a->fault, root, scratch)) {
         a->what = leat_i_case_of_fault(a->fault.kind, false);
     } else {

@@ -19,9 +19,18 @@ typedef struct leat_i_answer {
     uint64_t tokens_in, tokens_out;
 } leat_i_answer;
 
-/* `may_lack_finish`: a stream whose end was marked otherwise. `scratch` is given back as it was. */
-void leat_i_answer_read(leat_i_answer *a, const char *path, const char *body, size_t size, bool may_lack_finish,
-                        leat_i_arena *scratch);
+/* What was asked for, as far as it decides what an answer to it is. */
+typedef struct leat_i_answer_to {
+    const char *path;
+    bool may_lack_finish; /* a stream whose end was marked otherwise */
+    size_t inputs;        /* of embeddings: how many the request holds; 0 = unknown */
+} leat_i_answer_to;
+
+/* `scratch` is given back as it was. */
+void leat_i_answer_read(leat_i_answer *a, const leat_i_answer_to *to, const char *body, size_t size, leat_i_arena *scratch);
+
+/* Whether a request's URL path, its query apart, ends so: the end tells the form of request and answer. */
+bool leat_i_path_ends(const char *path, const char *end);
 
 /* The text behind a.text, NUL-ended, in the arena; "" when there is none; NULL when memory is short. */
 const char *leat_i_answer_text(leat_i_json text, leat_i_arena *arena, size_t *size);

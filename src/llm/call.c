@@ -25,6 +25,7 @@ typedef struct call {
     leat_i_http_request request;
     const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
+    size_t inputs; /* of a request for embeddings; 0 = unknown, or another request */
     leat_i_policy policy;
     leat_i_arena_mark mark; /* of the task's memory, behind what the limiter keeps there */
     int64_t wait_ms;        /* before the next attempt */
@@ -36,6 +37,7 @@ typedef struct reading {
     leat_i_case what;
     int64_t retry_after_ms;
     bool has_usage;
+    bool late; /* the refusal came after a part of the answer: that part may be counted and billed */
 } reading;
 
 /* ---- messages ---- */
@@ -57,8 +59,10 @@ static const char *case_sentence(leat_i_case what)
         return "the reply is not JSON";
     case LEAT_I_CASE_MALFORMED:
         return "the reply is JSON of an unknown form";
+    case LEAT_I_CASE_MISFIT:
+        return "the reply does not fit the request";
     case LEAT_I_CASE_ENCODING:
-        return "the reply is not valid UTF-8";
+        return "the reply is not text in UTF-8";
     case LEAT_I_CASE_SERVER_LATE:
         return "the endpoint gave up in the middle of the reply";
     case LEAT_I_CASE_REDIRECT:
@@ -95,7 +99,8 @@ static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool 
 {
     leat_llm_reply *r = c->reply;
     leat_i_answer a;
-    leat_i_answer_read(&a, c->request.path, body, size, may_lack_finish, &c->t->arena);
+    leat_i_answer_to to = { c->request.path, may_lack_finish, c->inputs };
+    leat_i_answer_read(&a, &to, body, size, &c->t->arena);
     rd->what = a.what;
     rd->retry_after_ms = a.fault.retry_after_ms;
     rd->has_usage = a.has_usage;
@@ -134,8 +139,17 @@ static void read_refusal(call *c, reading *rd, leat_i_http_reply *h)
     reply_message(r, rd->what, fault.message);
 }
 
+/* A byte order mark has no business in JSON, but some put one there, and it says nothing. */
+static void skip_mark(leat_i_http_reply *h)
+{
+    if (h->body_bytes < 3 || memcmp(h->body, "\xef\xbb\xbf", 3) != 0) return;
+    h->body += 3;
+    h->body_bytes -= 3;
+}
+
 static leat_err read_collected(call *c, reading *rd, leat_i_http_reply *h)
 {
+    skip_mark(h);
     if (h->end == LEAT_I_HTTP_REPLY && h->status >= 200 && h->status < 300)
         return read_answer(c, rd, h->body, h->body_bytes, false);
     if (h->end == LEAT_I_HTTP_REPLY) {
@@ -159,10 +173,13 @@ static bool fold_case(call *c, const leat_i_fold *f, const leat_i_http_reply *h,
     if (f->error.size) {
         leat_i_json error = leat_i_json_parse(f->error.data, f->error.size, NULL);
         (void)leat_i_fault_in(fault, error, &c->t->arena);
-        rd->what = leat_i_case_of_fault(fault->kind, leat_i_fold_has_output(f));
+        rd->late = leat_i_fold_has_output(f);
+        rd->what = leat_i_case_of_fault(fault->kind, rd->late);
         rd->retry_after_ms = fault->retry_after_ms;
     } else if (f->broken) {
-        rd->what = LEAT_I_CASE_NOT_JSON;
+        rd->what = f->garbled ? LEAT_I_CASE_ENCODING : LEAT_I_CASE_NOT_JSON;
+        if (!f->garbled && f->plain.data)
+            leat_i_line_copy(fault->message, sizeof fault->message, f->plain.data, f->plain.size);
     } else if (f->failed) {
         rd->what = h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
     } else if (leat_i_fold_is_complete(f)) {
@@ -235,9 +252,9 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, l
 __attribute__((noinline)) static leat_err read_unasked_stream(call *c, reading *rd, leat_i_http_reply *h)
 {
     leat_i_fold fold;
-    bool content;
+    leat_i_http_piece piece;
     leat_i_fold_init(&fold, c->llm->body_bytes_max);
-    (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &content);
+    (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &piece);
     leat_err err = read_folded(c, rd, h, &fold);
     leat_i_fold_fini(&fold);
     return err;
@@ -279,7 +296,7 @@ static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
         r->estimated = true;
     }
     if (!llm->limiter) return;
-    if (leat_i_case_rule_of(rd->what)->refund)
+    if (leat_i_case_rule_of(rd->what)->refund && !rd->late)
         leat_limiter_refund(llm->limiter, *grant);
     else
         leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : grant->charged);
@@ -325,7 +342,7 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     r->is_fatal = rule->fatal;
     r->is_unreached = rule->unreached;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
-    if (rule->billed && h->sent) r->possibly_billed++;
+    if ((rule->billed || rd->late) && h->sent) r->possibly_billed++;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms);
     if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
     attempt_tell(c, rule, h);
@@ -363,15 +380,29 @@ static leat_err attempt(call *c)
 
 /* ---- the call ---- */
 
-/* An endpoint may echo the key in an error ("incorrect API key: ..."): it stays here. */
+/* An endpoint may echo the key: it stays here. `*text` is in the task's memory, and its own. */
+static bool text_redact(const call *c, const char **text, size_t *size, bool pieces)
+{
+    size_t was = *size;
+    *size = leat_i_secrets_redact(&c->llm->secrets, (char *)(uintptr_t)*text, was, pieces);
+    return *size != was;
+}
+
 static void call_redact(call *c)
 {
     leat_llm_reply *r = c->reply;
-    const leat_i_secrets *secrets = &c->llm->secrets;
-    if (!secrets->count || r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return;
-    (void)leat_i_secrets_redact(secrets, r->message, strlen(r->message));
-    if (r->body) r->body_bytes = leat_i_secrets_redact(secrets, (char *)(uintptr_t)r->body, r->body_bytes);
-    if (r->text_bytes) r->text_bytes = leat_i_secrets_redact(secrets, (char *)(uintptr_t)r->text, r->text_bytes);
+    bool failed = r->cls != LEAT_CLASS_OK && r->cls != LEAT_CLASS_LENGTH;
+    const char *message = r->message;
+    size_t size = strlen(message), id_size = strlen(r->request_id);
+    (void)text_redact(c, &message, &size, true);
+    if (id_size) (void)text_redact(c, &r->request_id, &id_size, failed);
+    if (r->text_bytes) (void)text_redact(c, &r->text, &r->text_bytes, failed);
+    /* A key of digits may have stood there as a number: then what is left is no JSON any more. */
+    if (r->body && text_redact(c, &r->body, &r->body_bytes, failed) &&
+        !leat_i_json_parse(r->body, r->body_bytes, NULL).type) {
+        r->body = NULL;
+        r->body_bytes = 0;
+    }
 }
 
 static leat_err call_take_turn(call *c)
@@ -401,9 +432,7 @@ static bool body_may_say(const char *body, size_t size, const char *what)
 /* Only completions come in pieces; what else goes to the same endpoint (embeddings) is asked for as it is. */
 static bool path_streams(const char *path)
 {
-    static const char end[] = "/completions";
-    size_t size = strcspn(path, "?"), tail = sizeof end - 1;
-    return size >= tail && memcmp(path + size - tail, end, tail) == 0;
+    return leat_i_path_ends(path, "/completions");
 }
 
 /* Reads from the body what the attempts must know; most bodies say nothing of it, and are not parsed. */
@@ -419,6 +448,7 @@ static leat_err call_prepare(call *c, const char *body, size_t size)
     else if (stream || body_may_say(body, size, "\"stream\"") || (llm->limiter && body_may_say(body, size, "_tokens\"")))
         facts = leat_i_request_look(body, size);
     c->max_tokens = facts.max_tokens;
+    if (leat_i_path_ends(c->request.path, "/embeddings")) c->inputs = leat_i_request_inputs(body, size);
     c->request.accept_stream = stream || facts.stream;
     if (!leat_i_url_path_ok(c->request.path) || !facts.is_object) {
         c->reply->cls = LEAT_CLASS_INPUT;

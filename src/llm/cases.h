@@ -29,6 +29,7 @@ typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_B
     X(PAGE,             NOT_JSON,  ONCE, FAILURE,  1,     0,     0,     0) /* HTML with a 200: a login page */ \
     X(NOT_JSON,         NOT_JSON,  ONCE, FAILURE,  0,     0,     0,     0) \
     X(MALFORMED,        MALFORMED, ONCE, FAILURE,  0,     0,     0,     0) \
+    X(MISFIT,           MALFORMED, ONCE, FAILURE,  0,     0,     0,     0) /* embeddings that are not those of the inputs */ \
     X(ENCODING,         ENCODING,  ONCE, FAILURE,  0,     0,     0,     0) /* not UTF-8, or broken compression */ \
     X(TOO_LARGE,        TOO_LARGE, NO,   FAILURE,  0,     0,     0,     0) \
     X(THROTTLED,        THROTTLED, YES,  THROTTLE, 1,     0,     0,     0) /* 429, 498, 503, 529 */ \

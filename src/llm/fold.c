@@ -6,6 +6,8 @@
 #include "../base/mem.h"
 #include "../base/os.h"
 
+enum { EXCERPT_BYTES = 200 };
+
 typedef struct fold_tool { /* one call of a tool; of a legacy function call, id and type stay empty */
     uint64_t index;
     leat_i_buf id, type, name, arguments;
@@ -187,22 +189,37 @@ static bool fold_error(leat_i_fold *f, leat_i_json value)
     return false;
 }
 
+static bool event_is_end(const char *data, size_t size)
+{
+    while (size && strchr(" \t", data[size - 1]))
+        size--;
+    return size == 6 && memcmp(data, "[DONE]", 6) == 0;
+}
+
+static bool fold_break(leat_i_fold *f, const char *data, size_t size)
+{
+    f->broken = true;
+    f->garbled = !leat_i_utf8_valid(data, size) || memchr(data, 0, size);
+    if (size > EXCERPT_BYTES) size = EXCERPT_BYTES;
+    while (size && ((unsigned char)data[size] & 0xc0) == 0x80)
+        size--;                                     /* Not inside a character. */
+    (void)leat_i_buf_append(&f->plain, data, size); /* For the message. */
+    return false;
+}
+
 static bool fold_event(void *arg, const char *type, const char *data, size_t size)
 {
     static const char *const keys[] = { "choices", "usage", "error", "id", "created", "model", "system_fingerprint" };
     leat_i_fold *f = arg;
     leat_i_json v[7], entry;
     bool output = false;
-    if (size == 6 && memcmp(data, "[DONE]", 6) == 0) {
+    if (event_is_end(data, size)) {
         f->done = true;
         return false;
     }
     if (strspn(data, " \t") == size) return true;
     leat_i_json chunk = leat_i_json_parse(data, size, NULL);
-    if (chunk.type != LEAT_I_JSON_OBJECT) {
-        f->broken = true;
-        return false;
-    }
+    if (chunk.type != LEAT_I_JSON_OBJECT) return fold_break(f, data, size);
     leat_i_json_get_many(chunk, keys, v, 7);
     if ((v[2].type != LEAT_I_JSON_NONE && v[2].type != LEAT_I_JSON_NULL) || strcmp(type, "error") == 0)
         return fold_error(f, chunk);
@@ -235,21 +252,21 @@ static leat_i_fold_form form_of(const char *piece, size_t size)
     return LEAT_I_FOLD_UNKNOWN;
 }
 
-bool leat_i_fold_push(void *fold, const char *piece, size_t size, bool *content)
+bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_piece *piece)
 {
     leat_i_fold *f = fold;
-    if (f->form == LEAT_I_FOLD_UNKNOWN) f->form = form_of(piece, size);
-    *content = false;
+    if (f->form == LEAT_I_FOLD_UNKNOWN) f->form = form_of(data, size);
+    *piece = LEAT_I_HTTP_NOTHING;
     if (f->form == LEAT_I_FOLD_UNKNOWN) return true;
     if (f->form == LEAT_I_FOLD_PLAIN) {
-        *content = true;
-        if (!leat_i_buf_append(&f->plain, piece, size)) f->failed = true;
+        *piece = LEAT_I_HTTP_CONTENT;
+        if (!leat_i_buf_append(&f->plain, data, size)) f->failed = true;
         return !f->failed;
     }
     f->is_content = false;
-    bool go_on = leat_i_sse_push(&f->sse, piece, size);
+    bool go_on = leat_i_sse_push(&f->sse, data, size);
     if (leat_i_sse_failed(&f->sse)) f->failed = true;
-    *content = f->is_content;
+    if (f->is_content) *piece = leat_i_fold_is_complete(f) ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;
     return go_on;
 }
 

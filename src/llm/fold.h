@@ -9,6 +9,7 @@
 #define LEAT_I_FOLD_H
 
 #include "../base/json.h"
+#include "../net/http.h"
 #include "sse.h"
 
 #define LEAT_I_FOLD_CHOICES_MAX 128
@@ -21,7 +22,7 @@ struct leat_i_fold_choice;
 typedef struct leat_i_fold {
     leat_i_fold_form form;
     leat_i_sse sse;
-    leat_i_buf plain;                                  /* PLAIN: the body */
+    leat_i_buf plain;                                  /* PLAIN: the body; else the start of an event that was broken */
     leat_i_buf id, created, model, fingerprint, usage; /* JSON values, "" = not seen */
     leat_i_buf error;                                  /* JSON of an error event */
     struct leat_i_fold_choice *choice;                 /* in order of appearance */
@@ -31,6 +32,7 @@ typedef struct leat_i_fold {
     bool is_text;     /* legacy completions: text instead of messages */
     bool done;        /* the terminal marker came */
     bool broken;      /* an event was not JSON, or not of a known form */
+    bool garbled;     /* beside broken: it was no UTF-8 text at all */
     bool failed;      /* memory was short, or a limit was passed */
     bool is_content;  /* the piece that is being read carried content */
     /* Called with each piece of the first choice's text, escaped as it came; NULL = nobody listens. */
@@ -41,7 +43,7 @@ typedef struct leat_i_fold {
 void leat_i_fold_init(leat_i_fold *f, size_t max);
 void leat_i_fold_fini(leat_i_fold *f);
 
-bool leat_i_fold_push(void *fold, const char *piece, size_t size, bool *content);
+bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_piece *piece);
 void leat_i_fold_end(leat_i_fold *f); /* the body is over */
 
 /* Whether the answer is whole: the terminal marker, or a finish reason in each choice. */

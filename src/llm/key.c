@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../base/mem.h"
 #include "../base/os.h"
@@ -82,57 +81,4 @@ void leat_i_key_free(char *key)
 {
     if (key) explicit_bzero(key, strlen(key));
     leat_i_free(key);
-}
-
-leat_err leat_i_secrets_add(leat_i_secrets *s, const char *value)
-{
-    if (strlen(value) < LEAT_I_SECRET_BYTES_MIN || s->count == LEAT_I_SECRETS_MAX) return LEAT_OK;
-    s->value[s->count] = leat_i_strdup(value);
-    if (!s->value[s->count]) return LEAT_NOMEM;
-    s->count++;
-    return LEAT_OK;
-}
-
-leat_err leat_i_secrets_add_header(leat_i_secrets *s, const char *line)
-{
-    static const char *const words[] = { "auth", "key", "token", "secret", "cookie" };
-    const char *colon = strchr(line, ':');
-    if (!colon) return LEAT_OK;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const char *at = strcasestr(line, words[i]);
-        if (!at || at > colon) continue;
-        const char *value = colon + 1 + strspn(colon + 1, " \t");
-        /* The scheme in front ("Bearer") is none of the secret. */
-        const char *blank = strchr(value, ' ');
-        return leat_i_secrets_add(s, blank && blank[1] ? blank + 1 : value);
-    }
-    return LEAT_OK;
-}
-
-void leat_i_secrets_fini(leat_i_secrets *s)
-{
-    for (size_t i = 0; i < s->count; i++)
-        leat_i_key_free(s->value[i]);
-    s->count = 0;
-}
-
-static size_t text_redact(char *text, size_t size, const char *secret)
-{
-    size_t secret_size = strlen(secret);
-    char *at = memmem(text, size, secret, secret_size);
-    while (at) {
-        size_t rest = size - (size_t)(at - text) - secret_size;
-        memcpy(at, "***", 3);
-        memmove(at + 3, at + secret_size, rest + 1);
-        size -= secret_size - 3;
-        at = memmem(at + 3, rest, secret, secret_size);
-    }
-    return size;
-}
-
-size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size)
-{
-    for (size_t i = 0; i < s->count; i++)
-        size = text_redact(text, size, s->value[i]);
-    return size;
 }

@@ -48,6 +48,20 @@ leat_i_request_facts leat_i_request_look(const char *body, size_t size)
     return root.type == LEAT_I_JSON_OBJECT ? leat_i_request_facts_of(v) : (leat_i_request_facts){ 0 };
 }
 
+size_t leat_i_request_inputs(const char *body, size_t size)
+{
+    static const leat_i_json_pick picks[] = { { -1, "input" } };
+    leat_i_json input, first;
+    size_t at = 0, count = 1;
+    (void)leat_i_json_parse_pick(body, size, picks, 1, &input, NULL);
+    if (input.type == LEAT_I_JSON_STRING) return 1;
+    if (!leat_i_json_next_element(input, &at, &first)) return 0;
+    if (first.type == LEAT_I_JSON_NUMBER) return 1;
+    while (leat_i_json_next_element(input, &at, &first))
+        count++;
+    return count;
+}
+
 /* Copies the members of an object but those named; *first tells whether a comma is due before the next. */
 static bool put_members(leat_i_buf *b, leat_i_json object, const char *const *without, bool *first)
 {

@@ -8,6 +8,7 @@
 #include "../limit/estimate.h"
 #include "../net/http.h"
 #include "key.h"
+#include "secrets.h"
 
 struct leat_llm {
     leat_runtime *rt;

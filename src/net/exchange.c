@@ -13,6 +13,9 @@ static int64_t exchange_deadline(const leat_i_exchange *x, leat_i_http_end *end)
     if (x->drain_ns) {
         *end = LEAT_I_HTTP_STOPPED;
         until_ns = x->drain_ns;
+    } else if (x->whole_ns) {
+        *end = LEAT_I_HTTP_STOPPED;
+        until_ns = leat_i_os_add_ns(x->whole_ns, LEAT_I_WHOLE_NS);
     } else if (!x->sent_ns) {
         *end = LEAT_I_HTTP_TIMEOUT_CONNECT;
         until_ns = leat_i_os_add_ns(x->start_ns, o->connect_ns);
@@ -28,7 +31,7 @@ static int64_t exchange_deadline(const leat_i_exchange *x, leat_i_http_end *end)
     }
     int64_t total_ns = leat_i_os_add_ns(x->start_ns, o->total_ns);
     if (total_ns >= until_ns) return until_ns;
-    *end = x->drain_ns ? LEAT_I_HTTP_STOPPED : LEAT_I_HTTP_TIMEOUT_TOTAL;
+    *end = x->drain_ns || x->whole_ns ? LEAT_I_HTTP_STOPPED : LEAT_I_HTTP_TIMEOUT_TOTAL;
     return total_ns;
 }
 
@@ -68,6 +71,8 @@ static const char *end_sentence(leat_i_http_end end)
         return "the exchange took too long";
     case LEAT_I_HTTP_TOO_LARGE:
         return "the reply is larger than allowed";
+    case LEAT_I_HTTP_CUT:
+        return "the reply's framing is broken";
     case LEAT_I_HTTP_LOCAL:
         return "this machine is short of memory or descriptors";
     case LEAT_I_HTTP_CANCELED:
@@ -163,7 +168,7 @@ void leat_i_exchange_done(leat_i_exchange *x, CURLcode rc)
     bool was_looking_up = o->looking_up == x;
     x->is_unresolved = was_looking_up && rc == CURLE_COULDNT_RESOLVE_HOST;
     if (end == LEAT_I_HTTP_TLS && leat_i_words_no_tls(curl_words)) end = LEAT_I_HTTP_TLS_NONE;
-    if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && end != LEAT_I_HTTP_TOO_LARGE)
+    if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && !x->stop)
         leat_i_words_put(message, sizeof message, x, end, curl_words, os_errno);
     leat_i_exchange_finish(x, end, message);
     if (end != LEAT_I_HTTP_DNS || !was_looking_up) return;

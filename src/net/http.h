@@ -44,6 +44,13 @@ typedef struct leat_i_http_origin leat_i_http_origin;
 leat_err leat_i_http_origin_new(leat_i_http_origin **out, leat_runtime *rt, const leat_i_http_origin_opts *opts);
 void leat_i_http_origin_free(leat_i_http_origin *o);
 
+/* What a piece of a body was worth, as who reads it says. */
+typedef enum leat_i_http_piece {
+    LEAT_I_HTTP_NOTHING, /* blank lines, comments: the idle timer runs on */
+    LEAT_I_HTTP_CONTENT,
+    LEAT_I_HTTP_WHOLE, /* the answer is whole; what may follow is worth a short wait only */
+} leat_i_http_piece;
+
 typedef struct leat_i_http_request {
     const leat_i_http_origin *origin;
     const char *path; /* joined with the origin's URL, a common leading segment once */
@@ -51,8 +58,8 @@ typedef struct leat_i_http_request {
     size_t body_bytes;
     bool accept_stream; /* asks for text/event-stream, uncompressed */
     /* Called on the loop's thread for each piece of a 2xx body; NULL = collected into reply.body only. False = stop reading, the
-     * exchange ends with STOPPED. *content = whether this piece carried content (else the idle timer runs on). Must be quick. */
-    bool (*on_data)(void *arg, const char *data, size_t size, bool *content);
+     * exchange ends with STOPPED. Must be quick. */
+    bool (*on_data)(void *arg, const char *data, size_t size, leat_i_http_piece *piece);
     void *on_data_arg;
 } leat_i_http_request;
 

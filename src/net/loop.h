@@ -33,7 +33,9 @@
 #define LEAT_I_HEADER_BYTES_MAX     (256u * 1024u)
 #define LEAT_I_DRAIN_NS             (50 * LEAT_I_NS_PER_MS) /* after enough was read, for the reply's end to save the connection */
 #define LEAT_I_DRAIN_BYTES_MAX      (64u * 1024u)
-#define LEAT_I_RESET_NS             LEAT_I_NS_PER_S /* a kept connection that dies this soon was dead before */
+#define LEAT_I_WHOLE_NS             (2 * LEAT_I_NS_PER_S) /* after a whole answer, for usage and the end marker */
+#define LEAT_I_NS_PER_BYTE_MAX      (LEAT_I_NS_PER_S / 4) /* a body that comes slower for longer than the idle time is no body */
+#define LEAT_I_RESET_NS             LEAT_I_NS_PER_S       /* a kept connection that dies this soon was dead before */
 #define LEAT_I_SPARE_BUFS           64
 #define LEAT_I_SPARE_BUF_BYTES_MAX  (64u * 1024u)
 #define LEAT_I_PLACED_BYTES_MAX     (64 * 1024) /* of a reply that comes into the arena at once */
@@ -152,10 +154,13 @@ struct leat_i_exchange {
     int64_t start_ns;
     int64_t sent_ns;    /* the connection stood and the request went out; 0 = not yet */
     int64_t first_ns;   /* first line of the final reply; 0 = not yet */
-    int64_t content_ns; /* last piece of content */
+    int64_t content_ns; /* last piece of content; or earlier, when it came too slowly: see content_came in receive.c */
+    int64_t whole_ns;   /* the answer was whole; 0 = not yet */
     int64_t lost_ns;    /* the connection was seen to be lost; 0 = not */
     int64_t drain_ns;   /* enough was read; until when the rest is waited for; 0 = reading */
     size_t header_bytes, body_bytes;
+    size_t counted_bytes; /* of the body, when the last content came */
+    uint64_t length;      /* Content-Length + 1; 0 = none */
     int local_errno;
     int opened[LEAT_I_OPENED_MAX]; /* the last sockets that were opened for it */
     uint32_t opened_count;
@@ -164,6 +169,7 @@ struct leat_i_exchange {
     bool is_new;      /* a socket was opened for it, before the request went out */
     bool has_headers; /* all of the final reply's */
     bool has_body;
+    bool has_coding; /* Transfer-Encoding */
     bool has_content;
     bool is_done;
     bool is_unresolved; /* it asked for the name itself, and curl got no answer */

@@ -38,6 +38,8 @@ static void header_status(leat_i_exchange *x, const char *line, size_t size)
     if (at && line + size - at >= 4)
         for (int i = 1; i <= 3 && at[i] >= '0' && at[i] <= '9'; i++)
             status = status * 10 + (at[i] - '0');
+    x->length = 0;
+    x->has_coding = false;
     r->retry_after = r->retry_after_ms = r->date = r->request_id = r->content_type = r->should_retry = NULL;
     if (status < 200) return; /* 1xx: the reply is still to come. */
     r->status = status;
@@ -45,18 +47,40 @@ static void header_status(leat_i_exchange *x, const char *line, size_t size)
     leat_i_exchange_arm(x);
 }
 
+static bool name_is(const char *line, size_t name_size, const char *name)
+{
+    return strlen(name) == name_size && strncasecmp(line, name, name_size) == 0;
+}
+
+/* Two lengths that differ, or a length beside chunks: whoever wrote that does not know where its reply ends, and curl would pick
+ * one. Source: RFC 9112, section 6.3. */
+static bool header_frames(leat_i_exchange *x, const char *line, size_t name_size, const char *value, const char *end)
+{
+    if (name_is(line, name_size, "transfer-encoding")) {
+        x->has_coding = true;
+    } else if (name_is(line, name_size, "content-length")) {
+        uint64_t length = 1;
+        for (; value < end && *value >= '0' && *value <= '9' && length < UINT64_MAX / 16; value++)
+            length = (length - 1) * 10 + (uint64_t)(*value - '0') + 1;
+        if (x->length && x->length != length) return exchange_stop(x, LEAT_I_HTTP_CUT);
+        x->length = length;
+    }
+    return !(x->has_coding && x->length) || exchange_stop(x, LEAT_I_HTTP_CUT);
+}
+
 static bool header_pick(leat_i_exchange *x, const char *line, size_t size)
 {
     const char *colon = memchr(line, ':', size);
     if (!colon) return true;
     size_t name_size = (size_t)(colon - line);
+    const char *from = colon + 1, *to = line + size;
+    while (from < to && (*from == ' ' || *from == '\t'))
+        from++;
+    while (to > from && (unsigned char)to[-1] <= ' ')
+        to--;
+    if (!header_frames(x, line, name_size, from, to)) return false;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (wanted[i].size != name_size || strncasecmp(wanted[i].name, line, name_size) != 0) continue;
-        const char *from = colon + 1, *to = line + size;
-        while (from < to && (*from == ' ' || *from == '\t'))
-            from++;
-        while (to > from && (unsigned char)to[-1] <= ' ')
-            to--;
         char *copy = leat_i_arena_strndup(x->arena, from, (size_t)(to - from));
         if (!copy) return exchange_stop(x, LEAT_I_HTTP_LOCAL);
         memcpy((char *)x->reply + wanted[i].field, &copy, sizeof copy);
@@ -122,18 +146,34 @@ static bool body_keep(leat_i_exchange *x, const char *data, size_t size)
     return body_collect(x, begun, x->placed_bytes) && body_collect(x, data, size);
 }
 
+/* Content moves the idle timer on, but by no more than its bytes are worth: one that drips in byte by byte runs out all the
+ * same. */
+static void content_came(leat_i_exchange *x, leat_i_http_piece piece)
+{
+    int64_t now_ns = leat_i_os_now_ns();
+    uint64_t bytes = x->body_bytes - x->counted_bytes, enough = INT64_MAX / LEAT_I_NS_PER_BYTE_MAX;
+    int64_t paid_ns = leat_i_os_add_ns(x->content_ns, (int64_t)(bytes < enough ? bytes : enough) * LEAT_I_NS_PER_BYTE_MAX);
+    x->counted_bytes = x->body_bytes;
+    x->content_ns = !x->has_content || paid_ns > now_ns ? now_ns : paid_ns;
+    bool was_whole = x->whole_ns != 0;
+    if (piece == LEAT_I_HTTP_WHOLE && !was_whole) x->whole_ns = now_ns;
+    if (x->has_content && was_whole == (x->whole_ns != 0)) return;
+    x->has_content = true;
+    leat_i_exchange_arm(x); /* From here on a shorter patience counts. */
+}
+
 size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot_arg)
 {
     leat_i_slot *slot = slot_arg;
     leat_i_exchange *x = slot->x;
-    bool content = true;
+    leat_i_http_piece piece = LEAT_I_HTTP_CONTENT;
     (void)one;
     if (LEAT_NEVER(!x)) return 0;
     x->body_bytes += size;
     if (x->drain_ns) return x->body_bytes <= LEAT_I_DRAIN_BYTES_MAX ? size : 0;
     if (x->body_bytes > x->origin->body_bytes_max) return exchange_stop(x, LEAT_I_HTTP_TOO_LARGE), 0;
     if (x->request->on_data && x->reply->status < 300) {
-        if (!x->request->on_data(x->request->on_data_arg, data, size, &content)) {
+        if (!x->request->on_data(x->request->on_data_arg, data, size, &piece)) {
             /* Enough was read. The end of the reply is most often in the same packet, and then the connection is kept. */
             x->drain_ns = leat_i_os_now_ns() + LEAT_I_DRAIN_NS;
             x->body_bytes = 0;
@@ -141,15 +181,11 @@ size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot_arg)
             return size;
         }
     } else {
-        content = !text_is_blank(data, size); /* Some endpoints send blank lines while they think. */
+        /* Some endpoints send blank lines while they think. */
+        if (text_is_blank(data, size)) piece = LEAT_I_HTTP_NOTHING;
         if (!body_keep(x, data, size)) return 0;
     }
-    if (!content) return size;
-    x->content_ns = leat_i_os_now_ns();
-    if (!x->has_content) {
-        x->has_content = true;
-        leat_i_exchange_arm(x); /* From here on the shorter patience counts. */
-    }
+    if (piece != LEAT_I_HTTP_NOTHING) content_came(x, piece);
     return size;
 }
 

@@ -1,0 +1,157 @@
+/*
+ * secrets.c: see secrets.h.
+ *
+ * The search looks at every stride-th window of four bytes only, and compares where a bit says that some form holds such a one:
+ * so a good answer, in which there is nothing to find, costs next to nothing.
+ */
+#include "secrets.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "../base/buf.h"
+#include "../base/mem.h"
+
+#define WINDOW_BYTES 4
+
+static unsigned window_hash(const char *at)
+{
+    uint32_t four;
+    memcpy(&four, at, sizeof four);
+    return four * UINT32_C(2654435761) >> 17; /* 15 bits */
+}
+
+static leat_err form_add(leat_i_secrets *s, const char *text)
+{
+    size_t size = strlen(text), least = size < LEAT_I_SECRET_PIECE_BYTES ? size : LEAT_I_SECRET_PIECE_BYTES;
+    if (size < LEAT_I_SECRET_BYTES_MIN) return LEAT_OK;
+    char *copy = leat_i_strdup(text);
+    if (!copy) return LEAT_NOMEM;
+    s->form[s->form_count++] = copy;
+    for (size_t i = 0; i + WINDOW_BYTES <= size; i++)
+        s->window[window_hash(copy + i) / 64] |= UINT64_C(1) << window_hash(copy + i) % 64;
+    if (!s->stride || least - WINDOW_BYTES + 1 < s->stride) s->stride = least - WINDOW_BYTES + 1;
+    return LEAT_OK;
+}
+
+/* What base64 of any text that holds `value` at a place of remainder `shift` (modulo 3) has in its middle for sure. */
+static bool base64_put(leat_i_buf *b, const char *value, size_t shift, const char *last_two)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    size_t size = strlen(value);
+    bool ok = true;
+    for (size_t at = (3 - shift) % 3; ok && at + 3 <= size; at += 3) {
+        const unsigned char *v = (const unsigned char *)value + at;
+        unsigned bits = (unsigned)v[0] << 16 | (unsigned)v[1] << 8 | v[2];
+        for (int i = 18; ok && i >= 0; i -= 6) {
+            unsigned six = bits >> i & 63;
+            ok = leat_i_buf_append(b, six < 62 ? &letters[six] : &last_two[six - 62], 1);
+        }
+    }
+    return ok;
+}
+
+static leat_err forms_add_base64(leat_i_secrets *s, const char *value)
+{
+    leat_err err = LEAT_OK;
+    for (size_t shift = 0; shift < 3 && !err; shift++) {
+        leat_i_buf plain = { 0 }, url = { 0 };
+        bool ok = base64_put(&plain, value, shift, "+/") && base64_put(&url, value, shift, "-_");
+        if (!ok) err = LEAT_NOMEM;
+        if (!err && plain.size) err = form_add(s, plain.data);
+        if (!err && plain.size && strcmp(plain.data, url.data) != 0) err = form_add(s, url.data);
+        if (plain.data) explicit_bzero(plain.data, plain.size);
+        if (url.data) explicit_bzero(url.data, url.size);
+        leat_i_buf_fini(&plain), leat_i_buf_fini(&url);
+    }
+    return err;
+}
+
+leat_err leat_i_secrets_add(leat_i_secrets *s, const char *value)
+{
+    if (strlen(value) < LEAT_I_SECRET_BYTES_MIN || s->count == LEAT_I_SECRETS_MAX) return LEAT_OK;
+    s->count++;
+    leat_err err = form_add(s, value);
+    return err ? err : forms_add_base64(s, value);
+}
+
+leat_err leat_i_secrets_add_header(leat_i_secrets *s, const char *line)
+{
+    static const char *const words[] = { "auth", "key", "token", "secret", "cookie" };
+    const char *colon = strchr(line, ':');
+    if (!colon) return LEAT_OK;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *at = strcasestr(line, words[i]);
+        if (!at || at > colon) continue;
+        const char *value = colon + 1 + strspn(colon + 1, " \t");
+        /* The scheme in front ("Bearer") is none of the secret. */
+        const char *blank = strchr(value, ' ');
+        return leat_i_secrets_add(s, blank && blank[1] ? blank + 1 : value);
+    }
+    return LEAT_OK;
+}
+
+void leat_i_secrets_fini(leat_i_secrets *s)
+{
+    for (size_t i = 0; i < s->form_count; i++) {
+        explicit_bzero(s->form[i], strlen(s->form[i]));
+        leat_i_free(s->form[i]);
+    }
+    explicit_bzero(s, sizeof *s);
+}
+
+/* ---- the search ---- */
+
+typedef struct span {
+    size_t from, to;
+} span;
+
+/* The longest run around the window at text[at] that `form` holds too; not before `floor`. */
+static span run_at(const char *text, size_t size, size_t floor, size_t at, const char *form, size_t form_size)
+{
+    span best = { 0, 0 };
+    for (const char *place = form; (place = memmem(place, form_size - (size_t)(place - form), text + at, WINDOW_BYTES));
+         place++) {
+        size_t left = 0, right = WINDOW_BYTES, before = (size_t)(place - form), after = form_size - before;
+        while (left < before && at - left > floor && text[at - left - 1] == place[-(ptrdiff_t)left - 1])
+            left++;
+        while (right < after && at + right < size && text[at + right] == place[right])
+            right++;
+        if (left + right > best.to - best.from) best = (span){ at - left, at + right };
+    }
+    return best;
+}
+
+/* The secret, or piece of one, over text[at]; empty when there is none. */
+static span secret_at(const leat_i_secrets *s, const char *text, size_t size, size_t floor, size_t at, bool pieces)
+{
+    span found = { 0, 0 };
+    for (size_t i = 0; i < s->form_count; i++) {
+        size_t form_size = strlen(s->form[i]), least = form_size;
+        if (pieces && least > LEAT_I_SECRET_PIECE_BYTES) least = LEAT_I_SECRET_PIECE_BYTES;
+        span one = run_at(text, size, floor, at, s->form[i], form_size);
+        if (one.to - one.from >= least && one.to - one.from > found.to - found.from) found = one;
+    }
+    return found;
+}
+
+size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size, bool pieces)
+{
+    size_t kept = 0, floor = 0; /* text[floor..] is not moved yet; what was before it ends at `kept` */
+    if (!s->form_count) return size;
+    for (size_t at = 0; at + WINDOW_BYTES <= size; at += s->stride) {
+        if (!(s->window[window_hash(text + at) / 64] >> window_hash(text + at) % 64 & 1)) continue;
+        span found = secret_at(s, text, size, floor, at, pieces);
+        if (found.to == found.from) continue;
+        memmove(text + kept, text + floor, found.from - floor);
+        kept += found.from - floor;
+        memcpy(text + kept, "***", 3);
+        kept += 3;
+        floor = found.to;
+        at = found.to - s->stride; /* The next look is right behind it. */
+    }
+    memmove(text + kept, text + floor, size - floor);
+    kept += size - floor;
+    text[kept] = '\0';
+    return kept;
+}
