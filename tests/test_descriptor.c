@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "leat/fd.h"
+#include "leat/io.h"
 
 #define PIPE_COUNT 50
 

@@ -5,7 +5,7 @@
 #include "base.h"
 #include "task.h"
 #include "fork.h"
-#include "fd.h"
+#include "io.h"
 #include "flow.h"
 #include "limiter.h"
 #include "llm.h"

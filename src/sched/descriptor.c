@@ -8,7 +8,7 @@
  * A descriptor stands in an epoll set once: further waits for the same one stand there with a duplicate.
  * Lock order: the lock, then nothing (leat_i_unpark takes none).
  */
-#include "leat/fd.h"
+#include "leat/io.h"
 
 #include "runtime.h"
 
@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -129,7 +130,7 @@ static leat_err wait_for(leat_task *t, struct watcher *w, int fd, uint32_t event
     int rc = wait_begin(w, &wait, fd, events);
     leat_err err = LEAT_OK;
     if (rc == EPERM) return LEAT_OK; /* A file: it is always ready. */
-    if (rc != 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be waited for (error %d)", fd, rc);
+    if (rc != 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be waited for: %s", fd, strerror(rc));
     while (!leat_load_acquire(&wait.ready) && err == LEAT_OK) /* acquire: pairs with the release in watcher_tell */
         err = leat_i_park(t, LEAT_I_NEVER_NS);
     wait_end(w, &wait, fd);
@@ -159,7 +160,7 @@ static leat_err line_read(leat_task *t, int fd, leat_i_buf *line, bool *end)
         LEAT_TRY(leat_fd_wait(t, fd, LEAT_FD_READABLE));
         ssize_t n = leat_i_os_read(fd, &c, 1);
         if (n == -EAGAIN) continue; /* Somebody else was quicker. */
-        if (n < 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be read (error %d)", fd, (int)-n);
+        if (n < 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be read: %s", fd, strerror((int)-n));
         *end = n == 0;
         if (n == 0) break;
         if (c == '\n' || leat_i_buf_append(line, &c, 1)) continue;

@@ -1,13 +1,14 @@
 /*
- * leat/fd.h: tasks that wait for descriptors: a terminal, a pipe, a socket of another library.
+ * leat/io.h: what tasks read and wait for outside: descriptors (a terminal, a pipe, a socket of another library) and files.
  *
- * One thread of the runtime, started at the first wait, watches all of them; waiting costs no worker. While a task waits, nothing is
- * read or written: when the wait is over, the task does that itself. With a virtual clock, time does not wait for a descriptor.
+ * One thread of the runtime, started at the first wait, watches all descriptors; waiting costs no worker. While a task waits, nothing
+ * is read or written: when the wait is over, the task does that itself. With a virtual clock, time does not wait for a descriptor.
+ * Files are always ready, and block: they are read on helper threads.
  *
  * Source: epoll(7), one-shot entries; asyncio's add_reader, and its connect_read_pipe for lines.
  */
-#ifndef LEAT_FD_H
-#define LEAT_FD_H
+#ifndef LEAT_IO_H
+#define LEAT_IO_H
 
 #include "task.h"
 
@@ -15,7 +16,8 @@
 extern "C" {
 #endif
 
-#define LEAT_LINE_BYTES_MAX 65536 /* of a line that leat_fd_read_line gives, without its end */
+#define LEAT_LINE_BYTES_MAX 65536             /* of a line that leat_fd_read_line gives, without its end */
+#define LEAT_FILE_BYTES_MAX ((size_t)1 << 30) /* of a file that leat_file_read gives */
 
 typedef enum leat_fd_event {
     LEAT_FD_READABLE, /* a read would not block: bytes, the end, or an error */
@@ -45,6 +47,18 @@ LEAT_API LEAT_MUST_USE leat_err leat_fd_wait(leat_task *t, int fd, leat_fd_event
  *           error `*line` is untouched.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_fd_read_line(leat_task *t, int fd, const char **line);
+
+/**
+ * Reads a whole file on a helper thread.
+ *
+ * Suspends: yes, until it is read: as leat_blocking, neither cancel nor a deadline cuts that short.
+ * Threads:  from the task `t` only.
+ * Owns:     `*text` belongs to `t` until its visit ends.
+ * Shape:    `*text` is the file's bytes and a NUL behind them; `*text_bytes` (optional) counts them without it.
+ * Errors:   LEAT_IO when it cannot be read, LEAT_INPUT when it has more than LEAT_FILE_BYTES_MAX bytes, each with a sentence that
+ *           names it; LEAT_CANCELED, LEAT_TIMEOUT; LEAT_NOMEM. On error `*text` is untouched.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_file_read(leat_task *t, const char *path, const char **text, size_t *text_bytes);
 
 #ifdef __cplusplus
 }
