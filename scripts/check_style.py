@@ -35,8 +35,6 @@ DOORS = [
 EXCEPTIONS = {
     # In a signal handler only a few calls are allowed, and write is one of them.
     "src/sched/overflow.c": [r"(?<![\w.>])(open|read|write|pread|pwrite|fsync|ftruncate|rename)\s*\("],
-    # leat_flow_dot and leat_flow_mermaid give text that the caller frees with free().
-    "src/flow/draw.c": [r"(?<![\w.>*])(malloc|calloc|realloc|free|strdup|strndup)\s*\("],
 }
 
 

@@ -18,6 +18,7 @@
 #define LEAT_FLOW_H
 
 #include "task.h"
+#include "trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -198,28 +199,6 @@ LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_nod
  */
 LEAT_API LEAT_MUST_USE leat_err leat_flow_check(const leat_flow *flow, leat_error *error);
 
-typedef enum leat_phase {
-    LEAT_PHASE_PREP,
-    LEAT_PHASE_EXEC,
-    LEAT_PHASE_FALLBACK,
-    LEAT_PHASE_POST,
-    LEAT_PHASE_EACH
-} leat_phase;
-
-/* One call of one phase, told when it has returned; what it points to is borrowed during the telling. */
-typedef struct leat_trace {
-    const char *flow, *node; /* names; node is NULL in a flow's own prep and post */
-    leat_phase phase;
-    uint32_t attempt;  /* exec, fallback: 0-based */
-    bool is_item;      /* of a batch node */
-    bool is_walk;      /* of a batch flow */
-    size_t item, walk; /* their indices */
-    int64_t begin_ns;  /* by the runtime's clock */
-    int64_t end_ns;
-    leat_err code;           /* what it returned */
-    const leat_error *error; /* its story; NULL when code is LEAT_OK */
-} leat_trace;
-
 /* Every field may be 0 = the default. */
 typedef struct leat_run_opts {
     const leat_param *params; /* over the flow's own; borrowed until the run has ended */
@@ -230,10 +209,12 @@ typedef struct leat_run_opts {
                                  does not count meanwhile, since the attempts of that flow do */
     const char **last_action; /* out, optional: what the flow gave; leat_flow_run: valid until the flow is freed */
     leat_error *error;        /* out, optional; written only on failure */
-    /* Called after each phase of each node, attempts one by one; from any worker, at once from several; must not wait. Runs that
-     * this one starts inherit it. NULL = none. */
+    /* Called after each phase, visit and wait (trace.h), attempts one by one; from any worker, at once from several; must not wait.
+     * Runs that this one starts inherit it, and so the two below. NULL = none. */
     void (*trace)(void *arg, const leat_trace *call);
-    void *trace_arg; /* borrowed until the run has ended */
+    void *trace_arg;         /* borrowed until the run has ended */
+    leat_timeline *timeline; /* likewise; NULL = none */
+    leat_profile *profile;   /* likewise; NULL = none */
 } leat_run_opts;
 
 /**

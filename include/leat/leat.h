@@ -7,6 +7,7 @@
 #include "fork.h"
 #include "io.h"
 #include "flow.h"
+#include "trace.h"
 #include "limiter.h"
 #include "llm.h"
 #include "bulk.h"

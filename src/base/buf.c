@@ -94,3 +94,10 @@ void leat_i_buf_fini(leat_i_buf *b)
     leat_i_free(b->data);
     *b = (leat_i_buf){ .max = max };
 }
+
+char *leat_i_buf_take(leat_i_buf *b)
+{
+    char *text = b->failed ? NULL : leat_i_text_out(b->data, b->size);
+    leat_i_buf_fini(b);
+    return text;
+}

@@ -20,6 +20,7 @@ bool leat_i_buf_put_u64(leat_i_buf *b, unsigned long long v);
 char *leat_i_buf_grow(leat_i_buf *b,
                       size_t size);   /* room for `size` more bytes at the end; NULL = failed; then add to size */
 void leat_i_buf_clear(leat_i_buf *b); /* keeps the memory; failed is reset */
+char *leat_i_buf_take(leat_i_buf *b); /* a copy for the user, who gives it to free(); NULL = failed. Empties as fini does */
 void leat_i_buf_fini(leat_i_buf *b);  /* frees; leaves it empty, max kept */
 
 #endif

@@ -88,6 +88,15 @@ char *leat_i_strdup(const char *s)
     return copy ? memcpy(copy, s, size) : NULL;
 }
 
+char *leat_i_text_out(const char *s, size_t size)
+{
+    char *copy = mem_must_fail() ? NULL : malloc(size + 1);
+    if (!copy) return NULL;
+    if (size > 0) memcpy(copy, s, size);
+    copy[size] = '\0';
+    return copy;
+}
+
 void leat_i_mem_fail_after(uint64_t n, bool persistent)
 {
     leat_store_relaxed(&mem_fail_persistent, persistent);

@@ -19,7 +19,8 @@ void *leat_i_alloc_zeroed(size_t size);
 void *leat_i_realloc(void *p, size_t size);
 void *leat_i_alloc_aligned(size_t alignment, size_t size);
 void leat_i_free(void *p);
-char *leat_i_strdup(const char *s); /* NULL for NULL */
+char *leat_i_strdup(const char *s);                /* NULL for NULL */
+char *leat_i_text_out(const char *s, size_t size); /* a copy for the user, who gives it to free(): not counted */
 
 /* Tests: the n-th allocation from now fails (1 = the next), once or from then on; n = 0 switches it off. Any thread. */
 void leat_i_mem_fail_after(uint64_t n, bool persistent);

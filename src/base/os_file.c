@@ -66,6 +66,32 @@ int leat_i_os_write_all(int fd, const void *buf, size_t size, size_t *done)
     return rc;
 }
 
+int leat_i_os_pwrite_all(int fd, const void *buf, size_t size, int64_t offset)
+{
+    size_t written = 0;
+    while (written < size) {
+        int rc = leat_i_os_faulted("pwrite");
+        if (rc < 0) return rc;
+        ssize_t n = pwrite(fd, (const char *)buf + written, size - written, offset + (int64_t)written);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? -errno : -EIO;
+        written += (size_t)n;
+    }
+    return 0;
+}
+
+int64_t leat_i_os_position(int fd)
+{
+    struct stat st;
+    int rc = leat_i_os_fstat(fd, &st);
+    if (rc != 0) return rc;
+    /* A file that is open for appending is appended to, whatever offset pwrite is given. */
+    int flags = fcntl(fd, F_GETFL);
+    if (!S_ISREG(st.st_mode) || flags < 0 || (flags & O_APPEND)) return -ESPIPE;
+    off_t at = lseek(fd, 0, SEEK_CUR);
+    return at < 0 ? -errno : (int64_t)at;
+}
+
 int leat_i_os_fsync(int fd)
 {
     int rc = leat_i_os_faulted("fsync");

@@ -42,7 +42,11 @@ leat_err leat_i_retry_wait(leat_task *t, const leat_node_opts *opts, uint32_t at
     int64_t ms = wait_own_ms(opts, attempt), told = cause->retry_after_ms;
     if (told > RETRY_TOLD_MAX_MS) told = RETRY_TOLD_MAX_MS;
     if (ms < told) ms = told;
-    return ms > 0 ? leat_sleep_ms(t, ms) : leat_i_stop_check(t);
+    if (ms <= 0) return leat_i_stop_check(t);
+    int64_t begin_ns = leat_i_wait_begin(t);
+    leat_err err = leat_sleep_ms(t, ms);
+    leat_i_wait_end(t, LEAT_I_WAIT_RETRY, begin_ns, err);
+    return err;
 }
 
 /* What a helper thread needs to call exec; the task is suspended meanwhile, so that exec may use it. */
@@ -122,10 +126,11 @@ static leat_err attempt_once(leat_task *t, struct leat_i_visit *v, const void *p
     const leat_node *node = v->node;
     bool budgeted = v->frame->run->budgeted;
     if (LEAT_UNLIKELY(budgeted)) LEAT_TRY(leat_i_permit_take(t, v));
-    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
+    leat_i_span span;
+    leat_i_trace_begin(t, v, LEAT_PHASE_EXEC, &span);
     leat_err err = LEAT_LIKELY(node->opts.attempt_deadline_ms == 0) ? exec_call(t, node, prep_res, exec_res)
                                                                     : exec_within(t, node, prep_res, exec_res);
-    err = leat_i_trace_end(t, v, LEAT_PHASE_EXEC, begin_ns, leat_i_phase_err(t, err));
+    err = leat_i_trace_end(t, v, &span, leat_i_phase_err(t, err));
     if (LEAT_UNLIKELY(budgeted)) leat_i_permit_give(v);
     return err;
 }
@@ -139,9 +144,10 @@ static leat_err fallback_call(leat_task *t, struct leat_i_visit *v, const void *
     v->fallback = true;
     t->error = NULL; /* the cause stays readable: it is in the arena */
     t->nomem = false;
-    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
+    leat_i_span span;
+    leat_i_trace_begin(t, v, LEAT_PHASE_FALLBACK, &span);
     err = leat_i_phase_err(t, v->node->cls->fallback(t, prep_res, cause, exec_res));
-    leat_i_trace_end(t, v, LEAT_PHASE_FALLBACK, begin_ns, err);
+    leat_i_trace_end(t, v, &span, err);
     if (err != LEAT_OK) *exec_res = NULL;
     return err;
 }

@@ -7,7 +7,6 @@
  */
 #include "graph.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "../base/buf.h"
@@ -182,18 +181,6 @@ static void put_links(struct draw *d)
     }
 }
 
-/* The text goes out in memory that the user gives back with free(). */
-static char *draw_take(struct draw *d)
-{
-    char *text = d->out.failed ? NULL : malloc(d->out.size + 1);
-    if (text) {
-        if (d->out.size) memcpy(text, d->out.data, d->out.size);
-        text[d->out.size] = '\0';
-    }
-    leat_i_buf_fini(&d->out);
-    return text;
-}
-
 char *leat_flow_dot(const leat_flow *flow)
 {
     struct draw d = { .language = DRAW_DOT, .top = flow };
@@ -204,7 +191,7 @@ char *leat_flow_dot(const leat_flow *flow)
     put_boxes(&d);
     put_links(&d);
     leat_i_buf_puts(&d.out, "}\n");
-    return draw_take(&d);
+    return leat_i_buf_take(&d.out);
 }
 
 char *leat_flow_mermaid(const leat_flow *flow)
@@ -214,5 +201,5 @@ char *leat_flow_mermaid(const leat_flow *flow)
     leat_i_buf_puts(&d.out, "flowchart TD\n");
     put_boxes(&d);
     put_links(&d);
-    return draw_take(&d);
+    return leat_i_buf_take(&d.out);
 }

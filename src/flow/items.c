@@ -69,12 +69,13 @@ static leat_err each_call(leat_task *t, struct items *b, const struct leat_i_vis
     t->error = NULL;
     t->nomem = false;
     leat_err err = leat_i_stop_check(t);
-    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
     if (err == LEAT_OK) {
+        leat_i_span span;
         if (item_err != LEAT_OK) value = NULL;
+        leat_i_trace_begin(t, v, LEAT_PHASE_EACH, &span);
         err = leat_i_phase_err(t, opts->each(t, v->frame->run->shared, v->index, item, value, story));
+        leat_i_trace_end(t, v, &span, err);
     }
-    leat_i_trace_end(t, v, LEAT_PHASE_EACH, begin_ns, err);
     if (err != LEAT_OK) leat_i_error_place(t, v, err, "each");
     leat_i_gate_give(t);
     if (ordered && err == LEAT_OK) leat_i_window_turn_done(&b->window);
@@ -84,8 +85,11 @@ static leat_err each_call(leat_task *t, struct items *b, const struct leat_i_vis
 /* Attempts and fallback; *value is NULL and t->error tells when it failed. */
 static leat_err item_exec(leat_task *t, struct leat_i_visit *v, const void *item, const void **value)
 {
+    leat_i_span span;
     *value = NULL;
-    return v->node->cls->exec ? leat_i_attempts(t, v, item, value) : leat_i_stop_check(t);
+    leat_i_trace_begin(t, v, LEAT_PHASE_VISIT, &span);
+    leat_err err = LEAT_LIKELY(v->node->cls->exec != NULL) ? leat_i_attempts(t, v, item, value) : leat_i_stop_check(t);
+    return leat_i_trace_end(t, v, &span, err);
 }
 
 /* After a failure: LEAT_OK when the batch goes on, else the error by which it ends, its place told. */

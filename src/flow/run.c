@@ -44,6 +44,9 @@ static leat_err run_init(leat_i_run *run, const leat_flow *flow, void *shared, c
     run->budgeted = opts->in_flight_max > 0 || (outer && outer->budgeted);
     run->trace = opts->trace || !outer ? opts->trace : outer->trace;
     run->trace_arg = opts->trace || !outer ? opts->trace_arg : outer->trace_arg;
+    run->timeline = opts->timeline || !outer ? opts->timeline : outer->timeline;
+    run->profile = opts->profile || !outer ? opts->profile : outer->profile;
+    run->observed = run->trace || run->timeline || run->profile;
     LEAT_TRY(run_gate(run, flow));
     return opts->in_flight_max > 0 ? leat_semaphore_new(&run->budget, opts->in_flight_max) : LEAT_OK;
 }
@@ -65,8 +68,11 @@ static leat_err run_walk(leat_task *t, leat_i_run *run, const struct start *s, c
     base.over = s->opts.params;
     base.over_count = s->opts.params ? s->opts.param_count : 0;
     base.entered = leat_i_mark_take(t);
+    const leat_i_watcher *watcher = t->watcher;
+    if (run->observed) t->watcher = &leat_i_trace_watcher;
     leat_i_deadline d = leat_i_deadline_set(t, s->opts.deadline_ms);
     leat_err err = leat_i_walk_run(t, &base, action);
+    t->watcher = watcher;
     return leat_i_deadline_end(t, &d, err, "run's");
 }
 

@@ -35,9 +35,12 @@ static leat_err prep_call(leat_task *t, struct leat_i_visit *v, const void **pre
     leat_i_gate_take(t, v->frame);
     t->error = NULL;
     leat_err err = leat_i_stop_check(t);
-    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
-    if (err == LEAT_OK) err = leat_i_phase_err(t, v->node->cls->prep(t, v->frame->run->shared, prep_res));
-    leat_i_trace_end(t, v, LEAT_PHASE_PREP, begin_ns, err);
+    if (LEAT_LIKELY(err == LEAT_OK)) {
+        leat_i_span span;
+        leat_i_trace_begin(t, v, LEAT_PHASE_PREP, &span);
+        err = leat_i_phase_err(t, v->node->cls->prep(t, v->frame->run->shared, prep_res));
+        leat_i_trace_end(t, v, &span, err);
+    }
     if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
     return leat_i_error_place(t, v, err, "prep");
 }
@@ -55,9 +58,12 @@ leat_err leat_i_post_call(leat_task *t, struct leat_i_visit *v, const void *prep
     leat_i_gate_take(t, v->frame);
     t->error = NULL;
     leat_err err = leat_i_stop_check(t); /* what was canceled meanwhile gets no post */
-    int64_t begin_ns = leat_i_trace_begin(t, v->frame->run);
-    if (err == LEAT_OK) err = leat_i_phase_err(t, v->node->cls->post(t, v->frame->run->shared, prep_res, exec_res, action));
-    leat_i_trace_end(t, v, LEAT_PHASE_POST, begin_ns, err);
+    if (LEAT_LIKELY(err == LEAT_OK)) {
+        leat_i_span span;
+        leat_i_trace_begin(t, v, LEAT_PHASE_POST, &span);
+        err = leat_i_phase_err(t, v->node->cls->post(t, v->frame->run->shared, prep_res, exec_res, action));
+        leat_i_trace_end(t, v, &span, err);
+    }
     if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
     return leat_i_error_place(t, v, err, "post");
 }
@@ -77,10 +83,17 @@ static leat_err visit_phases(leat_task *t, struct leat_i_visit *v, const char **
     return LEAT_OK;
 }
 
-leat_err leat_i_visit_node(leat_task *t, struct leat_i_visit *v, const char **action)
+static leat_err visit_within(leat_task *t, struct leat_i_visit *v, const char **action)
 {
     if (LEAT_LIKELY(v->node->opts.deadline_ms == 0)) return visit_phases(t, v, action);
     leat_i_deadline d = leat_i_deadline_set(t, v->node->opts.deadline_ms);
     leat_err err = leat_i_deadline_end(t, &d, visit_phases(t, v, action), "node's");
     return err == LEAT_TIMEOUT ? leat_i_error_place(t, v, err, "visit") : err;
+}
+
+leat_err leat_i_visit_node(leat_task *t, struct leat_i_visit *v, const char **action)
+{
+    leat_i_span span;
+    leat_i_trace_begin(t, v, LEAT_PHASE_VISIT, &span);
+    return leat_i_trace_end(t, v, &span, visit_within(t, v, action));
 }

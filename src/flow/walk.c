@@ -54,9 +54,10 @@ static leat_err flow_prep(struct walker *w, leat_i_frame *f)
     leat_task *t = w->t;
     leat_i_gate_take(t, f);
     LEAT_TRY(leat_i_stop_check(t));
-    int64_t begin_ns = leat_i_trace_begin(t, f->run);
+    leat_i_span span;
+    leat_i_trace_begin(t, &w->visit, LEAT_PHASE_PREP, &span);
     leat_err err = leat_i_phase_err(t, f->flow->opts.prep(t, f->run->shared, &f->prep_res));
-    return leat_i_trace_end(t, &w->visit, LEAT_PHASE_PREP, begin_ns, err);
+    return leat_i_trace_end(t, &w->visit, &span, err);
 }
 
 /* A batch whose walks go one after another needs places for what becomes of them, if it knows how many there are. */
@@ -302,10 +303,12 @@ static enum state walker_post(struct walker *w)
     }
     leat_i_gate_take(t, f);
     leat_err err = leat_i_stop_check(t);
-    int64_t begin_ns = leat_i_trace_begin(t, f->run);
-    if (err == LEAT_OK)
+    if (err == LEAT_OK) {
+        leat_i_span span;
+        leat_i_trace_begin(t, &w->visit, LEAT_PHASE_POST, &span);
         err = leat_i_phase_err(t, opts->post(t, f->run->shared, f->prep_res, opts->batch ? &f->walks : NULL, last, &action));
-    leat_i_trace_end(t, &w->visit, LEAT_PHASE_POST, begin_ns, err);
+        leat_i_trace_end(t, &w->visit, &span, err);
+    }
     if (err != LEAT_OK) return walker_fail(w, err, "post", STATE_LEAVE);
     w->action = action;
     return STATE_LEAVE;

@@ -24,8 +24,11 @@ typedef struct leat_i_run {
     leat_semaphore *budget; /* of attempts being executed, set for this run; NULL = none of its own */
     bool budgeted;          /* it or a run around it has a budget */
     uint32_t call_depth;    /* runs on top of one another on one stack */
-    void (*trace)(void *arg, const leat_trace *call); /* NULL = none; that of the run around it unless set here */
+    bool observed;          /* one of the three below is set */
+    void (*trace)(void *arg, const leat_trace *call); /* NULL = none; each is that of the run around it unless set here */
     void *trace_arg;
+    leat_timeline *timeline;
+    leat_profile *profile;
 } leat_i_run;
 
 /* What a task had at a moment; what came after goes with leat_i_mark_rewind. */
@@ -112,21 +115,45 @@ const leat_error *leat_i_error_copy(leat_task *t, const leat_error *from);
 
 /* ---- trace.c ---- */
 
-/* When a phase begins; 0 when nobody wants to know. */
-static inline int64_t leat_i_trace_begin(const leat_task *t, const leat_i_run *run)
+/* A call, a visit, or a part of one, that is under way in a task; on that task's stack. Written only when the run is observed. */
+typedef struct leat_i_span {
+    struct leat_i_span *outer; /* the one around it in the same task */
+    const struct leat_i_visit *visit;
+    leat_phase phase;
+    bool opened; /* the timeline has been told of its begin: it was suspended */
+    uint32_t stack_bytes;
+    int64_t begin_ns;
+    int64_t since_ns; /* it has been running since then */
+    int64_t waited_ns;
+} leat_i_span;
+
+extern const leat_i_watcher leat_i_trace_watcher; /* of the tasks of an observed run */
+
+void leat_i_trace_enter(leat_task *t, const struct leat_i_visit *v, leat_phase phase, leat_i_span *span);
+leat_err leat_i_trace_leave(leat_task *t, leat_i_span *span, leat_err err);
+
+/* Brackets a call of one of the user's functions, or a visit; end: gives `err` back. */
+static inline void leat_i_trace_begin(leat_task *t, const struct leat_i_visit *v, leat_phase phase, leat_i_span *span)
 {
-    return LEAT_LIKELY(!run->trace) ? 0 : leat_task_now_ns(t);
+    if (LEAT_UNLIKELY(v->frame->run->observed)) leat_i_trace_enter(t, v, phase, span);
 }
 
-void leat_i_trace_tell(leat_task *t, const struct leat_i_visit *v, leat_phase phase, int64_t begin_ns, leat_err err);
-
-/* Tells of a phase that has returned `err`, and gives that. */
-static inline leat_err leat_i_trace_end(leat_task *t, const struct leat_i_visit *v, leat_phase phase, int64_t begin_ns,
-                                        leat_err err)
+static inline leat_err leat_i_trace_end(leat_task *t, const struct leat_i_visit *v, leat_i_span *span, leat_err err)
 {
-    if (LEAT_UNLIKELY(v->frame->run->trace != NULL)) leat_i_trace_tell(t, v, phase, begin_ns, err);
-    return err;
+    return LEAT_LIKELY(!v->frame->run->observed) ? err : leat_i_trace_leave(t, span, err);
 }
+
+/* ---- timeline.c: of the task `t` ---- */
+
+void leat_i_timeline_ran(leat_timeline *tl, leat_task *t, const leat_trace *call, int64_t from_ns, int64_t to_ns, bool last);
+void leat_i_timeline_open(leat_timeline *tl, leat_task *t,
+                          const leat_trace *call); /* a span that outlasts a suspension begins */
+void leat_i_timeline_close(leat_timeline *tl, leat_task *t, const leat_trace *call); /* and ends */
+void leat_i_timeline_waited(leat_timeline *tl, leat_task *t, const leat_trace *call);
+
+/* ---- profile.c ---- */
+
+void leat_i_profile_note(leat_profile *p, const leat_trace *call);
 
 /* ---- mark.c ---- */
 

@@ -264,7 +264,10 @@ __attribute__((noinline)) static leat_err grant_wait(leat_task *t, leat_limiter 
         .place = place,
         .charge = charge,
     };
-    return waiter_wait(t, l, &w);
+    int64_t begin_ns = leat_i_wait_begin(t);
+    leat_err err = waiter_wait(t, l, &w);
+    leat_i_wait_end(t, LEAT_I_WAIT_LIMITER, begin_ns, err);
+    return err;
 }
 
 static bool cost_is_valid(leat_cost c)

@@ -41,6 +41,7 @@ void leat_i_gate_free(leat_i_gate *g)
 static void gate_wait(leat_task *t, leat_i_gate *g)
 {
     struct gate_waiter me = { .stack = t->waiter };
+    int64_t begin_ns = leat_i_wait_begin(t);
     uintptr_t state = leat_load_relaxed(&g->state);
     for (;;) {
         uintptr_t desired = state == GATE_FREE ? GATE_HELD : (uintptr_t)&me | GATE_HELD;
@@ -51,6 +52,7 @@ static void gate_wait(leat_task *t, leat_i_gate *g)
     if (state == GATE_FREE) return;
     while (!leat_load_acquire(&me.granted)) /* acquire: pairs with the release in gate_grant */
         leat_i_park_shielded(t);
+    leat_i_wait_end(t, LEAT_I_WAIT_GATE, begin_ns, LEAT_OK);
 }
 
 void leat_i_gate_enter(leat_task *t, leat_i_gate *g)

@@ -52,6 +52,11 @@ leat_i_waiter *leat_i_task_waiter(leat_task *t)
     return t->waiter;
 }
 
+uint32_t leat_i_task_worker(const leat_task *t)
+{
+    return t->waiter->home->index;
+}
+
 /* Consumes a token that came first; acquire: pairs with the release of leat_i_unpark. */
 static bool token_consume(leat_i_waiter *s)
 {
@@ -59,25 +64,30 @@ static bool token_consume(leat_i_waiter *s)
     return leat_exchange_acquire(&s->token, TOKEN_EMPTY) == TOKEN_NOTIFIED;
 }
 
+/* Leaves the stack, which is parked or on a list, until it is gone on with; its task's watcher is told how long that was. */
+static void stack_leave(leat_i_worker *w, leat_i_waiter *s)
+{
+    int saved = errno;
+    leat_task *t = s->task;
+    int64_t left_ns = leat_i_wait_begin(t);
+    leat_i_worker_suspend(w, s);
+    if (LEAT_UNLIKELY(t->watcher != NULL)) t->watcher->resumed(t, left_ns);
+    errno = saved;
+}
+
 /* Leaves the stack until it is woken. The token was not there a moment ago; if it has come since, nothing is left. */
 static void stack_park(leat_i_worker *w, leat_i_waiter *s)
 {
     uint32_t token = TOKEN_EMPTY;
-    if (leat_cas_acq_rel(&s->token, &token, TOKEN_PARKED)) {
-        int saved = errno;
-        leat_i_worker_suspend(w, s);
-        errno = saved;
-    }
+    if (leat_cas_acq_rel(&s->token, &token, TOKEN_PARKED)) stack_leave(w, s);
     leat_exchange_acquire(&s->token, TOKEN_EMPTY); /* acquire: pairs with the release of leat_i_unpark */
 }
 
 /* Leaves the stack at the end of the ready FIFO. Nobody can wake it twice: it is not PARKED. */
 static void stack_yield(leat_i_worker *w, leat_i_waiter *s)
 {
-    int saved = errno;
     leat_i_worker_push_ready(w, s);
-    leat_i_worker_suspend(w, s);
-    errno = saved;
+    stack_leave(w, s);
 }
 
 static bool task_has_stop(const leat_task *t)

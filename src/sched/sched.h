@@ -71,6 +71,15 @@ leat_err leat_i_await_shielded(leat_task *t, leat_future *f);
 struct leat_i_visit; /* flow's state of the running visit: sched carries it, and knows nothing of it */
 struct leat_i_gate;
 
+/* What a task waits for, where that is worth telling. */
+typedef enum leat_i_wait { LEAT_I_WAIT_RETRY, LEAT_I_WAIT_LIMITER, LEAT_I_WAIT_GATE, LEAT_I_WAIT_SEMAPHORE } leat_i_wait;
+
+/* Who watches a task; told on the task's own stack, and must not suspend. */
+typedef struct leat_i_watcher {
+    void (*waited)(leat_task *t, leat_i_wait what, int64_t begin_ns, leat_err err); /* a wait is over */
+    void (*resumed)(leat_task *t, int64_t left_ns); /* it goes on; its stack had been left at left_ns */
+} leat_i_watcher;
+
 /*
  * Fields are touched by the task's own code only, unless said otherwise.
  */
@@ -93,8 +102,10 @@ struct leat_task {
     leat_future *children;       /* started and not released */
     struct leat_i_visit *visit;
     struct leat_i_gate *gate;
-    const char *name; /* of the node class, for overflow messages and reports; may change per visit */
-    leat_task *link;  /* deque, injection list, free list */
+    const leat_i_watcher *watcher; /* NULL = nobody; tasks that it starts inherit it */
+    struct leat_i_span *span;      /* what the watcher keeps of it: calls under way, the innermost first */
+    const char *name;              /* of the node class, for overflow messages and reports; may change per visit */
+    leat_task *link;               /* deque, injection list, free list */
     /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
      * who embed a task and keep accounts of their own. */
     void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
@@ -126,6 +137,18 @@ void leat_i_task_end_children(leat_task *t, leat_future *mark);
 leat_err leat_i_task_check(leat_task *t);
 
 leat_i_waiter *leat_i_task_waiter(leat_task *t);
+uint32_t leat_i_task_worker(const leat_task *t); /* index of the worker that runs it */
+
+/* When a wait begins that the watcher is told of at its end; 0 when nobody wants to know. */
+static inline int64_t leat_i_wait_begin(const leat_task *t)
+{
+    return __builtin_expect(!t->watcher, 1) ? 0 : leat_task_now_ns(t);
+}
+
+static inline void leat_i_wait_end(leat_task *t, leat_i_wait what, int64_t begin_ns, leat_err err)
+{
+    if (__builtin_expect(t->watcher != NULL, 0)) t->watcher->waited(t, what, begin_ns, err);
+}
 
 /* Suspends until unparked, canceled or until_ns (LEAT_I_NEVER_NS = none). LEAT_OK (maybe without cause); LEAT_TIMEOUT when
  * until_ns or the attempt's deadline has passed; LEAT_CANCELED. An unpark that came first is consumed. */

@@ -90,16 +90,24 @@ static bool semaphore_granted(leat_semaphore *s, struct semaphore_waiter *me, bo
     return granted;
 }
 
+static leat_err semaphore_wait(leat_task *t, leat_semaphore *s, struct semaphore_waiter *me)
+{
+    for (;;) {
+        leat_err err = leat_i_park(t, LEAT_I_NEVER_NS);
+        if (semaphore_granted(s, me, err != LEAT_OK)) return LEAT_OK;
+        if (err != LEAT_OK) return err;
+    }
+}
+
 leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 {
     struct semaphore_waiter me = { .stack = leat_i_task_waiter(t) };
     LEAT_TRY(leat_i_task_check(t));
     if (semaphore_try(s, &me)) return LEAT_OK;
-    for (;;) {
-        leat_err err = leat_i_park(t, LEAT_I_NEVER_NS);
-        if (semaphore_granted(s, &me, err != LEAT_OK)) return LEAT_OK;
-        if (err != LEAT_OK) return err;
-    }
+    int64_t begin_ns = leat_i_wait_begin(t);
+    leat_err err = semaphore_wait(t, s, &me);
+    leat_i_wait_end(t, LEAT_I_WAIT_SEMAPHORE, begin_ns, err);
+    return err;
 }
 
 void leat_semaphore_release(leat_semaphore *s)

@@ -90,6 +90,7 @@ static void task_inherit(leat_task *task, const leat_task *t)
     task->parent = (leat_task *)(uintptr_t)t;
     task->name = t->name;
     task->visit = t->visit;
+    task->watcher = t->watcher;
     task->deadline_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
 }
 
