@@ -324,7 +324,8 @@ static void a_full_disk_is_one_clear_sentence(void **state)
     assert_int_equal(job_run(j), LEAT_IO);
     assert_int_equal(j->summary.exit_code, 8);
     assert_string_equal(j->error.text,
-                        "cannot write to the output /dev/full: No space left on device; the rows written so far are kept");
+                        "cannot write to the output /dev/full: No space left on device"); /* and nothing is kept */
+    assert_false(j->summary.goes_on);
     j->opts.output = test_path(&j->dir, "no/such/out");
     assert_int_equal(job_run(j), LEAT_IO);
     assert_int_equal(j->summary.exit_code, 8);
@@ -346,8 +347,10 @@ static void a_file_limit_ends_at_a_whole_row(void **state)
     assert_int_equal(err, LEAT_IO);
     assert_int_equal(j->summary.exit_code, 8);
     assert_non_null(strstr(j->error.text, "File too large"));
+    assert_non_null(strstr(j->error.text, "the rows written so far are kept"));
     rows r = job_rows(j); /* fails on a torn row */
     assert_true(r.count > 5 && r.count < 100);
+    assert_int_equal(j->summary.rows_ok, r.count); /* those in the group whose write came short, too */
     rows_free(&r);
     finish(j, 100);
 }

@@ -214,6 +214,11 @@ class Output(Cli):
         _, err = process.communicate(timeout=100)
         self.assertEqual(process.returncode, 8, err)
         self.assertRegex(err, r"leat run: .*[Bb]roken pipe")
+        self.assertNotRegex(err, r"goes on|kept")
+
+    def test_the_null_device(self):
+        ended = self.ends(0, *self.args("/dev/null"))
+        self.assertIn("leat run: the output is /dev/null: no row is kept, and nothing can be resumed", ended.err)
 
     def test_a_limit_on_the_size_of_files(self):
         """What fits is kept, whole rows only; with more room it goes on."""
@@ -221,7 +226,9 @@ class Output(Cli):
             resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))
         ended = self.ends(8, *self.args("out.jsonl", count=200), before=before)
         self.assertRegex(ended.err, r"leat run: .*out.jsonl")
+        self.assertIn("the same command goes on from here", ended.err)
         kept = len(self.rows())
+        self.assertIn(f"rows:      {kept} good,", ended.err)
         self.assertGreater(kept, 0)
         self.assertLess(kept, 200)
         self.ends(0, *self.args("out.jsonl", count=200))

@@ -139,7 +139,28 @@ class BadInput(Cli):
         for name in ("empty.jsonl", "blank.jsonl"):
             self.write(name, "" if name == "empty.jsonl" else "\n\n  \n")
             self.says(3, "the input holds no documents", "run", name, "-o", "out.jsonl", "--base-url", "mock:")
-            self.assertTrue(not (self.dir / "out.jsonl").exists() or self.rows() == {})
+            self.assertEqual([f for f in os.listdir(self.dir) if f.startswith("out")], [])
+            self.says(3, "the input holds no documents", "check", name)
+        # An output of earlier is left as it is.
+        self.batch("in.jsonl", 2)
+        self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.ends(3, "run", "empty.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--force-resume")
+        self.assertEqual(len(self.rows()), 2)
+
+    def test_a_body_for_another_path_is_doubtful(self):
+        chat = self.batch_line("chat").replace("/v1/chat/completions", "/v1/embeddings")
+        other = json.dumps({"custom_id": "o", "url": "/v1/chat/completions?v=1", "body": {"input": "x"}})
+        self.write("in.jsonl", "\n".join((self.batch_line("good"), chat, other)) + "\n")
+        out = self.ends(0, "check", "in.jsonl").out
+        self.assertIn('line 2: doubtful: /v1/embeddings takes "input", and the body has none\n', out)
+        self.assertIn('line 3: doubtful: /v1/chat/completions?v=1 takes "messages", and the body has none\n', out)
+        self.assertIn("doubtful:       2\n", out)
+        self.assertNotIn("line 1", out)
+
+    def test_a_line_without_a_method(self):
+        self.write("in.jsonl", self.batch_line("a").replace('"method": "POST", ', ""))
+        self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.assertEqual(self.classes(), {"ok": 1})
 
     def test_a_line_of_50_megabytes(self):
         long = '{"custom_id":"long","body":{"x":"' + "y" * (50 << 20) + '"}}'

@@ -245,7 +245,7 @@ class Progress(Cli):
         os.close(ours)
         self.assertEqual(process.wait(100), 0)
         text = shown.decode()
-        self.assertRegex(text, r"\r *\d+% \[[#.]+\] \d+ rows")
+        self.assertRegex(text, r"\r *\d+% \[[#.]+\] \d+(/20)? done, ")
         self.assertNotIn("\x1b", text)
         self.assertRegex(text, r"rows: +20 good")
 

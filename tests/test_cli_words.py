@@ -29,11 +29,13 @@ class Words(Cli):
         self.says(2, "did you mean --model?", "run", "--modle=x")
 
     def test_numbers(self):
-        self.says(2, "--max-requests-per-minute takes a number from 0 to 1000000000, not 'fast'", "run", "--rpm", "fast")
+        self.says(2, "--max-requests-per-minute takes a number above 0, up to 1000000000, not 'fast'", "run", "--rpm", "fast")
         self.says(2, "--max-concurrency takes a whole number from 1 to 100000, not '0'", "run", "-j", "0")
         self.says(2, "--request-timeout takes seconds (decimals allowed) from 0.001", "run", "--request-timeout", "1s")
         self.says(2, "--port takes a whole number from 0 to 65535, not '65536'", "mock", "--port", "65536")
         self.says(2, "--error-rate takes a number from 0 to 1, not '2'", "mock", "--error-rate", "2")
+        for command, option in (("run", "rpm"), ("run", "max-output-tokens-per-minute"), ("mock", "tpm"), ("mock", "max-concurrency")):
+            self.says(2, " 0 would let nothing through: leave it out for no limit", command, "--" + option, "0")
         self.says(2, "--sync takes one of none, group, row, not 'always'", "run", "--sync", "always")
 
     def test_limits_in_one_form(self):

@@ -118,8 +118,9 @@ bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena,
     /* In the order of importance: the first thing that is wrong is the one that is told. */
     if (!key_check(v[IN_ID], whole.lone, arena, out)) return false;
     if (out->why[0]) return true;
-    if (!leat_i_json_str_eq(v[IN_METHOD], "POST")) {
-        LINE_WRONG(out, v[IN_METHOD].type == LEAT_I_JSON_NONE ? "method is missing" : "method is not \"POST\"");
+    /* There is no other method, so a line may leave it out. */
+    if (v[IN_METHOD].type != LEAT_I_JSON_NONE && !leat_i_json_str_eq(v[IN_METHOD], "POST")) {
+        LINE_WRONG(out, "method is not \"POST\"");
         return true;
     }
     if (!url_check(v[IN_URL], arena, out)) return false;

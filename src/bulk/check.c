@@ -1,8 +1,10 @@
 /* check.c: leat_bulk_check_input: reads the input as a run would, and asks nothing. */
 #include "run.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "../base/json.h"
 #include "fail.h"
 
 /* Tokens of a request body, roughly: what the limiter would guess before it has learned. */
@@ -31,10 +33,43 @@ static leat_err job_look(void *arg)
     return err;
 }
 
+/* The member that a path's requests cannot do without; NULL = not known. */
+static const char *member_of_path(const char *path)
+{
+    static const struct {
+        const char *end, *member;
+    } KNOWN[] = { { "/chat/completions", "messages" }, { "/completions", "prompt" }, { "/embeddings", "input" } };
+    size_t size = strcspn(path, "?");
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
+        size_t tail = strlen(KNOWN[i].end);
+        if (size >= tail && memcmp(path + size - tail, KNOWN[i].end, tail) == 0) return KNOWN[i].member;
+    }
+    return NULL;
+}
+
+/* A body for another path than its own: the endpoint's business in a run, but the user's slip. */
+static void document_doubt(checker *c, const struct leat_i_doc *d)
+{
+    char why[256], name[128];
+    const char *member = member_of_path(d->doc.url);
+    bool own_body = c->opts->format == LEAT_BULK_BATCH || c->opts->format == LEAT_BULK_BODY;
+    if (!own_body || !member) return;
+    leat_i_json body = leat_i_json_parse(d->doc.body, d->doc.body_bytes, NULL);
+    if (leat_i_json_get(body, member).type != LEAT_I_JSON_NONE) return;
+    c->check->doubtful++;
+    if (c->opts->input_count > 1)
+        snprintf(name, sizeof name, "id %.100s", d->doc.key);
+    else
+        snprintf(name, sizeof name, "line %llu", (unsigned long long)d->doc.line);
+    snprintf(why, sizeof why, "%s: doubtful: %.60s takes \"%s\", and the body has none", name, d->doc.url, member);
+    if (c->bad) c->bad(c->bad_arg, d->doc.line, why);
+}
+
 static void document_count(checker *c, const struct leat_i_doc *d)
 {
     leat_bulk_check *k = c->check;
     if (d->to_ask) {
+        document_doubt(c, d);
         k->tokens_in_estimate += (double)d->doc.body_bytes / CHECK_BYTES_PER_TOKEN;
         return;
     }
@@ -61,8 +96,8 @@ static leat_err documents_read(leat_task *t, checker *c)
         leat_i_doc_clear(&d);
     }
     leat_i_doc_clear(&d);
-    c->check->documents = c->feed.documents;
-    c->check->bytes = leat_load_relaxed(&c->feed.bytes_read);
+    c->check->documents = leat_load_relaxed(&c->feed.documents);
+    c->check->bytes = leat_load_relaxed(&c->feed.bytes_taken);
     return err;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "run.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,19 +213,18 @@ static leat_err job_fill(void *arg)
 static leat_err feed_fill(leat_task *t, leat_i_feed *f, leat_error *error)
 {
     fill_job job = { .f = f, .error = error };
-    leat_err err = f->reader.may_block ? leat_blocking(t, job_fill, &job) : job_fill(&job);
-    leat_store_relaxed(&f->bytes_read, leat_i_reader_bytes(&f->reader));
-    return err;
+    return f->reader.may_block ? leat_blocking(t, job_fill, &job) : job_fill(&job);
 }
 
 static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error)
 {
-    while (!f->ended) {
+    /* Written under the turn; relaxed, since the ticker only wants to know about how far it is. */
+    while (!leat_load_relaxed(&f->ended)) {
         leat_i_piece p;
         leat_i_take take = leat_i_reader_take(&f->reader, &p);
+        leat_store_relaxed(&f->bytes_taken, leat_i_reader_bytes(&f->reader));
         if (take == LEAT_I_TAKE_END) {
-            f->ended = true;
-            leat_store_relaxed(&f->bytes_read, leat_i_reader_bytes(&f->reader));
+            leat_store_relaxed(&f->ended, true);
             break;
         }
         if (take == LEAT_I_TAKE_MORE) {
@@ -234,7 +234,8 @@ static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
         bool skip = false;
         leat_err err = piece_to_doc(f, d, &p, &skip);
         if (err) return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p.number);
-        f->documents++;
+        (void)leat_add_relaxed(&f->documents, 1);
+        if (skip) (void)leat_add_relaxed(&f->skipped, 1);
         if (!skip) {
             *got = true;
             return LEAT_OK;
@@ -289,4 +290,27 @@ leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *i
     leat_i_reader_fini(&r);
     leat_i_arena_fini(&arena);
     return err;
+}
+
+/* ---- how many files there are ---- */
+
+leat_err leat_i_feed_count_files(void *feed)
+{
+    leat_i_feed *f = feed;
+    leat_i_tree tree = { 0 };
+    uint64_t count = 0;
+    int rc = 1;
+    for (size_t i = 0; i < f->opts->input_count && rc != -ENOMEM && !leat_load_relaxed(&f->stop); i++) {
+        const char *path;
+        bool standard = strcmp(f->opts->input[i], "-") == 0;
+        count += standard;
+        rc = standard ? 0 : leat_i_tree_start(&tree, f->opts->input[i]);
+        /* What cannot be read is a document too: one with an error row. */
+        while (!standard && rc != -ENOMEM && !leat_load_relaxed(&f->stop) && (rc = leat_i_tree_next(&tree, &path)) != 0)
+            count++;
+        leat_i_tree_fini(&tree);
+    }
+    if (rc != -ENOMEM && !leat_load_relaxed(&f->stop))
+        leat_store_relaxed(&f->file_count, count); /* relaxed: for the ticker */
+    return LEAT_OK;
 }

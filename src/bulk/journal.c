@@ -84,7 +84,9 @@ static leat_err output_kind(leat_i_journal *j, bool *stream, leat_error *error)
 {
     struct stat st, link;
     *stream = strcmp(j->path, "-") == 0;
-    if (*stream || leat_i_os_stat(j->path, &st) < 0) return LEAT_OK; /* what is not there yet will be a file */
+    if (*stream) return LEAT_OK;
+    j->created = leat_i_os_stat(j->path, &st) < 0;
+    if (j->created) return LEAT_OK; /* what is not there yet will be a file */
     if (S_ISDIR(st.st_mode)) return leat_i_fail(error, LEAT_USAGE, "the output %.120s is a folder", j->path);
     *stream = !S_ISREG(st.st_mode);
     if (!*stream && leat_i_os_lstat(j->path, &link) == 0 && S_ISLNK(link.st_mode))
@@ -264,6 +266,15 @@ leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, cons
     leat_i_arena_fini(&arena);
     (void)leat_i_journal_close(j, NULL);
     return err;
+}
+
+void leat_i_journal_discard(leat_i_journal *j)
+{
+    char path[PATH_MAX];
+    if (!j->created || !j->resumable || j->fd < 0 || j->bytes > 0) return;
+    /* Still locked: who has it open already sees that the name is gone, and makes a new one. */
+    (void)leat_i_os_unlink(j->path);
+    if (beside_path(j->path, ".leat", path, sizeof path)) (void)leat_i_os_unlink(path);
 }
 
 leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)

@@ -25,6 +25,7 @@ typedef struct leat_i_journal {
     int fd;           /* -1 = closed */
     bool regular;     /* a file: rows are appended at `bytes`, and a torn one can be cut */
     bool resumable;   /* a file of our own, with OUT.leat and lock */
+    bool created;     /* there was none of this name before */
     int64_t bytes;
     int64_t changed_ns; /* wall clock of the last change before this run; 0 = it was empty */
     uint64_t rows, rows_failed, rows_dropped;
@@ -40,6 +41,8 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
 /* The same without lock, repair or any change: for looking. Rows stay 0 when there is no output yet. */
 leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
                              leat_error *error);
+/* Takes an output without rows away that this run has made. Before it is closed. */
+void leat_i_journal_discard(leat_i_journal *j);
 leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error);
 
 #endif

@@ -26,17 +26,19 @@ typedef struct progress {
     leat_i_run *run;
     leat_bulk_progress form;
     int64_t last_ns;
-    uint64_t last_rows, last_bytes;
-    double rows_per_s, bytes_per_s; /* smoothed */
-    size_t shown;                   /* columns of the bar on the screen */
+    uint64_t last_rows;
+    double rows_per_s; /* smoothed */
+    size_t shown;      /* columns of the bar on the screen */
 } progress;
 
 typedef struct progress_now {
     uint64_t rows, failed, requests, throttles, retries, tokens_in, tokens_out;
-    uint32_t in_flight;
-    double fraction;   /* of the input's bytes; < 0 = not known */
-    double eta_s;      /* < 0 = not known */
-    double limit_used; /* < 0 = no limit */
+    uint64_t done;      /* documents that have their rows, from earlier runs too */
+    uint64_t total;     /* documents; 0 = not known */
+    uint32_t in_flight; /* requests */
+    double fraction;    /* of the documents that are done; < 0 = not known */
+    double eta_s;       /* < 0 = not known */
+    double limit_used;  /* < 0 = no limit */
     double elapsed_s;
 } progress_now;
 
@@ -46,7 +48,7 @@ static leat_bulk_progress form_of(leat_bulk_progress asked)
     return leat_i_os_is_terminal(PROGRESS_FD) ? LEAT_BULK_PROGRESS_BAR : LEAT_BULK_PROGRESS_PLAIN;
 }
 
-static void rates_update(progress *p, int64_t now_ns, uint64_t rows, uint64_t bytes)
+static void rates_update(progress *p, int64_t now_ns, uint64_t rows)
 {
     double dt = (double)(now_ns - p->last_ns) / 1e9;
     if (dt <= 0) return;
@@ -54,17 +56,34 @@ static void rates_update(progress *p, int64_t now_ns, uint64_t rows, uint64_t by
     double smooth = since_start < PROGRESS_SMOOTH_MS / 1000.0 ? since_start : PROGRESS_SMOOTH_MS / 1000.0;
     double weight = dt < smooth ? dt / smooth : 1;
     p->rows_per_s += weight * ((double)(rows - p->last_rows) / dt - p->rows_per_s);
-    p->bytes_per_s += weight * ((double)(bytes - p->last_bytes) / dt - p->bytes_per_s);
     p->last_ns = now_ns;
     p->last_rows = rows;
-    p->last_bytes = bytes;
+}
+
+/* What is done, of how many: exactly once all of the input was taken or counted, else by the share of its bytes that was taken. */
+static void share_read(const progress *p, progress_now *n)
+{
+    leat_i_feed *f = &p->run->feed;
+    uint64_t taken = leat_load_relaxed(&f->documents), counted = leat_load_relaxed(&f->file_count);
+    uint64_t bytes = leat_load_relaxed(&f->bytes_taken), bytes_total = f->reader.bytes_total;
+    n->done = n->rows + leat_load_relaxed(&f->skipped);
+    double expected = 0;
+    if (leat_load_relaxed(&f->ended))
+        n->total = taken;
+    else if (counted > 0)
+        n->total = counted > taken ? counted : taken;
+    else if (bytes > 0 && bytes_total > 0 && p->run->opts->format != LEAT_BULK_FILES)
+        expected = (double)taken * (double)bytes_total / (double)bytes;
+    if (n->total > 0) expected = (double)n->total;
+    if (expected <= 0) return;
+    n->fraction = (double)n->done < expected ? (double)n->done / expected : 1;
+    if (p->rows_per_s > 0) n->eta_s = (1 - n->fraction) * expected / p->rows_per_s;
 }
 
 static void now_read(progress *p, int64_t now_ns, progress_now *n)
 {
     leat_i_run *run = p->run;
     leat_i_counters *c = &run->count;
-    uint64_t bytes = leat_load_relaxed(&run->feed.bytes_read), total = run->feed.reader.bytes_total;
     *n = (progress_now){ .fraction = -1, .eta_s = -1, .limit_used = -1 };
     n->failed = leat_load_relaxed(&c->failed);
     n->rows = leat_load_relaxed(&c->ok) + n->failed;
@@ -75,11 +94,8 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
     n->in_flight = leat_load_relaxed(&c->in_flight);
     n->elapsed_s = (double)(now_ns - run->start_ns) / 1e9;
     n->retries = leat_load_relaxed(&c->retries);
-    rates_update(p, now_ns, n->rows, bytes);
-    if (total > 0) {
-        n->fraction = bytes < total ? (double)bytes / (double)total : 1;
-        if (p->bytes_per_s > 1) n->eta_s = (double)(total - (bytes < total ? bytes : total)) / p->bytes_per_s;
-    }
+    rates_update(p, now_ns, n->rows);
+    share_read(p, n);
     leat_limiter *l = run->opts->llm ? leat_i_llm_limiter(run->opts->llm) : NULL;
     if (!l || n->elapsed_s <= 0) return;
     leat_limiter_stats s;
@@ -102,14 +118,17 @@ static void put_time(leat_i_buf *b, double seconds)
 
 static void put_counts(leat_i_buf *b, const progress *p, const progress_now *n)
 {
-    leat_i_buf_printf(b, "%llu rows", (unsigned long long)n->rows);
+    leat_i_buf_printf(b, "%llu", (unsigned long long)n->done);
+    if (n->total > 0) leat_i_buf_printf(b, "/%llu", (unsigned long long)n->total);
+    leat_i_buf_puts(b, " done");
     if (n->failed > 0) leat_i_buf_printf(b, ", %llu failed", (unsigned long long)n->failed);
-    leat_i_buf_printf(b, ", %.*f/s, %u at work", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s, n->in_flight);
+    leat_i_buf_printf(b, ", %.*f/s, %u in flight", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s, n->in_flight);
     if (n->retries > 0) leat_i_buf_printf(b, ", %llu retries", (unsigned long long)n->retries);
     if (n->limit_used >= 0) leat_i_buf_printf(b, ", limit %.0f%%", n->limit_used * 100);
     if (n->eta_s >= 0) {
-        leat_i_buf_puts(b, ", ETA ");
+        leat_i_buf_puts(b, ", ");
         put_time(b, n->eta_s);
+        leat_i_buf_puts(b, " left");
     }
 }
 
@@ -161,6 +180,11 @@ static void put_json(leat_i_buf *b, const progress *p, const progress_now *n)
     leat_i_buf_printf(b, ",\"retries\":%llu,\"throttles\":%llu,\"tokens_in\":%llu,\"tokens_out\":%llu",
                       (unsigned long long)n->retries, (unsigned long long)n->throttles, (unsigned long long)n->tokens_in,
                       (unsigned long long)n->tokens_out);
+    leat_i_buf_printf(b, ",\"done\":%llu,\"total\":", (unsigned long long)n->done);
+    if (n->total > 0)
+        leat_i_buf_printf(b, "%llu", (unsigned long long)n->total);
+    else
+        leat_i_buf_puts(b, "null");
     put_json_number(b, "rows_per_s", p->rows_per_s, true);
     put_json_number(b, "elapsed_s", n->elapsed_s, true);
     put_json_number(b, "fraction", n->fraction, n->fraction >= 0);

@@ -199,13 +199,14 @@ leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error)
     } else if (!r->source.open) {
         r->file_line = 0;
         r->at_start = true;
+        r->unpacked = 0;
         rc = leat_i_source_open_until(&r->source, path, r->stop);
     } else if (!buffer_make_room(r)) {
         rc = -ENOMEM;
     } else {
         ssize_t n = leat_i_source_read(&r->source, r->buf + r->end, r->room - r->end);
         if (n > 0)
-            r->end += (size_t)n;
+            r->end += (size_t)n, r->unpacked += (uint64_t)n;
         else
             rc = (int)n;
     }
@@ -214,7 +215,8 @@ leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error)
 
 uint64_t leat_i_reader_bytes(const leat_i_reader *r)
 {
-    return r->bytes_done + r->source.bytes;
+    double waiting = r->unpacked ? (double)(r->end - r->start) / (double)r->unpacked : 0;
+    return r->bytes_done + r->source.bytes - (uint64_t)(waiting * (double)r->source.bytes);
 }
 
 void leat_i_reader_fini(leat_i_reader *r)

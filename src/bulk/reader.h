@@ -39,6 +39,7 @@ typedef struct leat_i_reader {
 
     leat_i_source source;
     char *buf;
+    uint64_t unpacked;                /* bytes that the current source gave */
     size_t room, start, end, scanned; /* buf[start..end) is unread, of that `scanned` bytes hold no LF */
     bool at_start;                    /* nothing of this source was taken: a byte order mark may come */
     bool dropping;                    /* inside a line that is too long */
@@ -52,7 +53,8 @@ leat_err leat_i_reader_init(leat_i_reader *r, const leat_bulk_opts *opts, leat_e
 leat_i_take leat_i_reader_take(leat_i_reader *r, leat_i_piece *piece);
 /* Reads on. LEAT_INPUT (unreadable or damaged input), LEAT_IO, LEAT_NOMEM, with a sentence. */
 leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error);
-uint64_t leat_i_reader_bytes(const leat_i_reader *r); /* read so far, as they lie on the disk */
+uint64_t
+leat_i_reader_bytes(const leat_i_reader *r); /* of the pieces given so far, as they lie on the disk (packed: about) */
 void leat_i_reader_fini(leat_i_reader *r);
 
 #endif

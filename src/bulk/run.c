@@ -122,6 +122,13 @@ static leat_err syncer(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
+static leat_err file_counter(leat_task *t, void *arg, const void **result)
+{
+    leat_i_run *run = arg;
+    (void)result;
+    return leat_blocking(t, leat_i_feed_count_files, &run->feed);
+}
+
 /* Starts `count` carriers more; *started counts all. */
 static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count, uint32_t *started)
 {
@@ -190,13 +197,18 @@ static void carriers_watch(leat_task *t, leat_i_run *run)
     leat_i_task_end_children(t, mark);
 }
 
+static bool run_is_empty(const leat_i_run *run)
+{
+    return leat_load_relaxed(&run->feed.ended) && leat_load_relaxed(&run->feed.documents) == 0;
+}
+
 /* A short input can end before the rule of the first failures sees enough of them. */
 static void end_check(leat_i_run *run)
 {
     leat_error why;
     leat_i_counters *c = &run->count;
     if (leat_i_run_stopping(run)) return;
-    if (run->feed.documents == 0) {
+    if (run_is_empty(run)) {
         (void)leat_i_fail(&why, LEAT_INPUT, "the input holds no documents");
         leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(LEAT_INPUT), &why);
     } else if (leat_load_relaxed(&c->asked_failed) > 0 && leat_load_relaxed(&c->ok) == 0 &&
@@ -211,9 +223,13 @@ static void run_work(leat_task *t, leat_i_run *run)
 {
     leat_future *mark = t->children;
     leat_error error;
-    if (run->opts->progress != LEAT_BULK_PROGRESS_NONE) (void)leat_task_start(t, leat_i_ticker, run);
+    if (run->opts->progress != LEAT_BULK_PROGRESS_NONE) {
+        if (run->opts->format == LEAT_BULK_FILES) (void)leat_task_start(t, file_counter, run);
+        (void)leat_task_start(t, leat_i_ticker, run);
+    }
     if (run->writer.sync == LEAT_BULK_SYNC_GROUP) (void)leat_task_start(t, syncer, run);
     carriers_watch(t, run);
+    leat_store_relaxed(&run->feed.stop, true); /* who still counts files counts for nobody */
     leat_i_task_end_children(t, mark);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
@@ -240,6 +256,7 @@ static leat_err run_end(leat_i_run *run, leat_error *error)
 static void run_close(leat_i_run *run)
 {
     leat_error error;
+    if (run_is_empty(run)) leat_i_journal_discard(&run->journal);
     /* A failing close can be the first word of a failed write (NFS, quotas). */
     leat_err err = leat_i_journal_close(&run->journal, &error);
     if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);

@@ -35,13 +35,16 @@ typedef struct leat_i_feed {
     leat_i_reader reader;
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
-    const char *url;                  /* of formats without their own */
-    bool ended;                       /* the input is at its end; guarded by the turn */
-    uint64_t documents;               /* given; guarded by the turn */
-    leat_i_lock lock;                 /* the turn, for inputs that do not block */
-    leat_semaphore *turn;             /* the turn, for inputs that do */
-    LEAT_ATOMIC(uint64_t) bytes_read; /* for progress */
-    LEAT_ATOMIC(bool) stop;           /* ends a read that waits for a pipe */
+    const char *url; /* of formats without their own */
+    /* Written under the turn, read by the ticker too. */
+    LEAT_ATOMIC(bool) ended;           /* the input is at its end */
+    LEAT_ATOMIC(uint64_t) documents;   /* taken from the input */
+    LEAT_ATOMIC(uint64_t) skipped;     /* of these, have their rows already */
+    LEAT_ATOMIC(uint64_t) bytes_taken; /* of the input, as they lie on the disk */
+    LEAT_ATOMIC(uint64_t) file_count;  /* FILES: how many there are; 0 = not counted yet */
+    leat_i_lock lock;                  /* the turn, for inputs that do not block */
+    leat_semaphore *turn;              /* the turn, for inputs that do */
+    LEAT_ATOMIC(bool) stop;            /* ends a read that waits for a pipe */
 } leat_i_feed;
 
 /* One document of a run. Plain memory of its carrier, used again for the next one. */
@@ -71,6 +74,8 @@ void leat_i_doc_bad(struct leat_i_doc *d, leat_class cls, const char *fmt, ...) 
 void leat_i_doc_clear(struct leat_i_doc *d); /* gives all memory back; ready for the next */
 /* Files that have their row and were changed after the earlier run: LEAT_MISMATCH. For FILES, before a run goes on. */
 leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *ids, int64_t changed_ns, leat_error *error);
+/* Counts the files of a FILES input into file_count, for leat_blocking; f->stop ends it. Gives LEAT_OK. */
+leat_err leat_i_feed_count_files(void *feed);
 void leat_i_feed_fini(leat_i_feed *f);
 
 /* ---- counters: written by carriers, read by the ticker; relaxed, for they order nothing ---- */

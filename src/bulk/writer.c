@@ -3,7 +3,8 @@
  *
  * A member lies on its task's stack until its state is no longer WAITING. States: WAITING -> DONE, by the leader after the write;
  * WAITING -> LEAD, by a leader that leaves, for the first member of the open group; LEAD -> DONE by itself. `error` of a member is
- * written before the state. A regular file is written from the worker: the page cache answers in microseconds. A pipe or terminal
+ * written before the state. When a write fails, the members whose rows went out whole are told that they did: the numbers of a
+ * run are those of its file. The failure is told to the others, to whoever comes later, and by leat_i_writer_sync. A regular file is written from the worker: the page cache answers in microseconds. A pipe or terminal
  * may block for as long as its reader likes, and fsync for as long as a disk does: these go through leat_blocking.
  */
 #include "writer.h"
@@ -18,6 +19,7 @@ typedef enum write_state { WRITE_WAITING, WRITE_LEAD, WRITE_DONE } write_state;
 struct leat_i_write_wait {
     leat_i_waiter *waiter;
     struct leat_i_write_wait *next;
+    size_t end; /* of its row in the group */
     leat_err err;
     LEAT_ATOMIC(uint32_t) state;
 };
@@ -66,22 +68,25 @@ static void writer_fail(leat_i_writer *w, const char *what, int rc)
     char text[80];
     leat_i_lock_take(&w->lock);
     if (w->error.code == LEAT_OK)
-        (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s the output %.80s: %s; the rows written so far are kept", what,
-                          w->journal->path, leat_i_errno_text(rc, text, sizeof text));
+        (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s the output %.80s: %s%s", what, w->journal->path,
+                          leat_i_errno_text(rc, text, sizeof text),
+                          w->journal->resumable ? "; the rows written so far are kept" : "");
     leat_i_lock_give(&w->lock);
 }
 
-/* After a write that came short: the whole rows stay, the torn one goes. */
-static void torn_cut(leat_i_journal *j, const leat_i_buf *rows, size_t written)
+/* After a write that came short: the whole rows stay, the torn one goes. Gives the bytes that stay. */
+static size_t torn_cut(leat_i_journal *j, const leat_i_buf *rows, size_t written)
 {
     const char *lf = written > 0 ? memrchr(rows->data, '\n', written) : NULL;
     size_t whole = lf ? (size_t)(lf - rows->data) + 1 : 0;
     /* When even this fails the next run cuts it, before it appends. */
     if (j->resumable && whole < written) (void)leat_i_os_ftruncate(j->fd, j->bytes + (int64_t)whole);
     j->bytes += (int64_t)whole;
+    return whole;
 }
 
-static leat_err group_write(leat_task *t, leat_i_writer *w, leat_i_write_group *g)
+/* *whole = bytes of whole rows that went out, whatever it gives. */
+static leat_err group_write(leat_task *t, leat_i_writer *w, leat_i_write_group *g, size_t *whole)
 {
     write_job job = { .w = w, .rows = &g->rows };
     leat_err err = LEAT_OK;
@@ -95,12 +100,13 @@ static leat_err group_write(leat_task *t, leat_i_writer *w, leat_i_write_group *
     }
     if (job.rc == 0) {
         w->journal->bytes += (int64_t)g->rows.size;
+        *whole = g->rows.size;
         /* Release: pairs with the acquire in leat_i_writer_sync. */
         if (w->sync == LEAT_BULK_SYNC_GROUP) leat_store_release(&w->dirty, true);
         return LEAT_OK;
     }
     writer_fail(w, job.in_sync ? "sync" : "write to", job.rc);
-    if (!job.in_sync) torn_cut(w->journal, &g->rows, job.written);
+    *whole = torn_cut(w->journal, &g->rows, job.written);
     return LEAT_IO;
 }
 
@@ -139,11 +145,13 @@ static leat_err group_lead(leat_task *t, leat_i_writer *w, struct leat_i_write_w
 {
     /* One round for the others: rows that are about to come join this group instead of costing a write each. */
     leat_err err = leat_sleep_ms(t, 0); /* a cancel does not take rows back, so its error does not count */
+    size_t whole = 0;
     leat_i_write_group *g = group_close(w, &err);
-    if (!err) err = group_write(t, w, g);
+    if (!err) err = group_write(t, w, g, &whole);
+    leat_err own = self->end <= whole ? LEAT_OK : err;
     for (struct leat_i_write_wait *m = g->first, *next; m; m = next) {
         next = m->next;
-        if (m != self) member_finish(m, err, WRITE_DONE);
+        if (m != self) member_finish(m, m->end <= whole ? LEAT_OK : err, WRITE_DONE);
     }
     group_reset(g);
     leat_i_lock_take(&w->lock);
@@ -151,7 +159,7 @@ static leat_err group_lead(leat_task *t, leat_i_writer *w, struct leat_i_write_w
     w->leading = heir != NULL;
     leat_i_lock_give(&w->lock);
     if (heir) member_finish(heir, LEAT_OK, WRITE_LEAD);
-    return err;
+    return own;
 }
 
 /* Adds the row to the open group; *lead = the caller is to write. */
@@ -170,6 +178,7 @@ static leat_err group_join(leat_i_writer *w, struct leat_i_write_wait *self, con
         else
             g->first = self;
         g->last = self;
+        self->end = g->rows.size;
         *lead = !w->leading;
         w->leading = true;
     }
@@ -212,6 +221,10 @@ static leat_err job_sync(void *arg)
 
 leat_err leat_i_writer_sync(leat_task *t, leat_i_writer *w, leat_error *error)
 {
+    leat_i_lock_take(&w->lock);
+    leat_err failed = w->error.code;
+    leat_i_lock_give(&w->lock);
+    if (failed) return writer_story(w, failed, error);
     /* Acquire: pairs with the release in group_write. Cleared first: rows that come meanwhile make it dirty again. */
     if (!leat_exchange_acquire(&w->dirty, false)) return LEAT_OK;
     write_job job = { .w = w };

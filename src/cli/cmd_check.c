@@ -31,6 +31,7 @@ static void result_say(const leat_i_run_args *args, const leat_bulk_check *c)
     printf("\n");
     printf("not usable:     %llu\n", (unsigned long long)c->bad_lines);
     printf("ids seen twice: %llu\n", (unsigned long long)c->duplicate_ids);
+    if (c->doubtful) printf("doubtful:       %llu\n", (unsigned long long)c->doubtful);
     if (args->output) printf("done already:   %llu\n", (unsigned long long)c->rows_done);
     if (c->tokens_in_estimate > 0) printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
 }
@@ -60,7 +61,8 @@ static int check_with(leat_i_run_args *args)
         leat_i_say_error("check", "standard output cannot be written");
         return LEAT_I_EXIT_MACHINE;
     }
-    return check.bad_lines || check.duplicate_ids ? LEAT_I_EXIT_INPUT : LEAT_I_EXIT_OK;
+    if (check.documents == 0) leat_i_say_error("check", "the input holds no documents");
+    return check.documents == 0 || check.bad_lines || check.duplicate_ids ? LEAT_I_EXIT_INPUT : LEAT_I_EXIT_OK;
 }
 
 static int cmd_check(int argc, char **argv)
@@ -84,7 +86,9 @@ const leat_i_command leat_i_cmd_check = {
     .about =
         "Put 'check' in the place of 'run' in a command line: the input is read to its end, each line that a run would "
         "refuse is named with the reason, and nothing is asked or written. With -o it also tells how much of the output is "
-        "done. Exit code 3 when something is wrong with the input.",
+        "done. Lines that a run would send although the endpoint will hardly take them are named as doubtful. Exit code 3 "
+        "when "
+        "something is wrong with the input.",
     .option = leat_i_run_options,
     .foreign = "All other options of 'leat run' are taken too and have no effect here.",
     .foreign_groups = FOREIGN_GROUPS,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../base/os.h"
 #include "exit_code.h"
 #include "guess.h"
 #include "help.h"
@@ -164,6 +165,15 @@ static int folders_check(const leat_i_run_args *args)
     return LEAT_I_EXIT_OK;
 }
 
+/* Somebody who measures may want this, and somebody who mistypes must not. */
+static void output_warn(const leat_i_run_args *args)
+{
+    struct stat st, null;
+    if (leat_i_os_stat(args->output, &st) < 0 || !S_ISCHR(st.st_mode)) return;
+    if (leat_i_os_stat("/dev/null", &null) < 0 || st.st_rdev != null.st_rdev) return;
+    leat_i_say_log((void *)"run", LEAT_LOG_WARNING, "the output is /dev/null: no row is kept, and nothing can be resumed");
+}
+
 /* What the format does not use would be ignored without a word: so it is refused. */
 static int format_check(const leat_i_run_args *args)
 {
@@ -190,6 +200,7 @@ static int run_with(leat_i_run_args *args)
     if (!exit_code) exit_code = model_check(args);
     if (!exit_code) exit_code = folders_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
+    if (!exit_code) output_warn(args);
     if (!exit_code) exit_code = parts_init(&parts, args);
     if (!exit_code && leat_i_watch_start("run") < 0) {
         leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");

@@ -85,12 +85,22 @@ static const leat_i_option *option_of(const leat_i_command *command, int val)
 static bool number_refused(const leat_i_command *command, const leat_i_option *o, const char *value, const char *what)
 {
     char range[80] = "";
-    if (o->max > 0)
+    if (o->zero_refused)
+        snprintf(range, sizeof range, " above 0, up to %.15g", o->max);
+    else if (o->max > 0)
         snprintf(range, sizeof range, " from %.15g to %.15g", o->min, o->max);
     else
         snprintf(range, sizeof range, " of at least %.15g", o->min);
     leat_i_say_error(command->name, "--%s takes %s%s, not '%s'", o->name, what, range, value);
     return false;
+}
+
+/* Tells of a 0 that would mean "nothing" to some and "no limit" to others. */
+static bool zero_refused(const leat_i_command *command, const leat_i_option *o, double d)
+{
+    if (!o->zero_refused || d != 0) return false;
+    leat_i_say_error(command->name, "--%s 0 would let nothing through: leave it out for no limit", o->name);
+    return true;
 }
 
 static bool number_in_range(const leat_i_option *o, double d)
@@ -106,6 +116,7 @@ static bool number_set(const leat_i_command *command, const leat_i_option *o, co
     case LEAT_I_OPTION_COUNT:
         if (!leat_i_number_whole(value, &n) || !number_in_range(o, (double)n))
             return number_refused(command, o, value, "a whole number");
+        if (zero_refused(command, o, (double)n)) return false;
         *(uint64_t *)field = n;
         return true;
     case LEAT_I_OPTION_BYTES:
@@ -120,6 +131,7 @@ static bool number_set(const leat_i_command *command, const leat_i_option *o, co
         return true;
     default:
         if (!leat_i_number_double(value, &d) || !number_in_range(o, d)) return number_refused(command, o, value, "a number");
+        if (zero_refused(command, o, d)) return false;
         *(double *)field = d;
         return true;
     }

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""What a run says of itself while it works: how much is done, of how much, and how many requests are on their way."""
+import json
+
+from cli_support import Cli, main
+
+
+class Progress(Cli):
+    def events(self, *args, input=None):
+        """Runs against an endpoint that takes its time; gives the progress events, the last one after the end."""
+        mocked = self.mock("--latency-ms", "150")
+        ended = self.ends(0, "run", *args, "-o", "out.jsonl", "--base-url", mocked.url, "-j", "4", "--progress", "json", input=input)
+        events = [e for e in map(json.loads, ended.err.splitlines()) if e["event"] == "progress"]
+        self.assertGreaterEqual(len(events), 2)
+        for event in events:
+            self.assertLessEqual(event["in_flight"], 4)
+            self.assertGreaterEqual(event["done"], event["rows"])
+        self.assertEqual(events[-1]["in_flight"], 0)
+        self.assertEqual(events[-1]["fraction"], 1)
+        return events
+
+    def test_the_share_is_that_of_finished_documents(self):
+        """The whole input is read at once; that is no progress."""
+        self.batch("in.jsonl", 60)
+        events = self.events("in.jsonl")
+        for event in events[:-1]:
+            self.assertLess(abs(event["fraction"] - event["done"] / 60), 0.05, event)
+        self.assertEqual((events[-1]["done"], events[-1]["total"]), (60, 60))
+
+    def test_folders_are_counted(self):
+        for i in range(60):
+            self.write(f"docs/{i % 7}/{i}.txt", f"Document {i}. It says little.")
+        events = self.events("docs", "--template", "{{text}}", "--model", "m")
+        for event in events:
+            self.assertEqual(event["total"], 60)
+            self.assertAlmostEqual(event["fraction"], event["done"] / 60, places=2)
+
+    def test_what_was_done_before_counts(self):
+        text = (self.dir / self.batch("in.jsonl", 80)).read_text()
+        self.write("in.jsonl", "".join(text.splitlines(keepends=True)[:40]))
+        self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:")
+        self.write("in.jsonl", text)
+        for event in self.events("in.jsonl"):
+            self.assertEqual(event["done"], 40 + event["rows"])
+
+    def test_a_pipe_has_no_share_until_its_end(self):
+        text = (self.dir / self.batch("in.jsonl", 60)).read_text()
+        events = self.events("-", input=text)
+        self.assertEqual((events[-1]["done"], events[-1]["total"]), (60, 60))
+
+
+if __name__ == "__main__":
+    main()
