@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bulk/batch_line.h"
-#include "bulk/clean.h"
+#include "base/clean.h"
 
 #define GOOD_URL "\"method\":\"POST\",\"url\":\"/v1/chat/completions\""
 

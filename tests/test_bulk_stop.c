@@ -491,6 +491,23 @@ static void a_stop_ends_the_wait_for_input(void **state)
     assert_int_equal(j->summary.exit_code, 130);
 }
 
+/* An output of many gigabytes takes minutes to read: whoever asks to stop meanwhile need not wait for its end. */
+static void a_stop_ends_the_reading_of_an_output(void **state)
+{
+    job *j = *state;
+    int asked = 1;
+    job_batch_input(j, 12);
+    finish(j, 12);
+    j->opts.stop_signal = &asked;
+    assert_int_equal(job_run(j), LEAT_CANCELED);
+    assert_non_null(strstr(j->error.text, "stopped while the rows of "));
+    assert_int_equal(j->summary.exit_code, 130);
+    assert_int_equal(j->summary.rows_done_before, 0); /* not one was looked at */
+    j->opts.stop_signal = NULL;
+    finish(j, 12);
+    assert_int_equal(j->summary.requests, 0);
+}
+
 /* Any allocation may fail: the run says so or survives it, and the next one completes it. */
 static void memory_may_be_short_at_any_allocation(void **state)
 {
@@ -541,6 +558,7 @@ int main(void)
         JOB_TEST(who_waits_to_try_again_holds_no_turn),
         JOB_TEST(a_drain_does_not_wait_for_who_is_in_line),
         JOB_TEST(a_stop_ends_the_wait_for_input),
+        JOB_TEST(a_stop_ends_the_reading_of_an_output),
         JOB_TEST(memory_may_be_short_at_any_allocation),
     };
     test_fault_install();

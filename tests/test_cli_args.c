@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
-#include "cli/exit_code.h"
+#include "bulk/exit_code.h"
 #include "cli/guess.h"
 #include "cli/inside.h"
 #include "cli/limit_args.h"

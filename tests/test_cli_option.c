@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "cli/cmd.h"
-#include "cli/exit_code.h"
+#include "bulk/exit_code.h"
 #include "cli/help.h"
 #include "cli/nearest.h"
 #include "cli/number.h"

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Stopping and going on: the same output again, changes that are refused, signals, kills, two processes, progress."""
+import array
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
 import stat
+import termios
 
 from cli_support import Cli, main
 
@@ -53,6 +56,7 @@ class Resume(Cli):
         args = ["run", "a.txt", "-o", "out.jsonl", "--base-url", self.mocked.url]
         self.ends(0, *args, "--template", "One {{text}}", "--model", "m1")
         self.says(3, "template", *args, "--template", "Two {{text}}", "--model", "m1")
+        self.says(3, "; --overwrite starts anew, --force-resume goes on all the same", *args, "--template", "Two {{text}}", "--model", "m1")
         self.says(3, "model", *args, "--template", "One {{text}}", "--model", "m2")
         self.says(3, "system", *args, "--template", "One {{text}}", "--model", "m1", "--system", "Be brief.")
         self.ends(0, *args, "--template", "One {{text}}", "--model", "m1", "--rpm", "100", "-j", "3", "--max-attempts", "2",
@@ -177,6 +181,39 @@ class Signals(Cli):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
         self.assertEqual(process.returncode, 0, err)
+
+    def test_a_server_ends_when_it_is_told_to(self):
+        """A script starts its jobs in the background with SIGINT ignored."""
+        def before():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.start("mock", stderr=None, before=before)
+            self.assertIn("http://127.0.0.1:", process.stdout.readline())
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=100)
+            self.assertEqual(process.returncode, 0)
+            self.assertEqual(json.loads(out)["requests"], 0)
+
+    def test_the_second_signal_gives_a_stuck_pipe_up(self):
+        """The reader of standard output lives, and reads nothing."""
+        self.batch("in.jsonl", 500)
+        ours, theirs = os.pipe()
+        process = self.start("run", "in.jsonl", "-o", "-", "--base-url", "mock:", stdout=theirs)
+        os.close(theirs)
+
+        def waiting():
+            count = array.array("i", [0])
+            fcntl.ioctl(ours, termios.FIONREAD, count)
+            return count[0]
+        self.wait_for("a full pipe", lambda: waiting() > 60000)
+        process.send_signal(signal.SIGINT)
+        for line in process.stderr:
+            if "stopping: " in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+        os.close(ours)
+        self.assertEqual(process.returncode, 130, err)
 
     def test_a_second_process_is_refused(self):
         process = self.begin(50)

@@ -54,6 +54,9 @@ void leat_i_os_discard(void *p, size_t bytes);      /* gives the pages back, kee
 int leat_i_os_guard_install(void *p, size_t bytes); /* lightweight guard (Linux 6.13); -EINVAL where there is none */
 int leat_i_os_guard_mprotect(void *p, size_t bytes);
 
+/* The sentence of an errno, negative or not; thread-safe. */
+const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size);
+
 /* Files. */
 int leat_i_os_open(const char *path, int flags, mode_t mode); /* O_CLOEXEC is added; answers the descriptor */
 int leat_i_os_close(int fd);
@@ -73,7 +76,7 @@ int leat_i_os_lstat(const char *path, struct stat *st);
 int leat_i_os_fstat(int fd, struct stat *st);
 int leat_i_os_lock(int fd); /* OFD write lock on the whole file, not waited for; -EAGAIN when another process holds it */
 int leat_i_os_wait_readable(int fd, int timeout_ms); /* 1 = a read would not block, 0 = the time is over, or -errno */
-int leat_i_os_wait_writable(int fd); /* until a write would not block: for descriptors that others made non-blocking */
+int leat_i_os_wait_writable(int fd, int timeout_ms); /* the same for a write, of PIPE_BUF bytes at most where it is a pipe */
 bool leat_i_os_is_terminal(int fd);
 uint32_t leat_i_os_terminal_columns(int fd); /* 0 = not known */
 int leat_i_os_eventfd(void);

@@ -56,19 +56,19 @@ uint32_t leat_i_os_terminal_columns(int fd)
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-int leat_i_os_wait_readable(int fd, int timeout_ms)
+static int wait_for(int fd, short events, int timeout_ms)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p = { .fd = fd, .events = events };
     int rc = poll(&p, 1, timeout_ms);
     return rc < 0 ? (errno == EINTR ? 0 : -errno) : rc;
 }
 
-int leat_i_os_wait_writable(int fd)
+int leat_i_os_wait_readable(int fd, int timeout_ms)
 {
-    struct pollfd p = { .fd = fd, .events = POLLOUT };
-    int rc;
-    do {
-        rc = poll(&p, 1, -1);
-    } while (rc < 0 && errno == EINTR);
-    return rc < 0 ? -errno : 0;
+    return wait_for(fd, POLLIN, timeout_ms);
+}
+
+int leat_i_os_wait_writable(int fd, int timeout_ms)
+{
+    return wait_for(fd, POLLOUT, timeout_ms);
 }

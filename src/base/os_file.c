@@ -195,3 +195,8 @@ void leat_i_os_eventfd_drain(int fd)
         n = read(fd, &count, sizeof count);
     } while (n < 0 && errno == EINTR);
 }
+
+const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size)
+{
+    return strerror_r(errno_or_minus < 0 ? -errno_or_minus : errno_or_minus, buf, size);
+}

@@ -21,7 +21,7 @@ static void stop_for(leat_i_run *run, leat_i_stop how, leat_err code, const char
 {
     leat_error why;
     (void)leat_i_fail(&why, code, "%s", text);
-    leat_i_run_stop(run, how, leat_i_run_exit_of(code), &why);
+    leat_i_run_stop(run, how, leat_i_exit_of(code), &why);
 }
 
 /* Gets a turn and a document. False = there is nothing left to do. */
@@ -36,7 +36,7 @@ static bool document_take(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
     d->has_slot = true;
     if (leat_i_run_stopping(run)) return false;
     leat_err err = leat_i_feed_next(t, &run->feed, d, &got, &error);
-    if (err && err != LEAT_CANCELED) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(err), &error);
+    if (err && err != LEAT_CANCELED) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(err), &error);
     /* Relaxed: a hint that spares the root a carrier without work. */
     if (!got) leat_store_relaxed(&run->input_ended, true);
     return got && !err;
@@ -71,7 +71,7 @@ static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
         err = leat_i_writer_put(t, &run->writer, row.data, row.size, &error);
     leat_i_buf_fini(&row);
     if (err)
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     else
         row_count(run, &d->doc.reply);
 }

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 leat_err leat_i_fail(leat_error *error, leat_err code, const char *fmt, ...)
 {
@@ -14,9 +13,4 @@ leat_err leat_i_fail(leat_error *error, leat_err code, const char *fmt, ...)
     vsnprintf(error->text, sizeof error->text, fmt, args);
     va_end(args);
     return code;
-}
-
-const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size)
-{
-    return strerror_r(errno_or_minus < 0 ? -errno_or_minus : errno_or_minus, buf, size);
 }

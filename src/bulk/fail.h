@@ -5,6 +5,5 @@
 #include "leat/base.h"
 
 leat_err leat_i_fail(leat_error *error, leat_err code, const char *fmt, ...) LEAT_PRINTF(3, 4); /* error may be NULL */
-const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size);                      /* thread-safe strerror */
 
 #endif

@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asked.h"
 #include "batch_line.h"
-#include "clean.h"
+#include "../base/clean.h"
 #include "fail.h"
 
 static bool format_is_built(const leat_bulk_opts *opts)
@@ -284,6 +285,9 @@ leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *i
     leat_i_take take;
     leat_err err = leat_i_reader_init(&r, opts, error);
     while (!err && (take = leat_i_reader_take(&r, &p)) != LEAT_I_TAKE_END) {
+        if (leat_i_asked_to_stop(opts->stop_signal) > 0)
+            err = leat_i_fail(error, LEAT_CANCELED, "stopped while the files were looked at");
+        if (err) break;
         err = take == LEAT_I_TAKE_MORE ? leat_i_reader_fill(&r, error) : file_check(p.path, ids, changed_ns, &arena, error);
         leat_i_arena_rewind(&arena, (leat_i_arena_mark){ 0 });
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../base/os.h"
+#include "asked.h"
 #include "fail.h"
 #include "files.h"
 
@@ -36,17 +37,16 @@ static int stream_open_path(const char *path, const int *stop_signal)
     for (;;) {
         int fd = leat_i_os_open(path, O_WRONLY | O_NONBLOCK, 0);
         if (fd != -ENXIO) return fd;
-        /* Written by the program's signal thread; an atomic read of what is a plain int to the caller. */
-        if (stop_signal && leat_load_relaxed((const LEAT_ATOMIC(int) *)stop_signal) > 0) return -ECANCELED;
+        if (leat_i_asked_to_stop(stop_signal) > 0) return -ECANCELED;
         (void)leat_i_os_futex_wait(&never, 0, leat_i_os_now_ns() + JOURNAL_POLL_MS * LEAT_I_NS_PER_MS);
     }
 }
 
-static leat_err stream_open(leat_i_journal *j, const int *stop_signal, leat_error *error)
+static leat_err stream_open(leat_i_journal *j, leat_error *error)
 {
     struct stat st;
     bool standard = strcmp(j->path, "-") == 0;
-    j->fd = standard ? 1 : stream_open_path(j->path, stop_signal);
+    j->fd = standard ? 1 : stream_open_path(j->path, j->stop_signal);
     if (j->fd == -ECANCELED) return leat_i_fail(error, LEAT_CANCELED, "stopped before anybody read the output");
     if (j->fd < 0) return output_fail(j, j->fd, "open", error);
     int rc = leat_i_os_fstat(j->fd, &st);
@@ -100,6 +100,7 @@ static leat_err output_kind(leat_i_journal *j, bool *stream, leat_error *error)
 static leat_err range_copy(const leat_i_journal *j, int to, int64_t at, int64_t end, char *buf, leat_error *error)
 {
     while (at < end) {
+        if (leat_i_asked_to_stop(j->stop_signal) > 0) return leat_i_fail(error, LEAT_CANCELED, "stopped; no row was lost");
         size_t step = end - at < COPY_BYTES ? (size_t)(end - at) : COPY_BYTES;
         ssize_t n = leat_i_os_pread(j->fd, buf, step, at);
         if (n <= 0) return output_fail(j, n < 0 ? (int)n : -EIO, "read", error);
@@ -171,6 +172,7 @@ static leat_i_scan_opts scan_opts(const leat_bulk_opts *opts, const leat_i_setti
         .any_form = !found,
         .drop_bad = opts->force_resume,
         .retry_failed = opts->retry_failed,
+        .stop_signal = opts->stop_signal,
     };
 }
 
@@ -232,10 +234,11 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
     bool stream = false;
     memset(j, 0, sizeof *j);
     j->path = opts->output;
+    j->stop_signal = opts->stop_signal;
     j->fd = -1;
     if (!j->path || !j->path[0]) return leat_i_fail(error, LEAT_USAGE, "a run needs an output");
     leat_err err = output_kind(j, &stream, error);
-    if (!err) err = stream ? stream_open(j, opts->stop_signal, error) : file_open(j, opts, now, ids, error);
+    if (!err) err = stream ? stream_open(j, error) : file_open(j, opts, now, ids, error);
     if (err) (void)leat_i_journal_close(j, NULL);
     return err;
 }

@@ -21,11 +21,12 @@
 #include "settings.h"
 
 typedef struct leat_i_journal {
-    const char *path; /* borrowed */
-    int fd;           /* -1 = closed */
-    bool regular;     /* a file: rows are appended at `bytes`, and a torn one can be cut */
-    bool resumable;   /* a file of our own, with OUT.leat and lock */
-    bool created;     /* there was none of this name before */
+    const char *path;       /* borrowed */
+    int fd;                 /* -1 = closed */
+    bool regular;           /* a file: rows are appended at `bytes`, and a torn one can be cut */
+    bool resumable;         /* a file of our own, with OUT.leat and lock */
+    const int *stop_signal; /* borrowed; ends what may take long; NULL = nothing does */
+    bool created;           /* there was none of this name before */
     int64_t bytes;
     int64_t changed_ns; /* wall clock of the last change before this run; 0 = it was empty */
     uint64_t rows, rows_failed, rows_dropped;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../llm/turn.h"
+#include "asked.h"
 #include "fail.h"
 
 enum { RUN_POLL_MS = 100, RUN_SYNC_MS = 500, RUN_CONCURRENCY_DEFAULT = 64, RUN_CONCURRENCY_MAX = 1000000 };
@@ -115,7 +116,7 @@ static leat_err syncer(leat_task *t, void *arg, const void **result)
     while (leat_sleep_ms(t, RUN_SYNC_MS) == LEAT_OK) {
         leat_err err = leat_i_writer_sync(t, &run->writer, &error);
         if (err) {
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
             return err;
         }
     }
@@ -145,7 +146,7 @@ static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count, uint32
         if (leat_sub_acq_rel(&run->carriers, 1u) == 1) {
             leat_error why;
             (void)leat_i_fail(&why, LEAT_NOMEM, "out of memory");
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NOMEM), &why);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NOMEM), &why);
         }
         return;
     }
@@ -153,13 +154,11 @@ static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count, uint32
 
 static void signal_poll(leat_i_run *run)
 {
-    if (!run->opts->stop_signal) return;
-    /* Written by the program's signal handler or thread; an atomic read of what is a plain int to the caller. */
-    int count = leat_load_relaxed((const LEAT_ATOMIC(int) *)run->opts->stop_signal);
+    int count = leat_i_asked_to_stop(run->opts->stop_signal);
     if (count <= 0) return;
     leat_error why;
     (void)leat_i_fail(&why, LEAT_CANCELED, count == 1 ? "stopped; what was under way is finished" : "stopped at once");
-    leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_CANCELED), &why);
+    leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_CANCELED), &why);
 }
 
 /* A drain waits for what is at the endpoint, not for who is in line: that could be minutes away. */
@@ -191,7 +190,7 @@ static void carriers_watch(leat_task *t, leat_i_run *run)
         if (err && err != LEAT_TIMEOUT) { /* the runtime ends, or the task around us was canceled */
             leat_error why;
             (void)leat_i_fail(&why, LEAT_CANCELED, "the run was canceled");
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_CANCELED), &why);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_CANCELED), &why);
         }
     }
     leat_i_task_end_children(t, mark);
@@ -210,12 +209,12 @@ static void end_check(leat_i_run *run)
     if (leat_i_run_stopping(run)) return;
     if (run_is_empty(run)) {
         (void)leat_i_fail(&why, LEAT_INPUT, "the input holds no documents");
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(LEAT_INPUT), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_INPUT), &why);
     } else if (leat_load_relaxed(&c->asked_failed) > 0 && leat_load_relaxed(&c->ok) == 0 &&
                leat_load_relaxed(&c->reached) == 0 && leat_load_relaxed(&c->by_class[LEAT_CLASS_USER]) == 0) {
         (void)leat_i_fail(&why, LEAT_NET,
                           "the endpoint has not answered once; the failed rows say why, and can be asked again");
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(LEAT_NET), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_NET), &why);
     }
 }
 
@@ -232,7 +231,7 @@ static void run_work(leat_task *t, leat_i_run *run)
     leat_store_relaxed(&run->feed.stop, true); /* who still counts files counts for nobody */
     leat_i_task_end_children(t, mark);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
-    if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+    if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run);
     end_check(run);
 }
@@ -259,7 +258,7 @@ static void run_close(leat_i_run *run)
     if (run_is_empty(run)) leat_i_journal_discard(&run->journal);
     /* A failing close can be the first word of a failed write (NFS, quotas). */
     leat_err err = leat_i_journal_close(&run->journal, &error);
-    if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(err), &error);
+    if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     leat_i_feed_fini(&run->feed);
     leat_i_writer_fini(&run->writer);
     leat_flow_free(run->own_flow);
@@ -285,7 +284,7 @@ static leat_err root_task(leat_task *t, void *arg, const void **result)
     leat_i_summary_fill(run);
     run->summary->ms = (leat_task_now_ns(t) - run->start_ns) / LEAT_I_NS_PER_MS;
     run_close(run);
-    if (err) run->summary->exit_code = leat_i_run_exit_of(err);
+    if (err) run->summary->exit_code = leat_i_exit_of(err);
     return err ? err : run_end(run, args->error);
 }
 
@@ -297,11 +296,11 @@ leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_s
     if (!error) error = &ignored;
     memset(summary, 0, sizeof *summary);
     summary->limit_used = -1;
-    summary->exit_code = leat_i_run_exit_of(LEAT_USAGE);
+    summary->exit_code = leat_i_exit_of(LEAT_USAGE);
     if (!rt || !opts) return leat_i_fail(error, LEAT_USAGE, "a run needs a runtime and options");
     leat_i_run *run = leat_i_alloc_zeroed(sizeof *run);
     if (!run) {
-        summary->exit_code = leat_i_run_exit_of(LEAT_NOMEM);
+        summary->exit_code = leat_i_exit_of(LEAT_NOMEM);
         return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     }
     run->rt = rt;
@@ -312,7 +311,7 @@ leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_s
     leat_err err = leat_task_run(rt, root_task, &args, &end);
     if (err) *error = told.code ? told : end;
     if (err && !error->text[0]) (void)leat_i_fail(error, err, "%s", leat_err_sentence(err));
-    if (err && !run->root) summary->exit_code = leat_i_run_exit_of(err); /* it never began */
+    if (err && !run->root) summary->exit_code = leat_i_exit_of(err); /* it never began */
     leat_i_free(run);
     return err;
 }

@@ -21,6 +21,7 @@
 #include "../llm/request.h"
 #include "../llm/turn.h"
 #include "../sched/sched.h"
+#include "exit_code.h"
 #include "ids.h"
 #include "journal.h"
 #include "reader.h"
@@ -139,8 +140,6 @@ typedef struct leat_i_run {
 /* Stops the run for a reason; the gravest reason so far is the one that is told. Any thread. */
 void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why);
 leat_i_stop leat_i_run_stopping(const leat_i_run *run);
-/* The exit code of a run that ended with this error for a reason found before anything was asked. */
-int leat_i_run_exit_of(leat_err err);
 
 leat_err leat_i_carrier_task(leat_task *t, void *carrier, const void **result);
 /* The rules that look at each finished row: too many errors, the first ones all failing. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/os.h"
+#include "asked.h"
 #include "fail.h"
 
 enum { SCAN_CHUNK_BYTES = 1024 * 1024 };
@@ -109,6 +110,8 @@ static leat_err lines_scan(scanner *s, const char *buf, size_t size, int64_t at,
 static leat_err file_scan(scanner *s, int fd, leat_i_buf *b)
 {
     for (;;) {
+        if (leat_i_asked_to_stop(s->opts->stop_signal) > 0)
+            return leat_i_fail(s->error, LEAT_CANCELED, "stopped while the rows of %.120s were read", s->path);
         char *room = leat_i_buf_grow(b, SCAN_CHUNK_BYTES);
         if (!room) return scan_nomem(s);
         ssize_t n = leat_i_os_pread(fd, room, SCAN_CHUNK_BYTES, s->scan->bytes + (int64_t)b->size);

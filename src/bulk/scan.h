@@ -18,6 +18,7 @@ typedef struct leat_i_scan_opts {
     bool any_form;            /* rows with or without a sum: the output's own settings are not known */
     bool drop_bad;            /* bad lines are dropped (and so asked again) instead of refused */
     const char *retry_failed; /* failed rows are dropped: NULL = none, "" = all, else those of this class */
+    const int *stop_signal;   /* ends the reading; NULL = nothing does */
 } leat_i_scan_opts;
 
 typedef struct leat_i_scan {
@@ -34,7 +35,7 @@ typedef struct leat_i_scan {
 } leat_i_scan;
 
 /* Reads the rows of `fd` and marks the keys of those kept as DONE. LEAT_MISMATCH and a sentence that names the line for a bad one
- * (unless drop_bad); LEAT_IO, LEAT_NOMEM. `path` is for sentences. fini is due in any case. */
+ * (unless drop_bad); LEAT_IO, LEAT_NOMEM, LEAT_CANCELED. `path` is for sentences. fini is due in any case. */
 leat_err leat_i_scan_run(leat_i_scan *s, int fd, const char *path, const leat_i_scan_opts *opts, leat_i_ids *ids,
                          leat_error *error);
 void leat_i_scan_fini(leat_i_scan *s);

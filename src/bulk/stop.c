@@ -10,28 +10,6 @@
 
 enum { FIRST_FAILED_MAX = 20, UNANSWERED_MIN = 20, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
 
-int leat_i_run_exit_of(leat_err err)
-{
-    switch (err) {
-    case LEAT_OK:
-        return 0;
-    case LEAT_USAGE:
-        return 2;
-    case LEAT_INPUT:
-    case LEAT_MISMATCH:
-        return 3;
-    case LEAT_STOPPED:
-        return 4;
-    case LEAT_DENIED:
-    case LEAT_NET:
-        return 5;
-    case LEAT_CANCELED:
-        return 130;
-    default:
-        return 8;
-    }
-}
-
 void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why)
 {
     leat_i_lock_take(&run->stop_lock);
@@ -88,7 +66,7 @@ bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *r)
     if (r->http_status > 0 || (!r->is_unreached && !lost)) return false;
     if (!ever_reached && r->is_unreached) {
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
         return true;
     }
     uint32_t in_a_row = leat_add_relaxed(&run->count.unanswered, 1u) + 1;
@@ -96,7 +74,7 @@ bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *r)
     /* An endpoint that takes requests and has not answered any yet: that is for the rule of the first documents. */
     if (!ever_reached || in_a_row <= most) return false;
     (void)leat_i_fail(&why, LEAT_NET, "the endpoint has stopped answering: %.150s", r->message);
-    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
     return true;
 }
 
@@ -110,12 +88,12 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
     if (leat_i_ever_good(run) || leat_load_relaxed(&run->count.asked_failed) < FIRST_FAILED_MAX) return;
     if (leat_load_relaxed(&run->count.reached) == 0) {
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint has not answered once: %.140s", reply->message);
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_NET), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
         return;
     }
     (void)leat_i_fail(&why, LEAT_STOPPED, "the first %d documents all failed; the last one: %.120s", FIRST_FAILED_MAX,
                       reply->message);
-    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_run_exit_of(LEAT_STOPPED), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_STOPPED), &why);
 }
 
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
@@ -126,7 +104,7 @@ void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
         (void)leat_i_fail(&why, LEAT_STOPPED, "%llu rows have failed, as many as allowed; the last one: %.110s",
                           (unsigned long long)failed, reply->message);
         /* What is under way is paid for: it may end. */
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_run_exit_of(LEAT_STOPPED), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
     }
     if (reply->cls != LEAT_CLASS_INPUT && reply->cls != LEAT_CLASS_DUPLICATE) rule_first_failed(run, reply);
 }

@@ -10,8 +10,10 @@
 #include "writer.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
+#include "asked.h"
 #include "fail.h"
 
 typedef enum write_state { WRITE_WAITING, WRITE_LEAD, WRITE_DONE } write_state;
@@ -24,7 +26,7 @@ struct leat_i_write_wait {
     LEAT_ATOMIC(uint32_t) state;
 };
 
-enum { WRITER_KEPT_BYTES_MAX = 1024 * 1024 };
+enum { WRITER_KEPT_BYTES_MAX = 1024 * 1024, WRITER_POLL_MS = 100 };
 
 void leat_i_writer_init(leat_i_writer *w, leat_i_journal *journal, leat_bulk_sync sync)
 {
@@ -43,19 +45,34 @@ typedef struct write_job {
     size_t written; /* bytes that went out */
 } write_job;
 
+/* Nobody can take a thread out of write(2): so it is entered only when there is room, with no more than fits, and between two of
+ * them the second Ctrl-C ends it. 0 or -errno; *step = 0: not yet. */
+static int stream_wait(const leat_i_journal *j, size_t *step)
+{
+    if (leat_i_asked_to_stop(j->stop_signal) > 1) return -ECANCELED;
+    int rc = leat_i_os_wait_writable(j->fd, WRITER_POLL_MS);
+    if (rc <= 0)
+        *step = 0;
+    else if (*step > PIPE_BUF)
+        *step = PIPE_BUF;
+    return rc < 0 ? rc : 0;
+}
+
 static leat_err job_write(void *arg)
 {
     write_job *job = arg;
     const leat_i_journal *j = job->w->journal;
     const char *data = job->rows->data;
     size_t size = job->rows->size;
-    do {
-        size_t done = 0;
-        job->rc = leat_i_os_write_all(j->fd, data + job->written, size - job->written, &done);
+    while (job->rc == 0 && job->written < size) {
+        size_t done = 0, step = size - job->written;
+        if (!j->regular) job->rc = stream_wait(j, &step);
+        if (job->rc < 0 || step == 0) continue;
+        job->rc = leat_i_os_write_all(j->fd, data + job->written, step, &done);
         job->written += done;
-        /* Somebody who shares the pipe or terminal has made it non-blocking. */
-        if (job->rc == -EAGAIN && !j->regular) job->rc = leat_i_os_wait_writable(j->fd) == 0 ? 0 : -EAGAIN;
-    } while (job->rc == 0 && job->written < size);
+        /* Somebody who shares the pipe or terminal has made it non-blocking, and was faster. */
+        if (job->rc == -EAGAIN && !j->regular) job->rc = 0;
+    }
     if (job->rc == 0 && job->w->sync == LEAT_BULK_SYNC_ROW) {
         job->rc = leat_i_os_fsync(j->fd);
         job->in_sync = job->rc < 0;
@@ -67,7 +84,9 @@ static void writer_fail(leat_i_writer *w, const char *what, int rc)
 {
     char text[80];
     leat_i_lock_take(&w->lock);
-    if (w->error.code == LEAT_OK)
+    if (w->error.code == LEAT_OK && rc == -ECANCELED)
+        (void)leat_i_fail(&w->error, LEAT_CANCELED, "stopped while nobody took the rows from %.120s", w->journal->path);
+    else if (w->error.code == LEAT_OK)
         (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s the output %.80s: %s%s", what, w->journal->path,
                           leat_i_errno_text(rc, text, sizeof text),
                           w->journal->resumable ? "; the rows written so far are kept" : "");
@@ -107,7 +126,7 @@ static leat_err group_write(leat_task *t, leat_i_writer *w, leat_i_write_group *
     }
     writer_fail(w, job.in_sync ? "sync" : "write to", job.rc);
     *whole = torn_cut(w->journal, &g->rows, job.written);
-    return LEAT_IO;
+    return job.rc == -ECANCELED ? LEAT_CANCELED : LEAT_IO;
 }
 
 /* ---- groups ---- */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "../base/buf.h"
-#include "../bulk/clean.h"
-#include "exit_code.h"
+#include "../base/clean.h"
+#include "../bulk/exit_code.h"
 #include "guess.h"
 #include "help.h"
 #include "run_args.h"

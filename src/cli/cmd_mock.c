@@ -6,7 +6,7 @@
 
 #include "leat/mock.h"
 
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "help.h"
 #include "say.h"
 #include "watch.h"
@@ -126,7 +126,7 @@ static int mock_with(const mock_args *args)
 static int cmd_mock(int argc, char **argv)
 {
     mock_args args = { 0 };
-    leat_i_watch_block();
+    leat_i_watch_block(true);
     int exit_code = leat_i_options_parse(&leat_i_cmd_mock, argc, argv, &args, &args.parsed);
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_mock);

@@ -5,7 +5,7 @@
 
 #include "../base/json.h"
 #include "../base/os.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "guess.h"
 #include "help.h"
 #include "inside.h"
@@ -16,9 +16,10 @@
 #include "summary.h"
 #include "watch.h"
 
-/* Beside one descriptor a request: files, workers, the embedded endpoint's own; and the loop has some for each of its handles,
- * which carry 64 requests or more (measured: 32 for 1,000 in flight). */
-enum { DESCRIPTORS_BESIDE = 128, DESCRIPTORS_SHARE = 16, CONCURRENCY_DEFAULT = 64 };
+/* Beside one descriptor a request: files, workers, the embedded endpoint's own; and for each 32 requests three more: the loop has
+ * two for each of its handles, which carry 64 (measured: 32 for 1,000 in flight), and a connection that is being closed still
+ * holds its own while the next one opens. */
+enum { DESCRIPTORS_BESIDE = 128, DESCRIPTORS_PART = 32, DESCRIPTORS_PER_PART = 3, CONCURRENCY_DEFAULT = 64 };
 
 typedef struct run_parts {
     leat_runtime *rt;
@@ -28,7 +29,7 @@ typedef struct run_parts {
 
 static uint64_t descriptors_of(uint64_t jobs, uint64_t each)
 {
-    return jobs * each + jobs / DESCRIPTORS_SHARE + DESCRIPTORS_BESIDE;
+    return jobs * each + jobs * DESCRIPTORS_PER_PART / DESCRIPTORS_PART + DESCRIPTORS_BESIDE;
 }
 
 static int descriptors_check(const leat_i_run_args *args)
@@ -41,10 +42,11 @@ static int descriptors_check(const leat_i_run_args *args)
         possible--;
     if (possible)
         leat_i_say_error("run",
-                         "--max-concurrency %llu needs %llu open files, but this process may have %llu (ulimit -n): "
+                         "--max-concurrency %llu needs %llu open files%s, but this process may have %llu (ulimit -n): "
                          "--max-concurrency %llu is possible",
-                         (unsigned long long)jobs, (unsigned long long)needed, (unsigned long long)room,
-                         (unsigned long long)possible);
+                         (unsigned long long)jobs, (unsigned long long)needed,
+                         each > 1 ? ", since with mock: both ends of each connection are here" : "",
+                         (unsigned long long)room, (unsigned long long)possible);
     else
         leat_i_say_error("run", "a run needs at least %llu open files, but this process may have %llu (ulimit -n)",
                          (unsigned long long)descriptors_of(1, each), (unsigned long long)room);
@@ -128,7 +130,8 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
     if (!err || summary.requests || summary.rows_ok || summary.rows_failed || number)
         leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
     if (err && !(err == LEAT_CANCELED && number))
-        leat_i_say_error("run", "%s", error.text[0] ? error.text : leat_err_sentence(err));
+        leat_i_say_error("run", "%s%s", error.text[0] ? error.text : leat_err_sentence(err),
+                         err == LEAT_MISMATCH ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
     if (summary.goes_on)
         leat_i_say_note("run", "the same command goes on from here%s",
                         summary.rows_failed ? "; --retry-failed asks the failed rows again too" : "");
@@ -216,7 +219,7 @@ static int cmd_run(int argc, char **argv)
 {
     leat_i_run_args args;
     leat_i_limits_no_core();
-    leat_i_watch_block();
+    leat_i_watch_block(false);
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_run, argc, argv);
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_run);

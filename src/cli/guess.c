@@ -14,9 +14,8 @@
 
 #include "../base/json.h"
 #include "../base/os.h"
-#include "../bulk/fail.h"
-#include "../bulk/source.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
+#include "../bulk/peek.h"
 #include "say.h"
 
 enum { PEEK_BYTES = 64 * 1024 };
@@ -38,19 +37,6 @@ static bool name_is_jsonl(const char *path)
     for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++)
         if (ends_with(path, ENDS[i])) return true;
     return false;
-}
-
-/* Bytes read from the start of the input, or -errno. */
-static ssize_t source_peek(const char *path, char *buf)
-{
-    leat_i_source source = { 0 };
-    int rc = leat_i_source_open(&source, path);
-    if (rc < 0) return rc;
-    ssize_t got = 0, size = 0;
-    while (size < PEEK_BYTES && (got = leat_i_source_read(&source, buf + size, (size_t)(PEEK_BYTES - size))) > 0)
-        size += got;
-    leat_i_source_close(&source);
-    return got < 0 ? got : size;
 }
 
 static leat_i_json first_line(const char *buf, size_t size)
@@ -80,7 +66,7 @@ static int input_look(leat_i_run_args *args, looked *l)
     if (!S_ISREG(st.st_mode)) return 0; /* What a pipe gives can be read only once. */
     char *buf = leat_i_arena_alloc(&args->arena, PEEK_BYTES);
     if (!buf) return -ENOMEM;
-    ssize_t size = source_peek(path, buf);
+    ssize_t size = leat_i_input_peek(path, buf, PEEK_BYTES);
     if (size < 0) return (int)size;
     l->first = first_line(buf, (size_t)size);
     return 0;

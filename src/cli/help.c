@@ -6,7 +6,7 @@
 
 #include "../base/os.h"
 #include "cmd.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "say.h"
 
 enum { HELP_COLUMNS = 96, OPTION_INDENT = 6, STDOUT_FD = 1 };

@@ -5,7 +5,7 @@
 #include "leat/llm.h"
 
 #include "cmd.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "help.h"
 
 static const struct {

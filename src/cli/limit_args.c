@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "number.h"
 #include "say.h"
 

@@ -5,7 +5,7 @@
 #include "leat/base.h"
 
 #include "cmd.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "help.h"
 #include "nearest.h"
 #include "say.h"

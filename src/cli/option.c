@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../base/mem.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "nearest.h"
 #include "number.h"
 #include "say.h"

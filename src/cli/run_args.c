@@ -8,7 +8,7 @@
 #include <strings.h>
 
 #include "../base/json.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "nearest.h"
 #include "say.h"
 #include "text_file.h"

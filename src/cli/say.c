@@ -9,7 +9,7 @@
 #include "../base/buf.h"
 #include "../base/json.h"
 #include "../base/os.h"
-#include "../bulk/clean.h"
+#include "../base/clean.h"
 
 enum { MESSAGE_BYTES_MAX = 4096, STDERR_FD = 2 };
 

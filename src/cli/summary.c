@@ -6,7 +6,7 @@
 
 #include "../base/json.h"
 #include "../base/os.h"
-#include "../bulk/clean.h"
+#include "../base/clean.h"
 
 enum { PATH_BYTES_MAX = 4096, STDERR_FD = 2, RATE_MS_MIN = 2000 };
 

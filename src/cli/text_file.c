@@ -9,7 +9,6 @@
 #include "../base/buf.h"
 #include "../base/json.h"
 #include "../base/os.h"
-#include "../bulk/fail.h"
 
 /* 0 or -errno; -EFBIG when there is more than the buffer's maximum. */
 static int file_read(const char *path, leat_i_buf *b)

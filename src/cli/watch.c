@@ -12,7 +12,7 @@
 
 #include "../base/atomics.h"
 #include "../base/os.h"
-#include "exit_code.h"
+#include "../bulk/exit_code.h"
 #include "say.h"
 
 static struct watch {
@@ -24,21 +24,23 @@ static struct watch {
     LEAT_ATOMIC(int) count, first; /* the thread writes; relaxed, since they guard nothing */
 } watch = { .signal_fd = -1, .end_fd = -1 };
 
-static void signal_add(int number)
+static void signal_add(int number, bool always)
 {
-    struct sigaction now;
-    /* Ignored by who started us (nohup, a background job): that is a wish too. */
-    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&watch.set, number);
+    struct sigaction now, usual = { .sa_handler = SIG_DFL };
+    bool is_ignored = sigaction(number, NULL, &now) != 0 || now.sa_handler == SIG_IGN;
+    if (is_ignored && !always) return;
+    if (is_ignored) (void)sigaction(number, &usual, NULL);
+    sigaddset(&watch.set, number);
 }
 
-void leat_i_watch_block(void)
+void leat_i_watch_block(bool always)
 {
     struct sigaction ignore = { .sa_handler = SIG_IGN };
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
     sigemptyset(&watch.set);
-    signal_add(SIGINT);
-    signal_add(SIGTERM);
+    signal_add(SIGINT, always);
+    signal_add(SIGTERM, always);
     pthread_sigmask(SIG_BLOCK, &watch.set, NULL);
 }
 

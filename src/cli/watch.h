@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Blocks SIGINT and SIGTERM (those that the caller of the program does not have ignored) for this thread and all that it starts,
- * and has SIGPIPE and SIGXFSZ ignored, so that the failing call tells. First thing in a command, before any thread. */
-void leat_i_watch_block(void);
+/* Blocks SIGINT and SIGTERM for this thread and all that it starts, and has SIGPIPE and SIGXFSZ ignored, so that the failing call
+ * tells. First thing in a command, before any thread. What the caller of the program had ignored stays ignored, unless `always`:
+ * a shell without job control starts what stands before '&' with SIGINT ignored, so that Ctrl-C for the script spares it. That suits
+ * a run, as it does other tools; a server must end when it is told to. */
+void leat_i_watch_block(bool always);
 
 /* Starts to listen: the first signal says that what is in flight is finished, the second stops at once, a third ends the program.
  * 0 or -errno. */

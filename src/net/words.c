@@ -29,7 +29,7 @@ static void connect_words(char *out, size_t size, const char *origin, long os_er
         snprintf(out, size, "nobody listens at %.80s (connection refused): is the server running?", origin);
     else
         snprintf(out, size, "no connection to %.80s (%s): is the address right?", origin,
-                 os_errno ? strerror_r((int)os_errno, why, sizeof why) : "it was not answered");
+                 os_errno ? leat_i_errno_text((int)os_errno, why, sizeof why) : "it was not answered");
 }
 
 static void local_words(char *out, size_t size, int os_errno)
@@ -42,7 +42,7 @@ static void local_words(char *out, size_t size, int os_errno)
     else if (os_errno == EADDRNOTAVAIL)
         snprintf(out, size, "this machine has no local port left for a connection: fewer at once");
     else
-        snprintf(out, size, "this machine cannot open a connection: %s", strerror_r(os_errno, why, sizeof why));
+        snprintf(out, size, "this machine cannot open a connection: %s", leat_i_errno_text(os_errno, why, sizeof why));
 }
 
 void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_http_end end, const char *curl_words,

@@ -1,6 +1,6 @@
-/* exit_code.h: the exit codes of the program: the one list; help, docs and man page derive from it. */
-#ifndef LEAT_I_CLI_EXIT_CODE_H
-#define LEAT_I_CLI_EXIT_CODE_H
+/* exit_code.h: the exit codes of a run, and of the program: the one list; help, docs and man page derive from it. */
+#ifndef LEAT_I_BULK_EXIT_CODE_H
+#define LEAT_I_BULK_EXIT_CODE_H
 
 #include "leat/base.h"
 
@@ -31,7 +31,7 @@ typedef struct leat_i_exit_row {
 extern const leat_i_exit_row leat_i_exit_table[];
 extern const size_t leat_i_exit_count;
 
-/* The code for an error of the library before or outside a run, which tells its own. */
+/* The code for an error. Of a signal it knows only that it was one: the program makes 143 of SIGTERM. */
 int leat_i_exit_of(leat_err err);
 
 #endif

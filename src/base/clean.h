@@ -1,9 +1,9 @@
 /* clean.h: text for places that allow no surprises: keys in rows, and lines on a terminal. */
-#ifndef LEAT_I_BULK_CLEAN_H
-#define LEAT_I_BULK_CLEAN_H
+#ifndef LEAT_I_CLEAN_H
+#define LEAT_I_CLEAN_H
 
-#include "../base/buf.h"
-#include "../base/mem.h"
+#include "buf.h"
+#include "mem.h"
 
 /* Gives `text` itself when it is valid UTF-8, else a copy in the arena with U+FFFD for what is not. NULL = memory is short. */
 const char *leat_i_clean_utf8(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes);

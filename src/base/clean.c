@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../base/json.h"
+#include "json.h"
 
 const char *leat_i_clean_utf8(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes)
 {
