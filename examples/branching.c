@@ -15,15 +15,13 @@ struct store {
 static leat_err write_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct store *s = shared;
-    (void)t, (void)prep_res, (void)exec_res, (void)action; /* no action: "default" */
     printf("  writing draft %d\n", ++s->draft);
-    return LEAT_OK;
+    return LEAT_OK; /* no action: "default" */
 }
 
 static leat_err review_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     const struct store *s = shared;
-    (void)t, (void)prep_res, (void)exec_res;
     if (s->draft >= s->topic_size)
         *action = "approve";
     else
@@ -34,7 +32,6 @@ static leat_err review_post(leat_task *t, void *shared, const void *prep_res, co
 
 static leat_err say_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
-    (void)shared, (void)prep_res, (void)exec_res, (void)action;
     printf("  %s\n", (const char *)leat_task_self(t)); /* the same class twice: what differs hangs off the options */
     return LEAT_OK;
 }

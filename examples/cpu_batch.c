@@ -39,7 +39,6 @@ static leat_err texts_prep(leat_task *t, void *shared, const void **prep_res)
 {
     leat_items *items = leat_task_alloc(t, sizeof *items);
     uint64_t *count = leat_task_alloc(t, sizeof *count);
-    (void)shared;
     if (!items || !count) return LEAT_NOMEM;
     *items = (leat_items){ .next = source_next, .state = count };
     *prep_res = items;
@@ -69,7 +68,6 @@ static leat_err texts_each(leat_task *t, void *shared, size_t index, const void 
 {
     struct totals *totals = shared;
     const struct totals *one = value;
-    (void)t, (void)index, (void)item, (void)error;
     totals->items++;
     totals->words += one->words;
     totals->hash ^= one->hash; /* items end in any order; this does not mind */

@@ -21,7 +21,6 @@ static leat_err gather_exec(leat_task *t, const void *prep_res, const void **exe
 {
     static char cities[COUNT][16] = { "London", "Paris", "Atlantis", "Rome", "Oslo" };
     leat_future *futures[COUNT];
-    (void)prep_res;
     int64_t begin_ns = leat_task_now_ns(t);
     for (size_t i = 0; i < COUNT; i++)
         futures[i] = leat_task_start(t, fetch, cities[i]);
@@ -42,7 +41,6 @@ static leat_err gather_exec(leat_task *t, const void *prep_res, const void **exe
 
 static leat_err gather_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
-    (void)t, (void)shared, (void)prep_res, (void)action;
     printf("%s\n", (const char *)exec_res);
     return LEAT_OK;
 }

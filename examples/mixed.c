@@ -16,7 +16,6 @@ struct recipe {
 /* Waits for an answer from afar: suspends, and costs no thread. */
 static leat_err fetch_exec(leat_task *t, const void *prep_res, const void **exec_res)
 {
-    (void)prep_res;
     LEAT_TRY(leat_sleep_ms(t, 50));
     *exec_res = "chicken soup, chicken pie, roast chicken";
     return LEAT_OK;
@@ -25,7 +24,6 @@ static leat_err fetch_exec(leat_task *t, const void *prep_res, const void **exec
 static leat_err fetch_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct recipe *r = shared;
-    (void)t, (void)prep_res, (void)action;
     snprintf(r->list, sizeof r->list, "%s", (const char *)exec_res);
     printf("fetched: %s\n", r->list);
     return LEAT_OK;
@@ -36,7 +34,6 @@ static leat_err load_exec(leat_task *t, const void *prep_res, const void **exec_
 {
     FILE *file = tmpfile();
     char line[32] = "";
-    (void)prep_res;
     if (!file) return leat_task_fail(t, LEAT_IO, "no temporary file");
     fputs("garlic\n", file);
     rewind(file);
@@ -50,7 +47,6 @@ static leat_err load_exec(leat_task *t, const void *prep_res, const void **exec_
 static leat_err load_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct recipe *r = shared;
-    (void)t, (void)prep_res, (void)action;
     snprintf(r->ingredient, sizeof r->ingredient, "%s", (const char *)exec_res);
     printf("from the disk: %s\n", r->ingredient);
     return LEAT_OK;
@@ -77,7 +73,6 @@ static leat_err count_exec(leat_task *t, const void *prep_res, const void **exec
 static leat_err count_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct recipe *r = shared;
-    (void)t, (void)action;
     r->letters = *(const size_t *)exec_res;
     printf("%s: %zu letters\n", (const char *)prep_res, r->letters);
     return LEAT_OK;

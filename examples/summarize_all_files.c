@@ -44,23 +44,19 @@ static struct file *file_find(const char *name)
 static leat_err summarize_prep(leat_task *t, void *shared, const void **prep_res)
 {
     const struct file *f = file_find(leat_task_param(t, "filename"));
-    (void)shared;
     *prep_res = f ? f->content : "";
     return LEAT_OK;
 }
 
 static leat_err summarize_exec(leat_task *t, const void *prep_res, const void **exec_res)
 {
-    const char *content = prep_res, *reply;
+    const char *content = prep_res;
     if (content[0] == '\0') return leat_task_fail(t, LEAT_USER, "file content is empty");
-    LEAT_TRY(leat_llm_ask(t, leat_task_self(t), content, &reply));
-    *exec_res = reply; /* lives until post has returned */
-    return LEAT_OK;
+    return leat_llm_askf(t, leat_task_self(t), exec_res, "%s", content);
 }
 
 static leat_err summarize_fallback(leat_task *t, const void *prep_res, const leat_error *cause, const void **exec_res)
 {
-    (void)prep_res;
     *exec_res = leat_task_printf(t, "Unable to complete async call: %s", cause->text);
     return LEAT_OK;
 }
@@ -68,7 +64,6 @@ static leat_err summarize_fallback(leat_task *t, const void *prep_res, const lea
 static leat_err summarize_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct file *f = file_find(leat_task_param(t, "filename"));
-    (void)shared, (void)prep_res;
     snprintf(f->summary, sizeof f->summary, "%s", (const char *)exec_res);
     *action = "default";
     return LEAT_OK;
@@ -80,17 +75,8 @@ static const leat_node_class summarize_file = { "SummarizeFile", summarize_prep,
 /* One param set per file. */
 static leat_err list_files(leat_task *t, void *shared, const void **prep_res)
 {
-    leat_param_sets *sets = leat_task_alloc(t, sizeof *sets);
-    leat_param_set *set = leat_task_alloc(t, FILE_COUNT * sizeof *set);
-    leat_param *param = leat_task_alloc(t, FILE_COUNT * sizeof *param);
-    (void)shared;
-    if (!sets || !set || !param) return LEAT_NOMEM;
-    for (size_t i = 0; i < FILE_COUNT; i++) {
-        param[i] = (leat_param){ "filename", files[i].name };
-        set[i] = (leat_param_set){ &param[i], 1 };
-    }
-    *sets = (leat_param_sets){ .set = set, .count = FILE_COUNT };
-    *prep_res = sets;
+    for (size_t i = 0; i < FILE_COUNT; i++)
+        leat_param_sets_add(t, prep_res, &(leat_param){ "filename", files[i].name }, 1);
     return LEAT_OK;
 }
 

@@ -14,7 +14,6 @@ struct file {
 
 static leat_err summarize_prep(leat_task *t, void *shared, const void **prep_res)
 {
-    (void)t;
     *prep_res = shared; /* exec never sees `shared` unless prep hands it over */
     return LEAT_OK;
 }
@@ -32,7 +31,6 @@ static leat_err summarize_exec(leat_task *t, const void *prep_res, const void **
 
 static leat_err summarize_fallback(leat_task *t, const void *prep_res, const leat_error *cause, const void **exec_res)
 {
-    (void)prep_res;
     *exec_res = leat_task_printf(t, "Unable to complete async call: %s", cause->text);
     return LEAT_OK;
 }
@@ -40,7 +38,6 @@ static leat_err summarize_fallback(leat_task *t, const void *prep_res, const lea
 static leat_err summarize_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct file *f = shared;
-    (void)t, (void)prep_res, (void)action;
     snprintf(f->summary, sizeof f->summary, "%s", (const char *)exec_res);
     return LEAT_OK;
 }

@@ -34,7 +34,6 @@ static leat_err weather_exec(leat_task *t, const void *prep_res, const void **ex
 static leat_err weather_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct store *s = shared;
-    (void)t, (void)prep_res;
     snprintf(s->report, sizeof s->report, "%s", (const char *)exec_res);
     printf("WeatherFetcherNode: Weather report stored in shared.\n");
     *action = "done"; /* no link serves it: the flow ends */

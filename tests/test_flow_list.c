@@ -21,8 +21,7 @@ static leat_err items_prep(leat_task *t, void *shared, const void **prep_res)
 
 static leat_err items_exec(leat_task *t, const void *item, const void **exec_res)
 {
-    (void)t;
-    *exec_res = item;
+    *exec_res = strcmp(item, leat_task_printf(t, "item %zu", leat_task_index(t))) == 0 ? item : "another index";
     return LEAT_OK;
 }
 
@@ -84,7 +83,8 @@ static leat_err sets_node_post(leat_task *t, void *shared, const void *prep_res,
     (void)prep_res, (void)exec_res, (void)action;
     snprintf(text, sizeof text, "walk %zu", s->seen++);
     const char *name = leat_task_param(t, "name");
-    s->right = s->right && name && strcmp(name, text) == 0 && !leat_task_param(t, "same");
+    s->right =
+        s->right && name && strcmp(name, text) == 0 && !leat_task_param(t, "same") && leat_task_index(t) == s->seen - 1;
     return LEAT_OK;
 }
 
@@ -105,6 +105,54 @@ static void param_sets_are_added_one_by_one(void **state)
         assert_int_equal(s.seen, counts[i]);
         assert_true(s.right);
     }
+}
+
+/* ---- the index ---- */
+
+struct grid {
+    size_t cell[3][5]; /* how often a leaf was there */
+};
+
+static leat_err rows_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    (void)shared;
+    for (int i = 0; i < 3; i++)
+        leat_param_sets_add(t, prep_res, &(leat_param){ "row", leat_task_printf(t, "%d", i) }, 1);
+    return LEAT_OK;
+}
+
+static leat_err columns_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    (void)shared;
+    if (leat_task_index(t) != strtoul(leat_task_param(t, "row"), NULL, 10)) return LEAT_USER; /* the row's: no column yet */
+    for (int i = 0; i < 5; i++)
+        leat_param_sets_add(t, prep_res, &(leat_param){ "column", leat_task_printf(t, "%d", i) }, 1);
+    return LEAT_OK;
+}
+
+static leat_err cell_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
+{
+    struct grid *g = shared;
+    size_t row = strtoul(leat_task_param(t, "row"), NULL, 10), column = strtoul(leat_task_param(t, "column"), NULL, 10);
+    (void)prep_res, (void)exec_res, (void)action;
+    if (leat_task_index(t) == column) g->cell[row][column]++;
+    return leat_sleep_ms(t, (int64_t)(5 - column)); /* they end in another order than they began */
+}
+
+static void the_index_is_that_of_the_nearest_batch(void **state)
+{
+    static const leat_node_class cell = { .name = "Cell", .post = cell_post };
+    struct grid g = { 0 };
+    leat_flow *columns = leat_flow_new(&(leat_flow_opts){ .batch = true, .prep = columns_prep, .in_flight_max = 3 });
+    leat_flow *plain = leat_flow_new(NULL),
+              *rows = leat_flow_new(&(leat_flow_opts){ .batch = true, .prep = rows_prep, .in_flight_max = 2 });
+    leat_flow_add(plain, &cell, NULL);
+    leat_flow_add_flow(columns, plain);
+    leat_flow_add_flow(rows, columns);
+    assert_int_equal(run_free(*state, rows, &g, NULL), LEAT_OK);
+    for (int row = 0; row < 3; row++)
+        for (int column = 0; column < 5; column++)
+            assert_int_equal(g.cell[row][column], 1);
 }
 
 /* ---- short of memory ---- */
@@ -133,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_are_added_one_by_one),
         cmocka_unit_test(param_sets_are_added_one_by_one),
+        cmocka_unit_test(the_index_is_that_of_the_nearest_batch),
         cmocka_unit_test(memory_short_is_told_by_the_visit),
     };
     return cmocka_run_group_tests(tests, setup_one_worker, teardown);

@@ -111,6 +111,30 @@ static void row_20_option_strict_makes_it_an_error(void **state)
     assert_string_equal(log_text, "");
 }
 
+static void row_20_option_an_end_that_is_meant_is_no_dead_end(void **state)
+{
+    for (int strict = 0; strict < 2; strict++) {
+        struct script a = { .name = "a" }, b = { .name = "b" };
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .strict = strict });
+        leat_node *first = add(flow, &a);
+        leat_flow_link(first, "on", add(flow, &b));
+        leat_flow_end(first, NULL);
+        leat_flow_end(first, "enough");
+        leat_flow_end(first, "on"); /* the link goes before */
+        for (int i = 0; i < 3; i++) {
+            static const char *const actions[] = { NULL, "enough", "on" };
+            a.action = actions[i];
+            struct outcome o = run_keep(*state, flow, NULL);
+            assert_int_equal(o.err, LEAT_OK);
+            if (i == 1) assert_string_equal(o.action, "enough");
+            assert_int_equal(b.calls, i == 2);
+        }
+        assert_string_equal(log_text, "");
+        leat_flow_end(NULL, NULL); /* does nothing */
+        leat_flow_free(flow);
+    }
+}
+
 static void row_20_an_action_that_leads_out_of_an_inner_flow_is_no_dead_end(void **state)
 {
     struct script a = { .name = "a", .action = "out" }, b = { .name = "b" }, c = { .name = "c" };
@@ -413,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup(row_19_the_last_action_is_given_as_it_was, each_test),
         cmocka_unit_test_setup(row_20_an_unknown_action_ends_the_walk_with_a_warning, each_test),
         cmocka_unit_test_setup(row_20_option_strict_makes_it_an_error, each_test),
+        cmocka_unit_test_setup(row_20_option_an_end_that_is_meant_is_no_dead_end, each_test),
         cmocka_unit_test_setup(row_20_an_action_that_leads_out_of_an_inner_flow_is_no_dead_end, each_test),
         cmocka_unit_test_setup(row_21_an_unknown_action_does_not_fall_through_to_default, each_test),
         cmocka_unit_test_setup(row_22_without_links_any_action_ends_it_silently, each_test),

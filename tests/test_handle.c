@@ -36,6 +36,7 @@ static void waiting_polling_and_timing_out(void **state)
     leat_handle *h;
     const void *value = NULL;
     assert_int_equal(leat_task_submit(rt, waits_for_flag, (void *)&flag, &h), LEAT_OK);
+    assert_false(leat_handle_is_done(h));
     assert_int_equal(leat_handle_wait(h, 0, &value, NULL), LEAT_TIMEOUT);
     assert_int_equal(leat_handle_wait(h, 3, &value, NULL), LEAT_TIMEOUT);
     assert_null(value);

@@ -190,6 +190,16 @@ LEAT_API leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner);
 LEAT_API leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to);
 
 /**
+ * Says that the walk ends when a visit of `from` gives `action`; NULL and "" are "default". So it ends without the warning (in a
+ * strict flow: the error) that an action draws which no link serves. A link for the same action goes before.
+ *
+ * Threads: one at a time, while no run is under way.
+ * Owns:    `action` is copied.
+ * Errors:  nothing for NULL; when memory is short the flow answers LEAT_NOMEM when it runs.
+ */
+LEAT_API void leat_flow_end(leat_node *from, const char *action);
+
+/**
  * Checks the graph: a start, no unreachable node, options in range and none that would be ignored, at most 4096 flows in one
  * another, in strict mode a link for "default" where a node with links always gives it. A run checks too; this is for asking early.
  *
@@ -307,6 +317,16 @@ LEAT_API const char *leat_task_param(const leat_task *t, const char *key);
  * Units:    counts from 0; 0 in a task that no flow runs.
  */
 LEAT_API uint32_t leat_task_attempt(const leat_task *t);
+
+/**
+ * Gives the 0-based index of the batch item (in exec and fallback of a batch node), else of the walk of the nearest batch flow around
+ * the visit; 0 outside of batches. So a result finds its place: `s->summary[leat_task_index(t)]`.
+ *
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Units:    an index from 0, in input order.
+ */
+LEAT_API size_t leat_task_index(const leat_task *t);
 
 /**
  * Gives the `self` of the node's (or flow's) options.

@@ -71,7 +71,8 @@ typedef leat_err (*leat_task_fn)(leat_task *t, void *arg, const void **result);
  * Suspends: no; the new task runs when a worker is free.
  * Threads:  from the task `t` only.
  * Owns:     the future belongs to `t` until the visit (or task body) in which it was started ends; `arg` is borrowed until
- *           the task has ended.
+ *           the task has ended. That may be after the function that started it has returned early: so memory of leat_task_alloc
+ *           is right for it, and a variable of that function is not.
  * Shape:    `fn` is called once with `arg`, on any worker.
  * Errors:   never NULL: when memory is short it gives a future that has already failed with LEAT_NOMEM.
  */
@@ -259,6 +260,14 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn,
  *          else what the task returned.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error);
+
+/**
+ * Tells whether the task behind `h` has ended, without waiting. A LEAT_TIMEOUT of leat_handle_wait may be the task's own;
+ * this tells.
+ *
+ * Threads: any.
+ */
+LEAT_API bool leat_handle_is_done(const leat_handle *h);
 
 /**
  * Has `fn(arg)` called once, on a worker, when the task has ended; at once, on this thread's behalf, never.

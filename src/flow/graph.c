@@ -107,14 +107,20 @@ leat_flow *leat_flow_new(const leat_flow_opts *opts)
     return flow;
 }
 
-static void node_free(leat_node *node)
+static void links_free(leat_i_link *links)
 {
     leat_i_link *next;
-    for (leat_i_link *l = node->links; l; l = next) {
+    for (leat_i_link *l = links; l; l = next) {
         next = l->next;
         leat_i_free(l->action);
         leat_i_free(l);
     }
+}
+
+static void node_free(leat_node *node)
+{
+    links_free(node->links);
+    links_free(node->ends);
     leat_i_free(node);
 }
 
@@ -258,17 +264,17 @@ leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner)
     return node;
 }
 
-static leat_i_link *link_find(leat_node *from, const char *action)
+static leat_i_link *link_find(leat_i_link *links, const char *action)
 {
-    for (leat_i_link *l = from->links; l; l = l->next) {
+    for (leat_i_link *l = links; l; l = l->next) {
         if (strcmp(l->action, action) == 0) return l;
     }
     return NULL;
 }
 
-static leat_i_link *link_append(leat_node *from, const char *action)
+static leat_i_link *link_append(leat_node *from, leat_i_link **at, const char *action)
 {
-    leat_i_link *link = leat_i_alloc_zeroed(sizeof *link), **at = &from->links;
+    leat_i_link *link = leat_i_alloc_zeroed(sizeof *link);
     if (!link || !(link->action = leat_i_strdup(action))) {
         leat_i_free(link);
         flow_break(from->flow, LEAT_NOMEM, "memory was short while the flow was built");
@@ -280,6 +286,11 @@ static leat_i_link *link_append(leat_node *from, const char *action)
     return link;
 }
 
+static const char *name_of(const char *action)
+{
+    return action && *action ? action : "default";
+}
+
 leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to)
 {
     if (!from || !to || !flow_edit(from->flow, from->name)) return NULL;
@@ -288,17 +299,28 @@ leat_node *leat_flow_link(leat_node *from, const char *action, leat_node *to)
                    from->name, to->name);
         return NULL;
     }
-    const char *name = action && *action ? action : "default";
-    leat_i_link *link = link_find(from, name);
+    const char *name = name_of(action);
+    leat_i_link *link = link_find(from->links, name);
     if (link) {
         from->relinked = link->action;
     } else {
-        link = link_append(from, name);
+        link = link_append(from, &from->links, name);
         if (!link) return NULL;
     }
     link->to = to;
     if (strcmp(name, "default") == 0) from->default_to = to;
     return to;
+}
+
+void leat_flow_end(leat_node *from, const char *action)
+{
+    if (!from || !flow_edit(from->flow, from->name)) return;
+    if (!link_find(from->ends, name_of(action))) (void)link_append(from, &from->ends, name_of(action));
+}
+
+bool leat_i_node_ends(const leat_node *node, const char *action)
+{
+    return link_find(node->ends, name_of(action)) != NULL;
 }
 
 const char *leat_i_flow_keep_name(leat_flow *flow, const char *text)

@@ -30,6 +30,7 @@ struct leat_node {
     leat_flow *inner;           /* owned; NULL for a node with a class */
     leat_node_opts opts;
     leat_i_link *links;
+    leat_i_link *ends;     /* actions that end the walk on purpose; `to` is NULL */
     leat_node *default_to; /* where "default" leads, found without comparing; NULL = no such link */
     leat_node *next;       /* in the order of adding */
     uint32_t index;        /* 0-based place in that order */
@@ -65,6 +66,9 @@ leat_flow *leat_i_flow_root(const leat_flow *flow);
 
 /* The next flow of the tree in pre-order, without recursion; NULL at the end. Start with the root of what is to be seen. */
 leat_flow *leat_i_flow_next(const leat_flow *flow, const leat_flow *top);
+
+/* Tells whether `action` was given to leat_flow_end. */
+bool leat_i_node_ends(const leat_node *node, const char *action);
 
 /* Counts a run in and out. begin: false = the flow was freed before. end: frees a flow whose user freed it meanwhile. */
 bool leat_i_flow_run_begin(leat_flow *flow, leat_runtime *rt);

@@ -77,7 +77,7 @@ static leat_err check_node(const leat_node *node, leat_error *error)
     if (why) return fault(error, LEAT_USAGE, node, "flow \"%.40s\": node \"%.40s\": %s", flow->opts.name, name, why);
     /* A node without post always gives "default"; what others give only a run can tell. */
     bool always_default = node->inner ? node->inner->opts.batch && !node->inner->opts.post : !node->cls->post;
-    if (flow->opts.strict && node->links && !node->default_to && always_default)
+    if (flow->opts.strict && node->links && !node->default_to && !leat_i_node_ends(node, NULL) && always_default)
         return fault(error, LEAT_USAGE, node,
                      "flow \"%.40s\": node \"%.40s\" always gives \"default\", and no link serves it", flow->opts.name,
                      name);

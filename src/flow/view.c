@@ -39,6 +39,18 @@ void *leat_task_self(const leat_task *t)
     return v->node ? v->node->opts.self : v->frame->flow->opts.self;
 }
 
+size_t leat_task_index(const leat_task *t)
+{
+    const struct leat_i_visit *v = t->visit;
+    if (!v) return 0;
+    if (v->item) return v->index;
+    /* In a flow's own prep and post none of its walks runs: the flow around it tells. */
+    for (const leat_i_frame *f = v->node ? v->frame : v->frame->outer; f; f = f->outer) {
+        if (f->flow->opts.batch) return f->index;
+    }
+    return 0;
+}
+
 void *leat_task_walk(const leat_task *t)
 {
     const struct leat_i_visit *v = t->visit;

@@ -169,14 +169,14 @@ static bool walker_leads_out(const leat_i_frame *f, const char *action)
     return false;
 }
 
-/* No link serves the action: that ends the walk, silently where the node has no links at all. */
+/* No link serves the action: that ends the walk, silently where it is meant to or the node has no links at all. */
 static enum state walker_unserved(struct walker *w, const leat_i_frame *f, const char *action)
 {
     const leat_node *node = f->node;
     char known[128] = "", given[48] = "no action";
     size_t at = 0;
     w->action = action;
-    if (LEAT_LIKELY(!node->links) || walker_leads_out(f, action)) return STATE_ENDED;
+    if (LEAT_LIKELY(!node->links) || leat_i_node_ends(node, action) || walker_leads_out(f, action)) return STATE_ENDED;
     for (const leat_i_link *l = node->links; l && at < sizeof known; l = l->next)
         at += (size_t)snprintf(known + at, sizeof known - at, "%s\"%s\"", at ? ", " : "", l->action);
     if (action) snprintf(given, sizeof given, "action \"%.32s\"", action);

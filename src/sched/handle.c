@@ -95,18 +95,19 @@ leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_han
     return leat_i_task_submit(rt, fn, arg, true, out);
 }
 
-static bool handle_is_done(leat_handle *h)
+bool leat_handle_is_done(const leat_handle *h)
 {
-    return leat_load_acquire(&h->state) & STATE_DONE; /* acquire: pairs with the end, for the result */
+    /* acquire: pairs with the end, for the result */
+    return h && leat_load_acquire(&((leat_handle *)(uintptr_t)h)->state) & STATE_DONE;
 }
 
 /* Sleeps until the end or `until_ns`. */
 static bool handle_watch(leat_handle *h, int64_t until_ns)
 {
-    while (!handle_is_done(h)) {
+    while (!leat_handle_is_done(h)) {
         uint32_t state = leat_or_seq_cst(&h->state, STATE_WATCHED) | STATE_WATCHED;
         if (state & STATE_DONE) break;
-        if (leat_i_os_futex_wait(&h->state, state, until_ns) != 0) return handle_is_done(h);
+        if (leat_i_os_futex_wait(&h->state, state, until_ns) != 0) return leat_handle_is_done(h);
     }
     return true;
 }
@@ -114,7 +115,7 @@ static bool handle_watch(leat_handle *h, int64_t until_ns)
 leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error)
 {
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
-    if (!handle_is_done(h)) {
+    if (!leat_handle_is_done(h)) {
         if (timeout_ms == 0) return LEAT_TIMEOUT;
         if (leat_i_worker_current()) return LEAT_USAGE;
         int64_t until_ns = LEAT_I_NEVER_NS;
@@ -200,7 +201,7 @@ void leat_handle_cancel(leat_handle *h)
 void leat_handle_free(leat_handle *h)
 {
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return;
-    if (!handle_is_done(h)) leat_i_task_cancel(&h->task);
+    if (!leat_handle_is_done(h)) leat_i_task_cancel(&h->task);
     if (leat_i_worker_current()) {
         uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
         if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
