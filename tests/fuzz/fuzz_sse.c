@@ -36,11 +36,12 @@ static bool sse_feed(const char *text, size_t size, size_t cut, leat_i_buf *hear
 static void fold_feed(const char *text, size_t size, size_t cut, leat_i_buf *out, bool verdict[4])
 {
     leat_i_fold f;
-    bool content, ok = true;
+    leat_i_http_piece piece = { 0 };
+    bool ok = true;
     leat_i_fold_init(&f, 4096);
     for (size_t at = 0, n; ok && at < size; at += n) {
         n = cut && cut < size - at ? cut : size - at;
-        ok = leat_i_fold_push(&f, text + at, n, &content);
+        ok = leat_i_fold_push(&f, text + at, n, &piece);
     }
     leat_i_fold_end(&f);
     verdict[0] = leat_i_fold_is_complete(&f);
@@ -57,7 +58,8 @@ static void check_answer(const leat_i_buf *out)
 {
     leat_i_arena arena = { 0 };
     leat_i_answer answer;
-    leat_i_answer_read(&answer, "/v1/chat/completions", out->data ? out->data : "", out->size, true, &arena);
+    leat_i_answer_to to = { .path = "/v1/chat/completions", .may_lack_finish = true };
+    leat_i_answer_read(&answer, &to, out->data ? out->data : "", out->size, &arena);
     leat_i_arena_fini(&arena);
 }
 
