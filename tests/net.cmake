@@ -1,5 +1,6 @@
 leat_test(test_url)
 leat_test(test_mailbox)
+leat_test(test_net_words)
 leat_test(test_http LIBRARIES fault_server)
 leat_test(test_http_cancel LIBRARIES fault_server)
 leat_test(test_net_crowd LIBRARIES fault_server SOURCES support/crowd_server.c)

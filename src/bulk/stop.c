@@ -87,7 +87,9 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
     leat_error why;
     if (leat_i_ever_good(run) || leat_load_relaxed(&run->count.asked_failed) < FIRST_FAILED_MAX) return;
     if (leat_load_relaxed(&run->count.reached) == 0) {
-        (void)leat_i_fail(&why, LEAT_NET, "the endpoint has not answered once: %.140s", reply->message);
+        (void)leat_i_fail(&why, LEAT_NET,
+                          "the endpoint has not answered once (is the base URL right, http or https?): %.110s",
+                          reply->message);
         leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
         return;
     }

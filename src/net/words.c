@@ -55,6 +55,8 @@ void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_h
         local_words(out, size, local);
     } else if (end == LEAT_I_HTTP_RESET || end == LEAT_I_HTTP_RESET_REUSED) {
         snprintf(out, size, "the connection was lost after the request was sent");
+    } else if (end == LEAT_I_HTTP_CUT && strstr(curl_words, "HTTP/0.9")) {
+        snprintf(out, size, "what answers at %.80s speaks no HTTP", url->origin);
     } else if (end == LEAT_I_HTTP_TLS_NONE) {
         snprintf(out, size, "%.80s speaks no TLS: is it an http:// endpoint?", url->origin);
     } else if (end == LEAT_I_HTTP_TLS) {
