@@ -47,7 +47,11 @@ class Words(Cli):
                            ("requests=5/hour", "there is no such limit")):
             self.says(2, f"--limit '{wrong}': {why}", *line, "--limit", wrong)
         self.says(2, "the limit of requests a minute was given before", *line, "--rpm", "5", "--limit", "requests=5/minute")
-        self.ends(0, *line, "--rpd", "1000", "--limit", "bytes=1e6/minute", "--limit", "tokens=1e9/day")
+        self.says(2, "--min-concurrency has no effect without --adaptive", *line, "--min-concurrency", "2")
+        self.says(2, "--min-concurrency 9 is more than --max-concurrency 8", *line, "--adaptive", "-j8",
+                  "--min-concurrency", "9")
+        self.ends(0, *line, "--adaptive", "--limits", "manual", "--overwrite")
+        self.ends(0, *line, "--overwrite", "--rpd", "1000", "--limit", "bytes=1e6/minute", "--limit", "tokens=1e9/day")
 
     def test_what_excludes_each_other(self):
         self.batch("in.jsonl", 1)

@@ -14,8 +14,8 @@ static leat_err change_under_waiter(leat_task *t, void *arg, const void **result
     leat_future *f = leat_task_start(t, one_request, &m);
     LEAT_TRY(leat_sleep_ms(t, 5000));
     int64_t changed_ns = leat_task_now_ns(t);
-    assert_int_equal(leat_limiter_change(w->l, &(leat_limiter_opts){ .requests_per_min = -3 }), LEAT_USAGE);
-    LEAT_TRY(leat_limiter_change(w->l, &(leat_limiter_opts){ .requests_per_min = 600 }));
+    assert_int_equal(leat_limiter_change(w->l, 0, &(leat_limiter_opts){ .requests_per_min = -3 }), LEAT_USAGE);
+    LEAT_TRY(leat_limiter_change(w->l, 0, &(leat_limiter_opts){ .requests_per_min = 600 }));
     LEAT_TRY(leat_await(t, f, NULL));
     assert_true(w->granted_ns[0] - changed_ns < 10 * MS);
     leat_limiter_stats s;
@@ -39,9 +39,9 @@ static leat_err pause_under_waiters(leat_task *t, void *arg, const void **result
     LEAT_TRY(leat_limiter_acquire(t, w->l, w->guess, &g));
     leat_limiter_settle(w->l, g, w->guess);
     int64_t start_ns = leat_task_now_ns(t);
-    leat_limiter_pause(t, w->l, 30000);
-    leat_limiter_pause(t, w->l, 1000); /* Earlier: ignored. */
-    leat_limiter_pause(t, w->l, -5);
+    leat_limiter_pause(t, w->l, 0, 30000);
+    leat_limiter_pause(t, w->l, 0, 1000); /* Earlier: ignored. */
+    leat_limiter_pause(t, w->l, 0, -5);
     LEAT_TRY(all_requests(t, arg, result));
     int second[4] = { 0 };
     for (int i = 0; i < w->count; i++) {

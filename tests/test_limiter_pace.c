@@ -138,8 +138,8 @@ static void test_a_pause_holds_all_then_starts_slowly(void **state)
     leat_i_pace p = { 0 };
     leat_i_pace_set(&p, 6000, 0);
     leat_i_pace_take(&p, 1 * S);
-    leat_i_pace_pause(&p, 31 * S);
-    leat_i_pace_pause(&p, 20 * S); /* Earlier than the one before: ignored. */
+    leat_i_pace_pause(&p, 31 * S, S);
+    leat_i_pace_pause(&p, 20 * S, S); /* Earlier than the one before: ignored. */
     assert_int_equal(leat_i_pace_ready_ns(&p, 2 * S), 31 * S);
     int count[4];
     count_seconds(&p, 31 * S, count, 4);
@@ -155,7 +155,7 @@ static void test_a_pause_without_limit_ramps_from_the_rate_seen(void **state)
     leat_i_pace p = { 0 };
     for (int i = 0; i < 8000; i++)
         leat_i_pace_take(&p, 1 * S + i * MS); /* 1,000 a second. */
-    leat_i_pace_pause(&p, 12 * S);
+    leat_i_pace_pause(&p, 12 * S, S);
     int count[3];
     count_seconds(&p, 12 * S, count, 3);
     assert_in_range(count[0], 150, 260);
@@ -165,10 +165,38 @@ static void test_a_pause_without_limit_ramps_from_the_rate_seen(void **state)
     assert_int_equal(take_all(&p, 60 * S, 5000), 5000);
 
     leat_i_pace fresh = { 0 };
-    leat_i_pace_pause(&fresh, 2 * S);
+    leat_i_pace_pause(&fresh, 2 * S, S);
     count_seconds(&fresh, 2 * S, count, 3);
     assert_in_range(count[0], 4, 5);
     assert_in_range(count[1], 7, 9);
+}
+
+static void test_a_short_pause_ends_as_shortly(void **state)
+{
+    (void)state;
+    assert_int_equal(leat_i_pace_step_ns(1), 10 * MS);
+    assert_int_equal(leat_i_pace_step_ns(20 * MS), 20 * MS);
+    assert_int_equal(leat_i_pace_step_ns(20 * S), 1 * S);
+    leat_i_pace p = { 0 };
+    leat_i_pace_set(&p, 6000, 0);
+    leat_i_pace_take(&p, 1 * S);
+    leat_i_pace_pause(&p, 1 * S + 20 * MS, leat_i_pace_step_ns(20 * MS));
+    int count[2];
+    count_seconds(&p, 1 * S + 20 * MS, count, 2);
+    assert_in_range(count[0], 92, 100); /* 40 ms at less than the full rate. */
+}
+
+static void test_the_rate_seen(void **state)
+{
+    (void)state;
+    leat_i_pace p = { 0 };
+    int64_t now = 1000 * S;
+    assert_true(leat_i_pace_seen_per_min(&p, now) == 0);
+    for (int i = 0; i < 20000; i++)
+        leat_i_pace_take(&p, now += 5 * MS);
+    double seen = leat_i_pace_seen_per_min(&p, now);
+    assert_true(seen > 11900 && seen < 12100);
+    assert_true(leat_i_pace_seen_per_min(&p, now + 60 * S) == 0);
 }
 
 static void test_a_slow_limit_ramps_by_time(void **state)
@@ -177,7 +205,7 @@ static void test_a_slow_limit_ramps_by_time(void **state)
     leat_i_pace p = { 0 };
     leat_i_pace_set(&p, 6, 0); /* 10.15 s apart; a quarter of it is 40.6 s. */
     leat_i_pace_take(&p, 1 * S);
-    leat_i_pace_pause(&p, 5 * S);
+    leat_i_pace_pause(&p, 5 * S, S);
     int64_t first = leat_i_pace_ready_ns(&p, 1 * S);
     assert_true(first >= 11 * S && first < 12 * S);
     leat_i_pace_take(&p, first);
@@ -210,6 +238,8 @@ int main(void)
         cmocka_unit_test(test_untake_gives_the_slot_back),
         cmocka_unit_test(test_a_pause_holds_all_then_starts_slowly),
         cmocka_unit_test(test_a_pause_without_limit_ramps_from_the_rate_seen),
+        cmocka_unit_test(test_a_short_pause_ends_as_shortly),
+        cmocka_unit_test(test_the_rate_seen),
         cmocka_unit_test(test_a_slow_limit_ramps_by_time),
         cmocka_unit_test(test_extreme_limits),
     };

@@ -105,16 +105,16 @@ static leat_err shaker(leat_task *t, void *arg, const void **result)
             leat_limiter_opts lower = r->opts;
             lower.requests_per_min /= 1 + (double)random_below(&a->seed, 5);
             lower.tokens_per_min /= 1 + (double)random_below(&a->seed, 3);
-            LEAT_TRY(leat_limiter_change(r->l, i == 4 ? &r->opts : &lower));
+            LEAT_TRY(leat_limiter_change(r->l, 0, i == 4 ? &r->opts : &lower));
             continue;
         }
         int64_t pause_ms = 1 + random_below(&a->seed, 20000), now_ns = leat_task_now_ns(t);
         leat_store_relaxed(&r->paused_until, now_ns);
         leat_store_relaxed(&r->paused_from, now_ns);
-        leat_limiter_pause(t, r->l, pause_ms);
+        leat_limiter_pause(t, r->l, 0, pause_ms);
         leat_store_relaxed(&r->paused_until, now_ns + pause_ms * MS);
     }
-    return leat_limiter_change(r->l, &r->opts);
+    return leat_limiter_change(r->l, 0, &r->opts);
 }
 
 static leat_err run_all(leat_task *t, void *arg, const void **result)

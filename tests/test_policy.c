@@ -197,13 +197,53 @@ static void statuses_have_their_case(void **state)
     assert_string_equal(leat_class_name((leat_class)1000), "unknown");
 }
 
+static void outcomes_speak_of_the_endpoint(void **state)
+{
+    static const struct {
+        leat_i_case what;
+        int status;
+        bool overloaded;
+        leat_verdict verdict;
+    } rows[] = {
+        { LEAT_I_CASE_OK, 200, false, LEAT_VERDICT_GOOD },
+        { LEAT_I_CASE_REJECTED, 400, false, LEAT_VERDICT_GOOD },
+        { LEAT_I_CASE_NOT_JSON, 200, false, LEAT_VERDICT_GOOD },
+        { LEAT_I_CASE_PAGE, 200, false, LEAT_VERDICT_FAILED },
+        { LEAT_I_CASE_THROTTLED, 429, false, LEAT_VERDICT_LIMITED },
+        { LEAT_I_CASE_THROTTLED, 429, true, LEAT_VERDICT_LIMITED },
+        { LEAT_I_CASE_THROTTLED, 503, false, LEAT_VERDICT_OVERLOADED },
+        { LEAT_I_CASE_THROTTLED, 529, true, LEAT_VERDICT_OVERLOADED },
+        { LEAT_I_CASE_THROTTLED, 500, true, LEAT_VERDICT_OVERLOADED },
+        { LEAT_I_CASE_THROTTLED, 200, false, LEAT_VERDICT_LIMITED },
+        { LEAT_I_CASE_THROTTLED_LATE, 200, true, LEAT_VERDICT_OVERLOADED },
+        { LEAT_I_CASE_QUOTA, 429, false, LEAT_VERDICT_DENIED },
+        { LEAT_I_CASE_AUTH, 401, false, LEAT_VERDICT_DENIED },
+        { LEAT_I_CASE_GATEWAY, 502, false, LEAT_VERDICT_FAILED },
+        { LEAT_I_CASE_NOT_NOW, 409, false, LEAT_VERDICT_NONE },
+        { LEAT_I_CASE_RESET, 0, false, LEAT_VERDICT_LOST },
+        { LEAT_I_CASE_RESET_REUSED, 0, false, LEAT_VERDICT_NONE },
+        { LEAT_I_CASE_TIMEOUT, 0, false, LEAT_VERDICT_LOST },
+        { LEAT_I_CASE_CONNECT, 0, false, LEAT_VERDICT_LOST },
+        { LEAT_I_CASE_DNS_UNKNOWN, 0, false, LEAT_VERDICT_DENIED },
+        { LEAT_I_CASE_TLS_UNTRUSTED, 0, false, LEAT_VERDICT_DENIED },
+        { LEAT_I_CASE_CANCELED, 0, false, LEAT_VERDICT_NONE },
+        { LEAT_I_CASE_LOCAL, 0, false, LEAT_VERDICT_NONE },
+    };
+    (void)state;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+        assert_int_equal(leat_i_verdict_of(rows[r].what, rows[r].status, rows[r].overloaded), rows[r].verdict);
+    for (leat_i_case what = 0; what < LEAT_I_CASE_COUNT; what++) /* What is fatal is never taken for good. */
+        if (leat_i_case_rule_of(what)->fatal) assert_int_equal(leat_i_verdict_of(what, 0, false), LEAT_VERDICT_DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_case_has_its_attempts),   cmocka_unit_test(failures_and_throttles_are_charged_apart),
-        cmocka_unit_test(throttles_end_by_time),        cmocka_unit_test(what_is_asked_is_a_floor),
-        cmocka_unit_test(backoff_grows_and_is_spread),  cmocka_unit_test(the_free_retry_is_at_once),
-        cmocka_unit_test(the_endpoints_opinion_counts), cmocka_unit_test(statuses_have_their_case),
+        cmocka_unit_test(each_case_has_its_attempts),     cmocka_unit_test(failures_and_throttles_are_charged_apart),
+        cmocka_unit_test(throttles_end_by_time),          cmocka_unit_test(what_is_asked_is_a_floor),
+        cmocka_unit_test(backoff_grows_and_is_spread),    cmocka_unit_test(the_free_retry_is_at_once),
+        cmocka_unit_test(outcomes_speak_of_the_endpoint), cmocka_unit_test(the_endpoints_opinion_counts),
+        cmocka_unit_test(statuses_have_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

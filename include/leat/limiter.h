@@ -1,7 +1,8 @@
 /*
  * leat/limiter.h: lets through exactly what an endpoint allows.
  *
- * One limiter per endpoint, shared by everything that calls it; acquired per attempt, released before any retry wait.
+ * One limiter per endpoint, or for several endpoints (or keys) that do the same work, each with limits of its own; shared by
+ * everything that calls them; acquired per attempt, released before any retry wait.
  * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests, the burst more when one is allowed; any
  * window of 60 s sees at most the limit, burst or not; and in any window of 60 s the tokens charged at admission never exceed the
  * limit, one oversize request alone in its window excepted. Who asks first goes first. docs/limits.md says how it is kept.
@@ -29,7 +30,9 @@ typedef struct leat_limiter_opts {
     double output_tokens_per_min;
     double bytes_per_min; /* of request bodies */
     uint32_t in_flight_max;
-    uint32_t burst; /* requests that may go at once after a pause, beside the paced one; 0 = none */
+    uint32_t in_flight_min; /* adaptive: never fewer; 0 = 1 */
+    bool adaptive;          /* finds out how many may be in flight, up to in_flight_max, from what is told of the requests */
+    uint32_t burst;         /* requests that may go at once after a pause, beside the paced one; 0 = none */
 } leat_limiter_opts;
 
 /* What one request costs: guessed before, or known after. */
@@ -41,9 +44,10 @@ typedef struct leat_cost {
 /* Permission for one request. Plain data; settle or refund it once: the first time counts, later ones do nothing. A forgotten one
  * is settled at its guess when the attempt, or the visit (task body) that acquired it, ends. */
 typedef struct leat_grant {
-    uint64_t id;        /* never given to another grant of the limiter */
-    leat_cost charged;  /* the guess, rounded up to 64ths of a token and whole bytes */
-    int64_t granted_ns; /* the runtime's clock */
+    uint64_t id;             /* never given to another grant of the limiter */
+    leat_cost charged;       /* the guess, rounded up to 64ths of a token and whole bytes */
+    int64_t granted_ns;      /* the runtime's clock */
+    uint32_t endpoint_index; /* where the request goes; 0 when there is one endpoint */
 } leat_grant;
 
 typedef struct leat_limiter_stats {
@@ -51,9 +55,29 @@ typedef struct leat_limiter_stats {
     uint32_t in_flight, waiting;         /* now */
     double tokens_charged;               /* after settling, since the start */
     int64_t waited_ns;                   /* sum over all grants */
-    double requests_per_min;             /* the limit in force; 0 = none */
+    double requests_per_min;             /* the limit, of all endpoints together, as set or as they tell; 0 = none */
     double tokens_per_min;
+    double requests_per_min_now; /* what their refusals leave of it for the moment; 0 = no limit */
+    uint32_t in_flight_max;      /* now, of all endpoints together; 0 = no limit */
+    uint32_t endpoints_out;      /* endpoints that are left alone for the moment */
 } leat_limiter_stats;
+
+/* What a request has shown about its endpoint. */
+typedef enum leat_verdict {
+    LEAT_VERDICT_NONE,       /* nothing: canceled, or this machine's fault */
+    LEAT_VERDICT_GOOD,       /* it answers */
+    LEAT_VERDICT_LIMITED,    /* too many requests or tokens a minute: 429 */
+    LEAT_VERDICT_OVERLOADED, /* too much at once, or not ready: 503, 529, 498, a model that is being loaded */
+    LEAT_VERDICT_FAILED,     /* an error of its own: 500, 502, a page */
+    LEAT_VERDICT_LOST,       /* no connection, a broken one, no answer in time */
+    LEAT_VERDICT_DENIED,     /* never with this key: not valid, or its quota is used up */
+} leat_verdict;
+
+typedef struct leat_limiter_report {
+    leat_verdict verdict;
+    int64_t retry_after_ms; /* the wait that the endpoint asked for; <= 0 = none */
+    int64_t first_token_ms; /* from the request to the first token of a stream; < 0 = not known */
+} leat_limiter_report;
 
 /**
  * Makes a limiter. `opts` is copied; NULL = no limits (it still counts).
@@ -63,6 +87,17 @@ typedef struct leat_limiter_stats {
  * Errors:  LEAT_NOMEM; LEAT_USAGE for a negative limit or one that is not finite.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts);
+
+/**
+ * Makes a limiter for `count` endpoints, each with the limits of its own entry. Who asks goes to the endpoint that has room first,
+ * and of several that have room to the one with the fewest requests in flight.
+ *
+ * Threads: any.
+ * Owns:    `*out` as in leat_limiter_new; `opts` is copied.
+ * Shape:   `opts` has `count` entries, 1 to 1,000.
+ * Errors:  as leat_limiter_new; LEAT_USAGE for a count out of range too.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_new_many(leat_limiter **out, const leat_limiter_opts *opts, size_t count);
 
 /**
  * Frees a limiter that nobody waits on, and of which no grant is open. NULL is fine.
@@ -102,23 +137,45 @@ LEAT_API void leat_limiter_settle(leat_limiter *l, leat_grant grant, leat_cost u
 LEAT_API void leat_limiter_refund(leat_limiter *l, leat_grant grant);
 
 /**
- * Lets nobody through before `duration_ms` have passed (a Retry-After), then starts at a quarter of the rate and doubles it each
- * second.
+ * Tells what an open grant's request has shown about its endpoint, before the grant is settled or refunded. A refusal for the rate
+ * lowers the rate for some minutes and holds everybody back for `retry_after_ms`; overloads in a row close the endpoint but for
+ * one request at a time until one is answered; with `adaptive`, losses lower what may be in flight. docs/limits.md has the rules.
+ *
+ * Suspends: no.
+ * Threads:  from the task `t` only (it reads its clock).
+ * Owns:     `report` is borrowed during the call.
+ */
+LEAT_API void leat_limiter_tell(leat_task *t, leat_limiter *l, leat_grant grant, const leat_limiter_report *report);
+
+/**
+ * Takes the limits that an endpoint says it allows: requests and tokens, a minute or a day. They count where they are lower than
+ * those that were set; a field of 0 says nothing and leaves what was known. Gives true when the limits in force have changed.
+ *
+ * Suspends: no.
+ * Threads:  from the task `t` only (it reads its clock).
+ * Owns:     `told` is borrowed during the call.
+ */
+LEAT_API bool leat_limiter_learn(leat_task *t, leat_limiter *l, uint32_t endpoint_index, const leat_limiter_opts *told);
+
+/**
+ * Lets nobody through to an endpoint before `duration_ms` have passed, then starts at a quarter of the rate and doubles it each
+ * second, or each time that the pause was long when that was shorter.
  *
  * Suspends: no.
  * Threads:  from the task `t` only (it reads its clock).
  * Units:    ms from now; an earlier end than one already set is ignored.
  */
-LEAT_API void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration_ms);
+LEAT_API void leat_limiter_pause(leat_task *t, leat_limiter *l, uint32_t endpoint_index, int64_t duration_ms);
 
 /**
- * Changes the limits in place; who waits is judged by the new ones.
+ * Changes the limits of an endpoint in place; who waits is judged by the new ones. What the endpoint told stays known.
  *
  * Threads: any.
  * Owns:    `opts` is copied; NULL = no limits.
- * Errors:  LEAT_USAGE for a negative limit or one that is not finite, or without `l`; the old limits stay then.
+ * Errors:  LEAT_USAGE for a negative limit or one that is not finite, an endpoint that there is not, or without `l`; the old
+ *          limits stay then.
  */
-LEAT_API LEAT_MUST_USE leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts);
+LEAT_API LEAT_MUST_USE leat_err leat_limiter_change(leat_limiter *l, uint32_t endpoint_index, const leat_limiter_opts *opts);
 
 /**
  * Reads the counters.

@@ -75,6 +75,7 @@ typedef struct leat_llm_opts {
     int64_t idle_timeout_ms;       /* between two pieces of content; 0 = 60 000 */
     int64_t request_timeout_ms;    /* the whole exchange; 0 = 600 000 */
     size_t body_bytes_max;         /* of a reply; 0 = 16 MiB */
+    bool ignore_limits;            /* the limiter learns nothing from the headers of replies */
     bool stream;                   /* ask for a stream (SSE); the reply is the same, and ttft_ms is known */
     bool allow_http;               /* plain http to hosts other than loopback */
     const char *cacert;            /* file of trusted certificates; NULL = the system's */

@@ -19,7 +19,7 @@
 /* Beside one descriptor a request: files, workers, the embedded endpoint's own; and for each 32 requests three more: the loop has
  * two for each of its handles, which carry 64 (measured: 32 for 1,000 in flight), and a connection that is being closed still
  * holds its own while the next one opens. */
-enum { DESCRIPTORS_BESIDE = 128, DESCRIPTORS_PART = 32, DESCRIPTORS_PER_PART = 3, CONCURRENCY_DEFAULT = 64 };
+enum { DESCRIPTORS_BESIDE = 128, DESCRIPTORS_PART = 32, DESCRIPTORS_PER_PART = 3 };
 
 typedef struct run_parts {
     leat_runtime *rt;
@@ -34,7 +34,7 @@ static uint64_t descriptors_of(uint64_t jobs, uint64_t each)
 
 static int descriptors_check(const leat_i_run_args *args)
 {
-    uint64_t jobs = args->concurrency ? args->concurrency : CONCURRENCY_DEFAULT;
+    uint64_t jobs = args->concurrency ? args->concurrency : LEAT_I_CONCURRENCY_DEFAULT;
     uint64_t each = leat_i_run_args_mock(args) ? 2 : 1; /* Both ends of a connection are here. */
     uint64_t needed = descriptors_of(jobs, each), room = leat_i_limits_descriptors(needed), possible = jobs;
     if (room >= needed) return LEAT_I_EXIT_OK;
@@ -69,6 +69,7 @@ static leat_llm_opts llm_opts_of(const leat_i_run_args *args, leat_limiter *limi
         .idle_timeout_ms = args->idle_timeout_ms,
         .request_timeout_ms = args->request_timeout_ms,
         .stream = args->stream,
+        .ignore_limits = args->limits != 0,
         .allow_http = args->allow_http,
         .cacert = args->cacert,
         .headers = args->header.item,

@@ -76,7 +76,19 @@ int leat_i_limit_args(const leat_i_run_args *args, leat_limiter_opts *opts)
         .tokens_per_min = args->tokens_per_min,
         .input_tokens_per_min = args->input_tokens_per_min,
         .output_tokens_per_min = args->output_tokens_per_min,
+        .adaptive = args->adaptive,
+        .in_flight_max = args->adaptive ? (uint32_t)(args->concurrency ? args->concurrency : LEAT_I_CONCURRENCY_DEFAULT) : 0,
+        .in_flight_min = (uint32_t)args->concurrency_min,
     };
+    if (opts->in_flight_max && opts->in_flight_min > opts->in_flight_max) {
+        leat_i_say_error(args->parsed.command->name, "--min-concurrency %u is more than --max-concurrency %u",
+                         opts->in_flight_min, opts->in_flight_max);
+        return LEAT_I_EXIT_USAGE;
+    }
+    if (opts->in_flight_min && !args->adaptive) {
+        leat_i_say_error(args->parsed.command->name, "--min-concurrency has no effect without --adaptive");
+        return LEAT_I_EXIT_USAGE;
+    }
     for (size_t i = 0; i < args->limit.count; i++) {
         int exit_code = limit_take(args->parsed.command->name, args->limit.item[i], opts);
         if (exit_code) return exit_code;

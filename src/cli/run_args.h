@@ -7,7 +7,7 @@
 #include "../base/mem.h"
 #include "option.h"
 
-enum { LEAT_I_FORMAT_GUESS = -1 };
+enum { LEAT_I_FORMAT_GUESS = -1, LEAT_I_CONCURRENCY_DEFAULT = 64 };
 
 typedef struct leat_i_run_args {
     /* Input. */
@@ -28,6 +28,9 @@ typedef struct leat_i_run_args {
     /* Limits. */
     double requests_per_min, requests_per_day, tokens_per_min, input_tokens_per_min, output_tokens_per_min;
     leat_i_list limit;
+    bool adaptive;
+    uint64_t concurrency_min;
+    int limits; /* 0 = auto, 1 = manual */
     uint64_t concurrency;
     /* Attempts and time. */
     uint64_t max_attempts, max_retries;

@@ -5,6 +5,7 @@
 
 static const char *const FORMATS[] = { "batch", "body", "files", "lines", NULL };
 static const char *const SYNCS[] = { "none", "group", "row", NULL };
+static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
 
 /* A choice's index is the value of the library's enum. */
@@ -94,6 +95,15 @@ const leat_i_option leat_i_run_options[] = {
               "requests, tokens (a minute or a day), input-tokens, output-tokens and bytes (a minute). May be given again." },
     { .name = "max-concurrency", .alias = { "jobs" }, .letter = 'j', .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1,
       .max = 100000, .at = FIELD(concurrency), .fallback = "64", .help = "Requests in flight at once." },
+
+    { .name = "adaptive", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(adaptive),
+      .help = "Find out how many requests in flight the endpoint bears, from --min-concurrency to --max-concurrency: more while "
+              "all goes well, half after a refusal (429, 503, 529) or a lost connection, less when first tokens come late." },
+    { .name = "min-concurrency", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1, .max = 100000, .at = FIELD(concurrency_min),
+      .fallback = "1", .help = "With --adaptive: never fewer in flight." },
+    { .name = "limits", .kind = LEAT_I_OPTION_CHOICE, .arg = "HOW", .choices = LIMITS, .at = FIELD(limits), .fallback = "auto",
+      .help = "auto: limits that the endpoint names in the headers of its answers count too, where they are lower than those given "
+              "here; manual: only those given here." },
 
     { .name = "max-attempts", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .min = 1, .max = 1000, .at = FIELD(max_attempts),
       .fallback = "5", .group = "Attempts and time",

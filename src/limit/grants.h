@@ -13,6 +13,7 @@ enum { LEAT_I_GRANTS_BLOCK_FIRST = 64, LEAT_I_GRANTS_BLOCKS = 24 };
 
 typedef struct leat_i_grant_place {
     uint32_t use;       /* odd = open */
+    uint32_t member;    /* of the limiter: whose budget was charged */
     uint32_t next_free; /* while free: 1-based index of the next free place; 0 = none. While open: its own */
     leat_i_taken taken;
     void *owner; /* whom to tell when it is closed */

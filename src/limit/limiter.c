@@ -1,14 +1,14 @@
 /*
- * limiter.c: the queue in front of the budget.
+ * limiter.c: the queue in front of the endpoints' budgets.
  *
  * States of a waiter (a struct on the stack of the task that waits):
  *   QUEUED    in the queue, in the order of asking                     -> GRANTED by whoever serves the queue
  *   GRANTED   out of the queue, the budget is charged, not yet told    -> `told` set and unparked by the same, lock let go
- * `state` and the links are guarded by the lock; `told` is the hand-over to the stack that sleeps: once it is set, the server
+ * `granted` and the links are guarded by the lock; `told` is the hand-over to the stack that sleeps: once it is set, the server
  * may not touch the waiter again, for its stack may have gone on.
  *
  * Only the head is judged, for all limits at once: so a large request is not starved by small ones that would fit. Whoever
- * changes the budget serves the queue before it lets the lock go: it grants from the head on while the head is ready, so a head
+ * changes a budget serves the queue before it lets the lock go: it grants from the head on while the head is ready, so a head
  * that woke late takes all who are due with it. What is left at the head needs a timer when time alone makes it ready: the
  * timer is the head's own park, and `armed_ns` is what it parks until. A server that finds an earlier time writes it there and
  * wakes the head; a later one needs nothing, since the head judges again when it wakes. A head that waits for a slot in flight
@@ -30,8 +30,10 @@
 #include "../base/mem.h"
 #include "../sched/sched.h"
 
-#include "budget.h"
 #include "grants.h"
+#include "member.h"
+
+enum { MEMBERS_MAX = 1000 };
 
 typedef struct waiter {
     struct waiter *next, *prev;
@@ -47,13 +49,14 @@ typedef struct waiter {
 
 struct leat_limiter {
     leat_i_lock lock; /* guards all below */
-    leat_limiter_opts opts;
+    int64_t now_ns;   /* the latest time seen */
     waiter *first, *last;
     uint32_t waiting;
     uint64_t granted, settled, refunded;
     int64_t waited_ns;
     leat_i_grants grants;
-    leat_i_budget budget;
+    uint32_t member_count;
+    leat_i_member member[];
 };
 
 /* A task's promise that its grant will be closed; in the arena of the visit that made it. While the grant is open the claim
@@ -92,11 +95,47 @@ static void queue_remove(leat_limiter *l, waiter *w)
     l->waiting--;
 }
 
-/* Charges the budget for an open place. */
-static void grant_take(leat_limiter *l, leat_i_grant_place *place, leat_i_charge charge, int64_t now_ns)
+/* Threads read the clock before they take the lock, so times may arrive a little out of order. */
+static int64_t time_forward(leat_limiter *l, int64_t now_ns)
+{
+    if (now_ns > l->now_ns) l->now_ns = now_ns;
+    return l->now_ns;
+}
+
+__attribute__((noinline)) static int64_t members_ready_ns(leat_limiter *l, const leat_i_charge *charge, uint32_t *best)
+{
+    int64_t best_ns = LEAT_I_NEVER_NS;
+    *best = 0;
+    for (uint32_t i = 0; i < l->member_count; i++) {
+        int64_t ready_ns = leat_i_member_ready_ns(&l->member[i], *charge, l->now_ns);
+        if (ready_ns < l->now_ns) ready_ns = l->now_ns;
+        const leat_i_budget *b = &l->member[i].budget, *than = &l->member[*best].budget;
+        /* Where there is room for it, the fewest in flight, and then the fewest so far: so that all of them share. */
+        bool better = ready_ns < best_ns;
+        if (ready_ns == best_ns && ready_ns == l->now_ns && i > 0)
+            better =
+                b->in_flight < than->in_flight || (b->in_flight == than->in_flight && b->taken_count < than->taken_count);
+        if (!better) continue;
+        best_ns = ready_ns;
+        *best = i;
+    }
+    return best_ns;
+}
+
+/* When the first endpoint has room, as leat_i_budget_ready_ns says it, and in *best which. l->now_ns is the present. */
+static int64_t limiter_ready_ns(leat_limiter *l, const leat_i_charge *charge, uint32_t *best)
+{
+    if (LEAT_UNLIKELY(l->member_count > 1)) return members_ready_ns(l, charge, best);
+    *best = 0;
+    return leat_i_member_ready_ns(&l->member[0], *charge, l->now_ns);
+}
+
+/* Charges the budget of `member` for an open place. */
+static void grant_take(leat_limiter *l, leat_i_grant_place *place, leat_i_charge charge, uint32_t member)
 {
     l->granted++;
-    place->taken = leat_i_budget_take(&l->budget, charge, now_ns);
+    place->member = member;
+    place->taken = leat_i_member_take(&l->member[member], charge, l->now_ns);
 }
 
 /* Grants from the head on; `self` is the caller's own waiter or NULL. Answers the granted ones, linked by `next`, for
@@ -107,9 +146,10 @@ static waiter *queue_serve(leat_limiter *l, waiter *self, leat_i_waiter **wake)
     *wake = NULL;
     while (l->first) {
         waiter *head = l->first;
-        int64_t now_ns = leat_i_runtime_now_ns(head->rt);
-        int64_t ready_ns = leat_i_budget_ready_ns(&l->budget, head->charge, now_ns);
-        if (ready_ns > l->budget.now_ns) {
+        uint32_t member;
+        int64_t now_ns = time_forward(l, leat_i_runtime_now_ns(head->rt));
+        int64_t ready_ns = limiter_ready_ns(l, &head->charge, &member);
+        if (ready_ns > now_ns) {
             if (head == self) {
                 head->armed_ns = ready_ns;
             } else if (ready_ns < head->armed_ns) {
@@ -123,7 +163,7 @@ static waiter *queue_serve(leat_limiter *l, waiter *self, leat_i_waiter **wake)
             __builtin_prefetch(l->first->place, 1);
             __builtin_prefetch(l->first->next, 1);
         }
-        grant_take(l, head->place, head->charge, now_ns);
+        grant_take(l, head->place, head->charge, member);
         head->granted = true;
         l->waited_ns += head->place->taken.at_ns - head->asked_ns;
         *tail = head;
@@ -172,7 +212,7 @@ static void grant_close(leat_limiter *l, uint64_t id, const leat_i_charge *used,
         leat_i_lock_give(&l->lock);
         return;
     }
-    leat_i_budget_settle(&l->budget, &place->taken, used ? *used : place->taken.charge);
+    leat_i_member_settle(&l->member[place->member], &place->taken, used ? *used : place->taken.charge);
     grant_shut(l, place);
     ++*count;
     if (l->first)
@@ -222,7 +262,7 @@ static leat_err waiter_leave(leat_task *t, leat_limiter *l, waiter *w, leat_err 
         while (!leat_load_acquire(&w->told)) /* Pairs with the release in waiters_tell. */
             leat_i_park_shielded(t);
         leat_i_lock_take(&l->lock);
-        leat_i_budget_untake(&l->budget, &w->place->taken);
+        leat_i_member_untake(&l->member[w->place->member], &w->place->taken);
         l->granted--;
     } else {
         queue_remove(l, w);
@@ -260,7 +300,7 @@ __attribute__((noinline)) static leat_err grant_wait(leat_task *t, leat_limiter 
         .rt = t->rt,
         .stack = leat_i_task_waiter(t),
         .armed_ns = LEAT_I_NEVER_NS,
-        .asked_ns = l->budget.now_ns,
+        .asked_ns = l->now_ns,
         .place = place,
         .charge = charge,
     };
@@ -283,6 +323,7 @@ leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_cost guess, le
     if (!c) return LEAT_NOMEM;
     leat_i_charge charge = leat_i_charge_request(guess);
     uint64_t id;
+    uint32_t member;
     int64_t now_ns = leat_i_runtime_now_ns(t->rt);
 
     leat_i_lock_take(&l->lock);
@@ -292,13 +333,19 @@ leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_cost guess, le
         return LEAT_NOMEM;
     }
     leat_store_relaxed(&c->id, id); /* Relaxed: who closes the grant finds it by the lock. */
-    if (LEAT_LIKELY(!l->first && leat_i_budget_ready_ns(&l->budget, charge, now_ns) <= l->budget.now_ns)) {
-        grant_take(l, place, charge, now_ns);
+    now_ns = time_forward(l, now_ns);
+    if (LEAT_LIKELY(!l->first && limiter_ready_ns(l, &charge, &member) <= now_ns)) {
+        grant_take(l, place, charge, member);
         leat_i_lock_give(&l->lock);
     } else {
         LEAT_TRY(grant_wait(t, l, place, charge));
     }
-    *grant = (leat_grant){ .id = id, .charged = leat_i_charge_cost(charge), .granted_ns = place->taken.at_ns };
+    *grant = (leat_grant){
+        .id = id,
+        .charged = leat_i_charge_cost(charge),
+        .granted_ns = place->taken.at_ns,
+        .endpoint_index = place->member,
+    };
     return LEAT_OK;
 }
 
@@ -319,29 +366,75 @@ void leat_limiter_refund(leat_limiter *l, leat_grant grant)
     if (l) grant_close(l, grant.id, &nothing, &l->refunded);
 }
 
-void leat_limiter_pause(leat_task *t, leat_limiter *l, int64_t duration_ms)
+void leat_limiter_tell(leat_task *t, leat_limiter *l, leat_grant grant, const leat_limiter_report *report)
 {
-    if (!l || duration_ms <= 0) return;
+    if (!l) return;
+    int64_t now_ns = leat_i_runtime_now_ns(t->rt);
+    leat_i_lock_take(&l->lock);
+    leat_i_grant_place *place = leat_i_grants_find(&l->grants, grant.id);
+    if (place) leat_i_member_report(&l->member[place->member], &place->taken, report, time_forward(l, now_ns));
+    if (l->first)
+        limiter_unlock_served(l, NULL); /* An endpoint that answers again has room. */
+    else
+        leat_i_lock_give(&l->lock);
+}
+
+bool leat_limiter_learn(leat_task *t, leat_limiter *l, uint32_t endpoint_index, const leat_limiter_opts *told)
+{
+    if (!l || endpoint_index >= l->member_count) return false;
+    int64_t now_ns = leat_i_runtime_now_ns(t->rt);
+    leat_i_lock_take(&l->lock);
+    bool changed = leat_i_member_learn(&l->member[endpoint_index], told, time_forward(l, now_ns));
+    if (changed)
+        limiter_unlock_served(l, NULL);
+    else
+        leat_i_lock_give(&l->lock);
+    return changed;
+}
+
+void leat_limiter_pause(leat_task *t, leat_limiter *l, uint32_t endpoint_index, int64_t duration_ms)
+{
+    if (!l || endpoint_index >= l->member_count || duration_ms <= 0) return;
     /* A century is for ever, and keeps sums of times within bounds. */
     const int64_t longest_ms = INT64_C(100) * 366 * 24 * 3600 * 1000;
     if (duration_ms > longest_ms) duration_ms = longest_ms;
-    int64_t until_ns = leat_i_runtime_now_ns(t->rt) + duration_ms * LEAT_I_NS_PER_MS;
+    int64_t wait_ns = duration_ms * LEAT_I_NS_PER_MS, until_ns = leat_i_runtime_now_ns(t->rt) + wait_ns;
     leat_i_lock_take(&l->lock);
-    leat_i_pace_pause(&l->budget.pace, until_ns); /* Who waits judges again when it wakes. */
+    /* Who waits judges again when it wakes. */
+    leat_i_pace_pause(&l->member[endpoint_index].budget.pace, until_ns, leat_i_pace_step_ns(wait_ns));
     leat_i_lock_give(&l->lock);
 }
 
-leat_err leat_limiter_change(leat_limiter *l, const leat_limiter_opts *opts)
+leat_err leat_limiter_change(leat_limiter *l, uint32_t endpoint_index, const leat_limiter_opts *opts)
 {
-    if (!l) return LEAT_USAGE;
+    if (!l || endpoint_index >= l->member_count) return LEAT_USAGE;
     leat_i_lock_take(&l->lock);
-    if (!leat_i_budget_set(&l->budget, opts)) {
+    if (!leat_i_member_set(&l->member[endpoint_index], opts)) {
         leat_i_lock_give(&l->lock);
         return LEAT_USAGE;
     }
-    l->opts = opts ? *opts : (leat_limiter_opts){ 0 };
     limiter_unlock_served(l, NULL);
     return LEAT_OK;
+}
+
+/* The sum over the endpoints of a limit of which 0 is none: then there is none in all. */
+static void limit_add(double *sum, double limit, uint32_t index)
+{
+    *sum = limit == 0 || (index > 0 && *sum == 0) ? 0 : *sum + limit;
+}
+
+static void stats_add(leat_limiter_stats *s, leat_i_member *m, uint32_t index, int64_t now_ns)
+{
+    leat_limiter_opts set = leat_i_member_limits(m), now = leat_i_member_limits_now(m, now_ns);
+    double in_flight_max = s->in_flight_max;
+    s->in_flight += m->budget.in_flight;
+    s->tokens_charged += (double)m->budget.charged_units / LEAT_I_UNITS_PER_TOKEN;
+    limit_add(&s->requests_per_min, set.requests_per_min, index);
+    limit_add(&s->tokens_per_min, set.tokens_per_min, index);
+    limit_add(&s->requests_per_min_now, now.requests_per_min, index);
+    limit_add(&in_flight_max, now.in_flight_max, index);
+    s->in_flight_max = in_flight_max < UINT32_MAX ? (uint32_t)in_flight_max : UINT32_MAX;
+    s->endpoints_out += m->health.is_open;
 }
 
 void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats)
@@ -353,29 +446,36 @@ void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats)
         .granted = l->granted,
         .settled = l->settled,
         .refunded = l->refunded,
-        .in_flight = l->budget.in_flight,
         .waiting = l->waiting,
-        .tokens_charged = (double)l->budget.charged_units / LEAT_I_UNITS_PER_TOKEN,
         .waited_ns = l->waited_ns,
-        .requests_per_min = l->opts.requests_per_min,
-        .tokens_per_min = l->opts.tokens_per_min,
     };
+    for (uint32_t i = 0; i < l->member_count; i++)
+        stats_add(stats, &l->member[i], i, l->now_ns);
     leat_i_lock_give(&l->lock);
+}
+
+leat_err leat_limiter_new_many(leat_limiter **out, const leat_limiter_opts *opts, size_t count)
+{
+    if (!out) return LEAT_USAGE;
+    *out = NULL;
+    if (count < 1 || count > MEMBERS_MAX) return LEAT_USAGE;
+    leat_limiter *l = leat_i_alloc_zeroed(sizeof *l + count * sizeof l->member[0]);
+    if (!l) return LEAT_NOMEM;
+    l->member_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        leat_i_os_random(&l->member[i].random, sizeof l->member[i].random);
+        l->member[i].has_others = count > 1;
+        if (leat_i_member_set(&l->member[i], opts ? &opts[i] : NULL)) continue;
+        leat_i_free(l);
+        return LEAT_USAGE;
+    }
+    *out = l;
+    return LEAT_OK;
 }
 
 leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts)
 {
-    if (!out) return LEAT_USAGE;
-    *out = NULL;
-    leat_limiter *l = leat_i_alloc_zeroed(sizeof *l);
-    if (!l) return LEAT_NOMEM;
-    if (!leat_i_budget_set(&l->budget, opts)) {
-        leat_i_free(l);
-        return LEAT_USAGE;
-    }
-    if (opts) l->opts = *opts;
-    *out = l;
-    return LEAT_OK;
+    return leat_limiter_new_many(out, opts, 1);
 }
 
 void leat_limiter_free(leat_limiter *l)

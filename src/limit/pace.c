@@ -6,7 +6,8 @@
 #include "../base/check.h"
 #include "../base/os.h"
 
-static const int64_t RAMP_STEP_NS = LEAT_I_NS_PER_S;
+static const int64_t RAMP_STEP_MIN_NS = 10 * LEAT_I_NS_PER_MS;
+static const int64_t RAMP_STEP_MAX_NS = LEAT_I_NS_PER_S;
 static const int64_t RAMP_SLOWEST_NS = 250 * LEAT_I_NS_PER_MS; /* where the ramp starts when no rate was seen */
 static const int64_t RAMP_FASTEST_NS = 10000;                  /* a ramp without a limit ends here: 100,000 a second */
 static const int64_t RAMP_START_DIVISOR = 4;
@@ -44,7 +45,7 @@ void leat_i_pace_set(leat_i_pace *p, double requests_per_min, uint32_t burst)
 /* The ramp's stage at `now_ns`: how often its interval has halved. */
 static int64_t ramp_stage(const leat_i_pace *p, int64_t now_ns)
 {
-    int64_t stage = now_ns <= p->floor_ns ? 0 : (now_ns - p->floor_ns) / RAMP_STEP_NS;
+    int64_t stage = now_ns <= p->floor_ns ? 0 : (now_ns - p->floor_ns) / p->step_ns;
     return stage < RAMP_STAGES ? stage : RAMP_STAGES;
 }
 
@@ -67,8 +68,8 @@ int64_t leat_i_pace_ready_ns(const leat_i_pace *p, int64_t now_ns)
     for (;; stage++) {
         /* A later stage is faster: its start may come before the slot that this stage promises. */
         int64_t slot = leat_i_os_add_ns(p->slot_ns, interval_at_stage(p, stage));
-        int64_t ready = max_ns(slot, p->floor_ns + stage * RAMP_STEP_NS);
-        if (ramp_is_over(p, stage) || ready < p->floor_ns + (stage + 1) * RAMP_STEP_NS) return ready;
+        int64_t ready = max_ns(slot, p->floor_ns + stage * p->step_ns);
+        if (ramp_is_over(p, stage) || ready < p->floor_ns + (stage + 1) * p->step_ns) return ready;
     }
 }
 
@@ -93,6 +94,7 @@ void leat_i_pace_take(leat_i_pace *p, int64_t now_ns)
         p->slot_ns = max_ns(now_ns - p->burst_ns, slot_floor_ns(p));
         p->undo_slot_ns = p->slot_ns - p->interval_ns;
         p->started = true;
+        p->start_ns = now_ns;
         return;
     }
     int64_t interval = p->interval_ns;
@@ -110,10 +112,12 @@ void leat_i_pace_untake(leat_i_pace *p)
     if (p->tally[0] > 0) p->tally[0]--;
 }
 
-void leat_i_pace_pause(leat_i_pace *p, int64_t until_ns)
+void leat_i_pace_pause(leat_i_pace *p, int64_t until_ns, int64_t step_ns)
 {
+    LEAT_ASSERT(step_ns > 0);
     if (until_ns <= p->floor_ns) return;
     p->floor_ns = until_ns;
+    p->step_ns = step_ns;
     int64_t interval = p->interval_ns;
     if (interval == 0) {
         int64_t seen = max_ns(p->tally[0], p->tally[1]);
@@ -121,4 +125,19 @@ void leat_i_pace_pause(leat_i_pace *p, int64_t until_ns)
         if (interval > RAMP_SLOWEST_NS / RAMP_START_DIVISOR) interval = RAMP_SLOWEST_NS / RAMP_START_DIVISOR;
     }
     p->ramp_ns = max_ns(interval * RAMP_START_DIVISOR, 1);
+}
+
+int64_t leat_i_pace_step_ns(int64_t wait_ns)
+{
+    if (wait_ns < RAMP_STEP_MIN_NS) return RAMP_STEP_MIN_NS;
+    return wait_ns < RAMP_STEP_MAX_NS ? wait_ns : RAMP_STEP_MAX_NS;
+}
+
+double leat_i_pace_seen_per_min(const leat_i_pace *p, int64_t now_ns)
+{
+    int64_t at = now_ns >> TALLY_SHIFT, count = 0;
+    if (p->tally_at == at) count = p->tally[0] + p->tally[1];
+    if (p->tally_at == at - 1) count = p->tally[0];
+    int64_t span_ns = now_ns - max_ns((at - 1) << TALLY_SHIFT, p->start_ns);
+    return (double)count * 60 * (double)LEAT_I_NS_PER_S / (double)max_ns(span_ns, LEAT_I_PACE_SPAN_NS);
 }

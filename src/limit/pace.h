@@ -8,8 +8,9 @@
  * The interval is that of 98.5 % of the limit: the endpoint's clock, its window and the way there are not ours. The slack is
  * 25 ms, half of what the promise allows (leat/limiter.h): the other half is for jitter on the way.
  *
- * After a pause the pace starts at a quarter and doubles each second: an endpoint that has just refused would refuse again.
- * Without a limit the ramp starts at a quarter of the rate seen before, and ends when it is faster than anything.
+ * After a pause the pace starts at a quarter and doubles each second, or each time that the pause was long when that was shorter:
+ * an endpoint that has just refused would refuse again. Without a limit the ramp starts at a quarter of the rate seen before, and
+ * ends when it is faster than anything.
  *
  * Source: ITU-T I.371 annex A (GCRA); the slow start is that of TCP (RFC 5681, 3.1), in time instead of replies.
  */
@@ -21,6 +22,7 @@
 
 #define LEAT_I_PACE_SHARE    0.985
 #define LEAT_I_PACE_SLACK_NS INT64_C(25000000)
+#define LEAT_I_PACE_SPAN_NS  INT64_C(50000000) /* less time shows no rate */
 
 typedef struct leat_i_pace {
     int64_t interval_ns;  /* between two slots at full speed; 0 = no limit */
@@ -29,7 +31,9 @@ typedef struct leat_i_pace {
     int64_t slot_ns;      /* slot of the last grant */
     int64_t undo_slot_ns; /* slot_ns before the last grant */
     int64_t floor_ns;     /* end of the last pause: nobody before; 0 = there was none */
-    int64_t ramp_ns;      /* interval at floor_ns; halves each second; 0 = no ramp */
+    int64_t ramp_ns;      /* interval at floor_ns; halves each step; 0 = no ramp */
+    int64_t step_ns;      /* of the ramp */
+    int64_t start_ns;     /* of the first grant */
     int64_t tally_at;     /* which stretch of time `tally` counts */
     int64_t tally[2];     /* grants in this stretch and in the one before: the rate seen */
     bool started;         /* there was a grant */
@@ -48,7 +52,14 @@ void leat_i_pace_take(leat_i_pace *p, int64_t now_ns);
 /* Gives the slot of the last grant back; right only if nothing happened to the pace since. */
 void leat_i_pace_untake(leat_i_pace *p);
 
-/* Lets nobody through before `until_ns`, then starts slowly. An earlier end than one set before is ignored. */
-void leat_i_pace_pause(leat_i_pace *p, int64_t until_ns);
+/* Lets nobody through before `until_ns`, then starts slowly, doubling each `step_ns` (> 0). An earlier end than one set before is
+ * ignored. */
+void leat_i_pace_pause(leat_i_pace *p, int64_t until_ns, int64_t step_ns);
+
+/* The step that suits a pause of `wait_ns`: as long as the pause, within 10 ms and 1 s. */
+int64_t leat_i_pace_step_ns(int64_t wait_ns);
+
+/* Requests per minute that went out over the last seconds. */
+double leat_i_pace_seen_per_min(const leat_i_pace *p, int64_t now_ns);
 
 #endif

@@ -14,6 +14,7 @@
 #include "answer.h"
 #include "fold.h"
 #include "policy.h"
+#include "rates.h"
 #include "request.h"
 #include "retry_after.h"
 #include "turn.h"
@@ -35,6 +36,7 @@ typedef struct call {
 /* What the reading of an attempt's reply brings, beside what goes into the caller's reply. */
 typedef struct reading {
     leat_i_case what;
+    bool overloaded; /* as in leat_i_fault */
     int64_t retry_after_ms;
     bool has_usage;
     bool late; /* the refusal came after a part of the answer: that part may be counted and billed */
@@ -103,6 +105,7 @@ static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool 
     leat_i_answer_read(&a, &to, body, size, &c->t->arena);
     rd->what = a.what;
     rd->retry_after_ms = a.fault.retry_after_ms;
+    rd->overloaded = a.fault.overloaded;
     rd->has_usage = a.has_usage;
     r->cls = leat_i_case_rule_of(a.what)->cls;
     /* Without usage the tokens are guessed from the text. */
@@ -131,6 +134,7 @@ static void read_refusal(call *c, reading *rd, leat_i_http_reply *h)
     rd->what = leat_i_case_of_status(h->status, (int)fault.kind);
     rd->retry_after_ms = leat_i_retry_after_ms(h->retry_after_ms, h->retry_after, h->date, leat_i_os_wall_ns());
     if (rd->retry_after_ms < 0) rd->retry_after_ms = fault.retry_after_ms;
+    rd->overloaded = fault.overloaded;
     r->cls = leat_i_case_rule_of(rd->what)->cls;
     if (fault.is_json) {
         r->body = h->body;
@@ -176,6 +180,7 @@ static bool fold_case(call *c, const leat_i_fold *f, const leat_i_http_reply *h,
         rd->late = leat_i_fold_has_output(f);
         rd->what = leat_i_case_of_fault(fault->kind, rd->late);
         rd->retry_after_ms = fault->retry_after_ms;
+        rd->overloaded = fault->overloaded;
     } else if (f->broken) {
         rd->what = f->garbled ? LEAT_I_CASE_ENCODING : LEAT_I_CASE_NOT_JSON;
         if (!f->garbled && f->plain.data)
@@ -281,6 +286,32 @@ static void attempt_clear(leat_llm_reply *r)
     r->is_fatal = r->is_unreached = false;
 }
 
+/* Tells the limiter what the attempt has shown about the endpoint. */
+static void attempt_report(call *c, const reading *rd, const leat_grant *grant)
+{
+    leat_llm_reply *r = c->reply;
+    leat_llm *llm = c->llm;
+    leat_limiter_report report = {
+        .verdict = leat_i_verdict_of(rd->what, r->http_status, rd->overloaded),
+        .retry_after_ms = rd->retry_after_ms < llm->throttle_max_ms ? rd->retry_after_ms : llm->throttle_max_ms,
+        .first_token_ms = r->ttft_ms,
+    };
+    leat_limiter_tell(c->t, llm->limiter, *grant, &report);
+}
+
+/* What the headers say about limits, for the limiter; and a wait, where they know of one and nothing else does. */
+static void attempt_learn(call *c, reading *rd, const leat_i_http_reply *h, const leat_grant *grant)
+{
+    leat_llm *llm = c->llm;
+    leat_limiter_opts told;
+    int64_t wait_ms, date_s = h->date ? leat_i_http_date_s(h->date) : -1;
+    if (!llm->limiter || !h->limits || llm->ignore_limits) return;
+    if (date_s < 0) date_s = leat_i_os_wall_ns() / LEAT_I_NS_PER_S;
+    leat_i_rates_read(h->limits, date_s, &llm->rates, &told, &wait_ms);
+    if (h->status == 429 && rd->retry_after_ms < 0) rd->retry_after_ms = wait_ms;
+    (void)leat_limiter_learn(c->t, llm->limiter, grant->endpoint_index, &told);
+}
+
 /* Tells the limiter and the estimate what became of the grant. */
 static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
 {
@@ -296,14 +327,11 @@ static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
         r->estimated = true;
     }
     if (!llm->limiter) return;
+    attempt_report(c, rd, grant);
     if (leat_i_case_rule_of(rd->what)->refund && !rd->late)
         leat_limiter_refund(llm->limiter, *grant);
     else
         leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : grant->charged);
-    /* Too much at once is a matter of the whole endpoint, not of this request. */
-    if (r->cls == LEAT_CLASS_THROTTLED && rd->retry_after_ms > 0)
-        leat_limiter_pause(c->t, llm->limiter,
-                           rd->retry_after_ms < llm->throttle_max_ms ? rd->retry_after_ms : llm->throttle_max_ms);
 }
 
 static int opinion_of(const char *should_retry)
@@ -368,6 +396,7 @@ static leat_err attempt(call *c)
         if (llm->limiter) leat_limiter_settle(llm->limiter, grant, grant.charged);
         return err;
     }
+    attempt_learn(c, &rd, &h, &grant);
     attempt_count(c, &rd, &h);
     attempt_settle(c, &rd, &grant);
     if (h.end == LEAT_I_HTTP_CANCELED) {

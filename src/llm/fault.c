@@ -101,6 +101,19 @@ static leat_i_fault_kind kind_of_word(leat_i_json value)
     return value.type == LEAT_I_JSON_NUMBER && size == 3 && at[0] == '4' ? LEAT_I_FAULT_REJECTED : LEAT_I_FAULT_UNKNOWN;
 }
 
+/* Of the words for "throttled", those that do not speak of a rate. */
+static bool word_is_overload(leat_i_json value)
+{
+    static const char *const parts[] = { "overload", "unavailable", "capacity", "503", "498", "529" };
+    char word[48];
+    if ((value.type != LEAT_I_JSON_STRING && value.type != LEAT_I_JSON_NUMBER) || value.size >= sizeof word) return false;
+    memcpy(word, value.at, value.size);
+    word[value.size] = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcasestr(word, parts[i])) return true;
+    return false;
+}
+
 static bool is_continuation(char c)
 {
     return ((unsigned char)c & 0xc0) == 0x80;
@@ -143,8 +156,10 @@ static void fault_message(leat_i_fault *f, leat_i_json string, leat_i_arena *scr
     /* Anthropic reports an empty account as an invalid request, in words only. */
     if (strcasestr(text, "credit balance is too low") || strcasestr(text, "insufficient balance"))
         f->kind = kind_stronger(f->kind, LEAT_I_FAULT_QUOTA);
-    if (strcasestr(text, "loading model") || strcasestr(text, "model is loading") || strcasestr(text, "currently loading"))
+    if (strcasestr(text, "loading model") || strcasestr(text, "model is loading") || strcasestr(text, "currently loading")) {
         f->kind = kind_stronger(f->kind, LEAT_I_FAULT_THROTTLED);
+        f->overloaded = true;
+    }
 }
 
 /* Google's details: how long to wait, and whether it is the quota of a day, which no wait of ours will see renewed. */
@@ -169,8 +184,10 @@ static void fault_object(leat_i_fault *f, leat_i_json object, leat_i_arena *scra
     static const char *const keys[] = { "message", "code", "type", "status", "details", "innererror", "metadata", "msg" };
     leat_i_json v[8];
     leat_i_json_get_many(object, keys, v, 8);
-    for (int i = 1; i <= 3; i++)
+    for (int i = 1; i <= 3; i++) {
         f->kind = kind_stronger(f->kind, kind_of_word(v[i]));
+        f->overloaded |= word_is_overload(v[i]);
+    }
     f->kind = kind_stronger(f->kind, kind_of_word(leat_i_json_get(v[5], "code")));
     fault_message(f, v[0].type ? v[0] : v[7], scratch, depth);
     fault_details(f, v[4], scratch);

@@ -18,6 +18,7 @@ typedef enum leat_i_fault_kind {
 
 typedef struct leat_i_fault {
     leat_i_fault_kind kind;
+    bool overloaded;        /* throttled for what goes on at once, or since it is not ready; else for a rate */
     bool is_json;           /* the body was JSON; else HTML or text */
     int64_t retry_after_ms; /* a hint in the body; < 0 = none */
     char message[160];      /* one line, control characters taken out; "" = none */

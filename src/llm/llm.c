@@ -163,6 +163,7 @@ static leat_err setup_options(setup *s, leat_llm *llm)
     llm->throttle_max_ms = or_default(o->throttle_time_ms, DEFAULT_THROTTLE_MS);
     llm->body_bytes_max = o->body_bytes_max ? o->body_bytes_max : DEFAULT_BODY_BYTES;
     llm->stream = o->stream;
+    llm->ignore_limits = o->ignore_limits;
     llm->ask_path = s->url.path[0] ? "/chat/completions" : "/v1/chat/completions";
     leat_i_estimate_init(&llm->estimate);
     uint64_t seed;

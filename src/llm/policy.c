@@ -66,3 +66,46 @@ bool leat_i_policy_next(leat_i_policy *p, const leat_i_outcome *outcome, int64_t
     if (retry == LEAT_I_RETRY_NO || (retry == LEAT_I_RETRY_ONCE && again)) return false;
     return budget == LEAT_I_BUDGET_THROTTLE ? policy_throttle(p, outcome, wait_ms) : policy_failure(p, outcome, wait_ms);
 }
+
+leat_verdict leat_i_verdict_of(leat_i_case what, int status, bool overloaded)
+{
+    switch (leat_i_case_rule_of(what)->cls) {
+    case LEAT_CLASS_THROTTLED:
+        if (status == 429 || (status < 300 && !overloaded)) return LEAT_VERDICT_LIMITED;
+        return LEAT_VERDICT_OVERLOADED;
+    case LEAT_CLASS_SERVER:
+        return what == LEAT_I_CASE_NOT_NOW ? LEAT_VERDICT_NONE : LEAT_VERDICT_FAILED;
+    case LEAT_CLASS_TRUNCATED:
+    case LEAT_CLASS_TIMEOUT:
+    case LEAT_CLASS_CONNECT:
+        return LEAT_VERDICT_LOST;
+    case LEAT_CLASS_RESET:
+        /* A kept connection that ran out says nothing. */
+        return what == LEAT_I_CASE_RESET_REUSED ? LEAT_VERDICT_NONE : LEAT_VERDICT_LOST;
+    case LEAT_CLASS_DNS:
+    case LEAT_CLASS_TLS:
+        return leat_i_case_rule_of(what)->fatal ? LEAT_VERDICT_DENIED : LEAT_VERDICT_LOST;
+    case LEAT_CLASS_AUTH:
+    case LEAT_CLASS_QUOTA:
+    case LEAT_CLASS_REDIRECT:
+        return LEAT_VERDICT_DENIED;
+    case LEAT_CLASS_INPUT:
+    case LEAT_CLASS_DUPLICATE:
+    case LEAT_CLASS_CANCELED:
+    case LEAT_CLASS_LOCAL:
+    case LEAT_CLASS_USER:
+        return LEAT_VERDICT_NONE;
+    case LEAT_CLASS_NOT_JSON:
+        return what == LEAT_I_CASE_PAGE ? LEAT_VERDICT_FAILED : LEAT_VERDICT_GOOD;
+    case LEAT_CLASS_OK:
+    case LEAT_CLASS_LENGTH:
+    case LEAT_CLASS_FILTERED:
+    case LEAT_CLASS_EMPTY:
+    case LEAT_CLASS_MALFORMED:
+    case LEAT_CLASS_TOO_LARGE:
+    case LEAT_CLASS_ENCODING:
+    case LEAT_CLASS_REJECTED:
+        break;
+    }
+    return LEAT_VERDICT_GOOD; /* It answers, whatever the answer is worth. */
+}

@@ -35,4 +35,7 @@ typedef struct leat_i_outcome {
 /* Charges the outcome; true with the wait before the next attempt, false when this one was the last. */
 bool leat_i_policy_next(leat_i_policy *p, const leat_i_outcome *outcome, int64_t *wait_ms);
 
+/* What the outcome of an attempt shows about the endpoint. `overloaded` as in leat_i_fault. */
+leat_verdict leat_i_verdict_of(leat_i_case what, int status, bool overloaded);
+
 #endif

@@ -199,6 +199,24 @@ int64_t leat_i_http_date_s(const char *text)
     return days_of(year, month, day) * 86400 + h * 3600 + m * 60 + s;
 }
 
+int64_t leat_i_rfc3339_s(const char *text)
+{
+    cursor c = { text, text + strlen(text) };
+    int year, month, day, h, m, s, zone_h = 0, zone_m = 0;
+    bool ok = cursor_int(&c, 4, &year) && cursor_word(&c, "-") && cursor_int(&c, 2, &month) && cursor_word(&c, "-") &&
+              cursor_int(&c, 2, &day) && cursor_word(&c, "T") && cursor_time(&c, &h, &m, &s);
+    if (ok && cursor_word(&c, "."))
+        while (cursor_digit(&c))
+            c.at++;
+    int sign = 0;
+    if (ok && !cursor_word(&c, "Z")) {
+        sign = cursor_word(&c, "+") ? 1 : cursor_word(&c, "-") ? -1 : 0;
+        ok = sign != 0 && cursor_int(&c, 2, &zone_h) && cursor_word(&c, ":") && cursor_int(&c, 2, &zone_m);
+    }
+    if (!ok || c.at != c.end || month < 1 || month > 12 || day < 1 || day > 31 || year < 1970) return -1;
+    return days_of(year, month, day) * 86400 + h * 3600 + m * 60 + s - sign * (zone_h * 3600 + zone_m * 60);
+}
+
 int64_t leat_i_retry_after_ms(const char *retry_after_ms, const char *retry_after, const char *date, int64_t wall_ns)
 {
     if (retry_after_ms) {

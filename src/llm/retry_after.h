@@ -25,4 +25,7 @@ int64_t leat_i_retry_hint_ms(const char *message);
 /* Seconds since 1970 of an HTTP date in any of its three forms; -1 when it is none. Source: RFC 9110, section 5.6.7. */
 int64_t leat_i_http_date_s(const char *text);
 
+/* The same of "2026-11-21T13:59:52Z", whose fraction and zone may be others; -1 when it is no such date. Source: RFC 3339. */
+int64_t leat_i_rfc3339_s(const char *text);
+
 #endif

@@ -8,6 +8,7 @@
 #include "../limit/estimate.h"
 #include "../net/http.h"
 #include "key.h"
+#include "rates.h"
 #include "secrets.h"
 
 struct leat_llm {
@@ -22,6 +23,8 @@ struct leat_llm {
     int64_t throttle_max_ms;
     size_t body_bytes_max;
     bool stream;
+    bool ignore_limits;
+    leat_i_rates_memory rates;
     LEAT_ATOMIC(uint64_t) random; /* seeds the calls; any thread */
 };
 

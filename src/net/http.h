@@ -75,6 +75,7 @@ typedef struct leat_i_http_reply {
     char *date;
     char *request_id; /* x-request-id, request-id */
     char *content_type;
+    char *limits;                  /* the lines "name: value\n" of headers about rate limits */
     char *should_retry;            /* x-should-retry */
     int64_t first_byte_ns, end_ns; /* since the start of perform */
     char message[160];             /* a sentence for people, without URL query or headers */

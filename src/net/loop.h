@@ -31,6 +31,7 @@
 #define LEAT_I_REST_NS              (5 * LEAT_I_NS_PER_S) /* a pool that nobody used for so long is emptied */
 #define LEAT_I_DNS_S                300                   /* how long an address is believed */
 #define LEAT_I_HEADER_BYTES_MAX     (256u * 1024u)
+#define LEAT_I_LIMITS_BYTES         1024                    /* of a reply's headers about rate limits */
 #define LEAT_I_DRAIN_NS             (50 * LEAT_I_NS_PER_MS) /* after enough was read, for the reply's end to save the connection */
 #define LEAT_I_DRAIN_BYTES_MAX      (64u * 1024u)
 #define LEAT_I_WHOLE_NS             (2 * LEAT_I_NS_PER_S) /* after a whole answer, for usage and the end marker */

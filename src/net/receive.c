@@ -40,7 +40,7 @@ static void header_status(leat_i_exchange *x, const char *line, size_t size)
             status = status * 10 + (at[i] - '0');
     x->length = 0;
     x->has_coding = false;
-    r->retry_after = r->retry_after_ms = r->date = r->request_id = r->content_type = r->should_retry = NULL;
+    r->retry_after = r->retry_after_ms = r->date = r->request_id = r->content_type = r->should_retry = r->limits = NULL;
     if (status < 200) return; /* 1xx: the reply is still to come. */
     r->status = status;
     x->first_ns = x->content_ns = leat_i_os_now_ns();
@@ -68,6 +68,30 @@ static bool header_frames(leat_i_exchange *x, const char *line, size_t name_size
     return !(x->has_coding && x->length) || exchange_stop(x, LEAT_I_HTTP_CUT);
 }
 
+static bool header_is_limit(const char *line, size_t name_size)
+{
+    static const char *const starts[] = { "x-ratelimit-", "anthropic-ratelimit-" };
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (name_size > strlen(starts[i]) && strncasecmp(line, starts[i], strlen(starts[i])) == 0) return true;
+    return false;
+}
+
+/* Adds a line to the list; beyond what a dozen of limits takes nobody reads on. */
+static bool limits_add(leat_i_exchange *x, const char *line, const char *end)
+{
+    char **limits = &x->reply->limits;
+    if (!*limits) {
+        *limits = leat_i_arena_alloc(x->arena, LEAT_I_LIMITS_BYTES);
+        if (!*limits) return exchange_stop(x, LEAT_I_HTTP_LOCAL);
+        **limits = 0;
+    }
+    size_t used = strlen(*limits), size = (size_t)(end - line);
+    if (used + size + 2 > LEAT_I_LIMITS_BYTES || memchr(line, 0, size)) return true;
+    memcpy(*limits + used, line, size);
+    memcpy(*limits + used + size, "\n", 2);
+    return true;
+}
+
 static bool header_pick(leat_i_exchange *x, const char *line, size_t size)
 {
     const char *colon = memchr(line, ':', size);
@@ -79,6 +103,7 @@ static bool header_pick(leat_i_exchange *x, const char *line, size_t size)
     while (to > from && (unsigned char)to[-1] <= ' ')
         to--;
     if (!header_frames(x, line, name_size, from, to)) return false;
+    if (header_is_limit(line, name_size)) return limits_add(x, line, to);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (wanted[i].size != name_size || strncasecmp(wanted[i].name, line, name_size) != 0) continue;
         char *copy = leat_i_arena_strndup(x->arena, from, (size_t)(to - from));

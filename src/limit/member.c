@@ -1,0 +1,204 @@
+/* member.c: see member.h. */
+#include "member.h"
+
+#include "../base/check.h"
+#include "../base/os.h"
+
+static const int64_t REVIEW_NS = LEAT_I_NS_PER_S / 4;
+static const int64_t FULL_FIRST_NS = 500 * LEAT_I_NS_PER_MS; /* doubles to 32 s while everything is refused */
+enum { FULL_DOUBLINGS_MAX = 6, RATE_LEAST = 5 /* requests in the last minute */ };
+static const int64_t WAIT_MAX_MS = INT64_C(366) * 24 * 3600 * 1000; /* keeps sums of times within bounds */
+static const int64_t JITTER_MAX_NS = LEAT_I_NS_PER_S;
+static const int64_t REOPENED_STEP_NS = 250 * LEAT_I_NS_PER_MS; /* of the slow start behind a good probe */
+
+/* ---- the limits in force ---- */
+
+static double least(double a, double b)
+{
+    if (a == 0 || b == 0) return a + b; /* 0 is no limit. */
+    return a < b ? a : b;
+}
+
+leat_limiter_opts leat_i_member_limits(const leat_i_member *m)
+{
+    const leat_limiter_opts *own = &m->own, *told = &m->told;
+    leat_limiter_opts o = *own;
+    o.requests_per_min = least(own->requests_per_min, told->requests_per_min);
+    o.requests_per_day = least(own->requests_per_day, told->requests_per_day);
+    o.tokens_per_min = least(own->tokens_per_min, told->tokens_per_min);
+    o.tokens_per_day = least(own->tokens_per_day, told->tokens_per_day);
+    o.input_tokens_per_min = least(own->input_tokens_per_min, told->input_tokens_per_min);
+    o.output_tokens_per_min = least(own->output_tokens_per_min, told->output_tokens_per_min);
+    return o;
+}
+
+leat_limiter_opts leat_i_member_limits_now(leat_i_member *m, int64_t now_ns)
+{
+    leat_limiter_opts o = leat_i_member_limits(m);
+    o.requests_per_min = leat_i_ceiling_per_min(&m->ceiling, o.requests_per_min, now_ns);
+    o.in_flight_max = leat_i_adapt_max(&m->adapt);
+    return o;
+}
+
+static void limits_apply(leat_i_member *m, int64_t now_ns)
+{
+    leat_limiter_opts o = leat_i_member_limits_now(m, now_ns);
+    m->review_ns = m->ceiling.refused_per_min > 0 ? now_ns + REVIEW_NS : INT64_MAX;
+    bool valid = leat_i_budget_set(&m->budget, &o);
+    LEAT_ASSERT(valid);
+    (void)valid;
+}
+
+bool leat_i_member_set(leat_i_member *m, const leat_limiter_opts *own)
+{
+    static const leat_limiter_opts none = { 0 };
+    if (!own) own = &none;
+    if (!leat_i_limits_are_valid(own)) return false;
+    m->own = *own;
+    leat_i_adapt_set(&m->adapt, own->adaptive, own->in_flight_min, own->in_flight_max);
+    limits_apply(m, m->budget.now_ns);
+    return true;
+}
+
+static bool told_take(double *field, double told)
+{
+    if (told <= 0 || told == *field) return false;
+    *field = told;
+    return true;
+}
+
+bool leat_i_member_learn(leat_i_member *m, const leat_limiter_opts *told, int64_t now_ns)
+{
+    if (!leat_i_limits_are_valid(told)) return false;
+    leat_limiter_opts before = leat_i_member_limits(m), *t = &m->told;
+    bool changed = told_take(&t->requests_per_min, told->requests_per_min);
+    changed |= told_take(&t->requests_per_day, told->requests_per_day);
+    changed |= told_take(&t->tokens_per_min, told->tokens_per_min);
+    changed |= told_take(&t->tokens_per_day, told->tokens_per_day);
+    changed |= told_take(&t->input_tokens_per_min, told->input_tokens_per_min);
+    changed |= told_take(&t->output_tokens_per_min, told->output_tokens_per_min);
+    if (!changed) return false;
+    limits_apply(m, now_ns);
+    leat_limiter_opts after = leat_i_member_limits(m);
+    return before.requests_per_min != after.requests_per_min || before.requests_per_day != after.requests_per_day ||
+           before.tokens_per_min != after.tokens_per_min || before.tokens_per_day != after.tokens_per_day ||
+           before.input_tokens_per_min != after.input_tokens_per_min ||
+           before.output_tokens_per_min != after.output_tokens_per_min;
+}
+
+/* ---- going ---- */
+
+int64_t leat_i_member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns)
+{
+    if (LEAT_UNLIKELY(now_ns >= m->review_ns)) limits_apply(m, now_ns);
+    int64_t ready_ns = leat_i_budget_ready_ns(&m->budget, c, now_ns), well_ns = leat_i_health_ready_ns(&m->health);
+    return ready_ns > well_ns ? ready_ns : well_ns;
+}
+
+leat_i_taken leat_i_member_take(leat_i_member *m, leat_i_charge c, int64_t now_ns)
+{
+    leat_i_taken taken = leat_i_budget_take(&m->budget, c, now_ns);
+    leat_i_health_take(&m->health, taken.number, taken.at_ns);
+    return taken;
+}
+
+void leat_i_member_settle(leat_i_member *m, const leat_i_taken *taken, leat_i_charge used)
+{
+    leat_i_health_drop(&m->health, taken->number);
+    leat_i_budget_settle(&m->budget, taken, used);
+}
+
+void leat_i_member_untake(leat_i_member *m, const leat_i_taken *taken)
+{
+    leat_i_health_drop(&m->health, taken->number);
+    leat_i_budget_untake(&m->budget, taken);
+}
+
+/* ---- learning ---- */
+
+/* What the endpoint took of late: the rate of the last seconds, and that of the last minute where it was lower, since a window of
+ * a minute that is full holds just the limit. */
+static double rate_now(const leat_i_member *m, int64_t now_ns)
+{
+    double seen = leat_i_pace_seen_per_min(&m->budget.pace, now_ns);
+    int64_t span_ns = now_ns - m->budget.pace.start_ns;
+    if (span_ns > 60 * LEAT_I_NS_PER_S) span_ns = 60 * LEAT_I_NS_PER_S;
+    if (span_ns < LEAT_I_PACE_SPAN_NS) span_ns = LEAT_I_PACE_SPAN_NS;
+    double minute = (double)m->budget.window.total.requests * 60 * (double)LEAT_I_NS_PER_S / (double)span_ns;
+    return seen > 0 ? least(seen, minute) : minute;
+}
+
+static int64_t jitter_ns(leat_i_member *m, int64_t wait_ns)
+{
+    int64_t most = wait_ns / 8 < JITTER_MAX_NS ? wait_ns / 8 : JITTER_MAX_NS;
+    return (int64_t)(leat_i_rand_unit(&m->random) * (double)most);
+}
+
+/* Refused for the rate: cuts it, and says how long nobody should go. */
+static int64_t limited_wait_ns(leat_i_member *m, const leat_i_taken *taken, int64_t asked_ns, int64_t now_ns)
+{
+    if (taken->number <= m->cut_number) return asked_ns; /* It went before the cut. */
+    int64_t wait_ns = asked_ns;
+    /* Without a rate to speak of it is not ours that is too high: somebody else has used the limit up. */
+    if (m->full_count == 0 && m->budget.window.total.requests >= RATE_LEAST) {
+        leat_i_ceiling_cut(&m->ceiling, rate_now(m, now_ns), now_ns + asked_ns);
+    } else {
+        uint32_t doublings = m->full_count > 0 ? m->full_count - 1 : 0;
+        int64_t ours_ns = FULL_FIRST_NS << (doublings < FULL_DOUBLINGS_MAX ? doublings : FULL_DOUBLINGS_MAX);
+        if (wait_ns < ours_ns) wait_ns = ours_ns;
+    }
+    m->full_count++;
+    m->cut_number = m->budget.taken_count;
+    return wait_ns;
+}
+
+static void report_limited(leat_i_member *m, const leat_i_taken *taken, int64_t asked_ns, int64_t now_ns)
+{
+    int64_t wait_ns = limited_wait_ns(m, taken, asked_ns, now_ns);
+    leat_i_adapt_loss(&m->adapt, taken->number, m->budget.taken_count);
+    limits_apply(m, now_ns); /* First, so that the slow start is that of the new rate. */
+    if (wait_ns <= 0) return;
+    int64_t until_ns = leat_i_os_add_ns(now_ns, wait_ns + jitter_ns(m, wait_ns));
+    leat_i_pace_pause(&m->budget.pace, until_ns, leat_i_pace_step_ns(wait_ns));
+}
+
+static void report_good(leat_i_member *m, const leat_i_taken *taken, const leat_limiter_report *r, int64_t now_ns)
+{
+    if (taken->number > m->cut_number) m->full_count = 0;
+    leat_i_adapt_good(&m->adapt, taken->number, m->budget.taken_count, m->budget.in_flight, r->first_token_ms);
+    m->budget.in_flight_max = leat_i_adapt_max(&m->adapt);
+    if (LEAT_UNLIKELY(leat_i_health_good(&m->health))) leat_i_pace_pause(&m->budget.pace, now_ns, REOPENED_STEP_NS);
+}
+
+void leat_i_member_report(leat_i_member *m, const leat_i_taken *taken, const leat_limiter_report *r, int64_t now_ns)
+{
+    leat_i_budget *b = &m->budget;
+    int64_t asked_ms = r->retry_after_ms < WAIT_MAX_MS ? r->retry_after_ms : WAIT_MAX_MS;
+    int64_t asked_ns = asked_ms > 0 ? asked_ms * LEAT_I_NS_PER_MS : 0;
+    switch (r->verdict) {
+    case LEAT_VERDICT_GOOD:
+        report_good(m, taken, r, now_ns);
+        break;
+    case LEAT_VERDICT_LIMITED:
+        /* A refusal is an answer: the endpoint is there. */
+        (void)leat_i_health_good(&m->health);
+        report_limited(m, taken, asked_ns, now_ns);
+        break;
+    case LEAT_VERDICT_FAILED:
+        if (m->has_others)
+            leat_i_health_bad(&m->health, taken->number, b->in_flight, asked_ns, leat_i_rand_unit(&m->random), now_ns);
+        break;
+    case LEAT_VERDICT_OVERLOADED:
+    case LEAT_VERDICT_LOST:
+        leat_i_adapt_loss(&m->adapt, taken->number, b->taken_count);
+        b->in_flight_max = leat_i_adapt_max(&m->adapt);
+        if (r->verdict == LEAT_VERDICT_LOST && !m->has_others) break;
+        leat_i_health_bad(&m->health, taken->number, b->in_flight, asked_ns, leat_i_rand_unit(&m->random), now_ns);
+        break;
+    case LEAT_VERDICT_DENIED:
+        if (m->has_others) leat_i_health_gone(&m->health, taken->number, now_ns);
+        break;
+    case LEAT_VERDICT_NONE:
+        break;
+    }
+}
