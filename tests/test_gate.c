@@ -1,4 +1,4 @@
-/* test_gate.c: one at a time, in the order of coming, and let go at each suspension. */
+/* test_gate.c: one at a time, nobody starves, those who wait go in the order of coming, and it is let go at each suspension. */
 #include "support_sched.h"
 
 #define GATE_TASKS 32
@@ -94,7 +94,7 @@ static leat_err holds_while_all_come(leat_task *t, void *arg, const void **resul
     return leat_await_all(t, f, GATE_TASKS);
 }
 
-static void the_gate_is_first_come_first_served(void **state)
+static void who_waits_is_served_in_the_order_of_coming(void **state)
 {
     (void)state;
     EACH_WORKER_COUNT(count)
@@ -109,11 +109,69 @@ static void the_gate_is_first_come_first_served(void **state)
     }
 }
 
+/* The gate is let go while the one that was woken is on its way: whoever runs may take it first, but only this once. */
+struct overtaking {
+    leat_i_gate *gate;
+    char order[16];
+    bool came;
+};
+
+static leat_err waits_for_the_gate(leat_task *t, void *arg, const void **result)
+{
+    struct overtaking *o = arg;
+    (void)result;
+    o->came = true;
+    leat_i_gate_enter(t, o->gate);
+    strcat(o->order, "W");
+    leat_i_gate_leave(t);
+    return LEAT_OK;
+}
+
+/* Suspends with the gate held, as no task can. */
+static leat_err holds_over_a_sleep(leat_task *t)
+{
+    t->gate_held = false;
+    leat_err err = leat_sleep_ms(t, 1);
+    t->gate_held = true;
+    return err;
+}
+
+static leat_err overtakes(leat_task *t, void *arg, const void **result)
+{
+    struct overtaking *o = arg;
+    (void)result;
+    leat_i_gate_enter(t, o->gate);
+    leat_future *f = leat_task_start(t, waits_for_the_gate, arg);
+    LEAT_TRY(holds_over_a_sleep(t));
+    CHECK(o->came);
+    leat_i_gate_leave(t); /* wakes it, and it has no worker to run on */
+    leat_i_gate_enter(t, o->gate);
+    strcat(o->order, "1");
+    LEAT_TRY(holds_over_a_sleep(t)); /* it finds the gate held, and is the next from now on */
+    leat_i_gate_leave(t);
+    leat_i_gate_enter(t, o->gate);
+    strcat(o->order, "2");
+    leat_i_gate_leave(t);
+    return leat_await(t, f, NULL);
+}
+
+static void who_was_woken_is_overtaken_once(void **state)
+{
+    (void)state;
+    struct overtaking o = { .gate = leat_i_gate_new() };
+    leat_runtime *rt = runtime_with(1, true);
+    assert_int_equal(leat_task_run(rt, overtakes, &o, NULL), LEAT_OK);
+    assert_string_equal(o.order, "1W2");
+    leat_i_gate_free(o.gate);
+    leat_runtime_free(rt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_meets_anybody_inside),
-        cmocka_unit_test(the_gate_is_first_come_first_served),
+        cmocka_unit_test(who_waits_is_served_in_the_order_of_coming),
+        cmocka_unit_test(who_was_woken_is_overtaken_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
