@@ -96,6 +96,14 @@ void leat_i_runtime_wake_one(leat_runtime *rt)
     }
 }
 
+bool leat_i_runtime_is_hungry(leat_runtime *rt)
+{
+    uint64_t idle = leat_load_relaxed(&rt->searching); /* relaxed, as below: a hint */
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++)
+        idle |= leat_load_relaxed(&rt->idle[i]);
+    return idle != 0;
+}
+
 void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last)
 {
     leat_task *old = leat_load_relaxed(&rt->inject);

@@ -173,19 +173,37 @@ void leat_i_task_cancel(leat_task *t)
     if (s) leat_i_unpark(s);
 }
 
-static leat_err task_yield(leat_task *t)
+static void task_yield(leat_task *t)
 {
     leat_i_gate *gate = gate_let_go(t);
     t->suspended = true;
     stack_yield(t->waiter->home, t->waiter);
     if (gate) leat_i_gate_enter(t, gate);
-    return leat_i_task_check(t);
+}
+
+void leat_i_task_breathe(leat_task *t)
+{
+    leat_i_worker *w = t->waiter->home;
+    int64_t timer_ns = leat_i_heap_first_ns(&w->timers);
+    if (w->ready.first || leat_load_relaxed(&w->inbox) ||
+        (timer_ns != LEAT_I_NEVER_NS && timer_ns <= leat_i_runtime_now_ns(w->rt)))
+        task_yield(t);
+}
+
+bool leat_i_task_is_crowded(const leat_task *t)
+{
+    const leat_i_worker *w = t->waiter->home;
+    if (!w->ready.first && leat_i_deque_is_empty(&w->deque)) return false;
+    return leat_i_runtime_is_hungry(w->rt);
 }
 
 leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
 {
     LEAT_TRY(leat_i_task_check(t));
-    if (duration_ms <= 0) return task_yield(t);
+    if (duration_ms <= 0) {
+        task_yield(t);
+        return leat_i_task_check(t);
+    }
     int64_t duration_ns = duration_ms > INT64_MAX / LEAT_I_NS_PER_MS ? LEAT_I_NEVER_NS : duration_ms * LEAT_I_NS_PER_MS;
     int64_t until_ns = leat_i_os_add_ns(leat_i_runtime_now_ns(t->rt), duration_ns);
     for (;;) {

@@ -17,6 +17,7 @@
 
 typedef struct leat_i_list { /* FIFO of stacks, linked by `link` */
     leat_i_waiter *first, *last;
+    uint32_t count;
 } leat_i_list;
 
 struct leat_i_worker {
@@ -32,7 +33,7 @@ struct leat_i_worker {
     uint32_t index;
     uint32_t tick;       /* rounds, for what is looked at only now and then */
     uint32_t fresh_tick; /* fresh tasks, so that each n-th is the oldest */
-    bool fresh_turn;     /* a fresh task goes before a ready stack, this time */
+    uint32_t fresh_wait; /* ready stacks that go on before the next fresh task begins */
     bool searching;      /* counted in rt->searching */
     uint64_t random;
     leat_i_fiber thread_fiber;
@@ -100,6 +101,7 @@ bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while;
 void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
 void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
 void leat_i_runtime_wake_one(leat_runtime *rt);                                  /* after publishing a task, any thread */
+bool leat_i_runtime_is_hungry(leat_runtime *rt);                                 /* a worker searches or is parked: a hint */
 void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last); /* linked newest first; any thread */
 
 /* park.c */

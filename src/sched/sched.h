@@ -150,6 +150,12 @@ static inline void leat_i_wait_end(leat_task *t, leat_i_wait what, int64_t begin
     if (__builtin_expect(t->watcher != NULL, 0)) t->watcher->waited(t, what, begin_ns, err);
 }
 
+/* For those who do one piece of work after another in one task. Lets go on what waits for this worker, if anything does; neither a
+ * cancel nor a deadline ends it. */
+void leat_i_task_breathe(leat_task *t);
+/* Tells whether another worker looks for work while this one has more than `t` to do: time to hand work over. */
+bool leat_i_task_is_crowded(const leat_task *t);
+
 /* Suspends until unparked, canceled or until_ns (LEAT_I_NEVER_NS = none). LEAT_OK (maybe without cause); LEAT_TIMEOUT when
  * until_ns or the attempt's deadline has passed; LEAT_CANCELED. An unpark that came first is consumed. */
 leat_err leat_i_park(leat_task *t, int64_t until_ns);

@@ -15,9 +15,11 @@
  * through the home's inbox. That is why a stack may be marked as parked before its registers are saved: nobody but this very
  * thread could resume it too early. Only the give-back must wait until the stack is left, and is done on the other side (`leaving`).
  *
- * Fairness: ready stacks and fresh tasks take turns, timers and inbox are looked at every POLL_TICKS rounds, the injection list
- * every INJECT_TICKS, and each OLDEST_TICKS-th fresh task is the oldest of the own deque: what waits there must not starve under
- * a stream of newer work.
+ * Fairness: after FRESH_BURST fresh tasks have begun, the stacks that are ready then go on before the next one begins (at most
+ * FRESH_WAIT_MAX of them). So a crowd of tasks that yield needs FRESH_BURST stacks for each time that one of them yields, where
+ * taking turns would begin them all before the first has ended. Timers and inbox are looked at every POLL_TICKS rounds, the
+ * injection list every INJECT_TICKS, and each OLDEST_TICKS-th fresh task is the oldest of the own deque: what waits there must not
+ * starve under a stream of newer work.
  */
 #include "runtime.h"
 
@@ -25,11 +27,13 @@
 
 #include <signal.h>
 
-#define POLL_TICKS   8u
-#define INJECT_TICKS 61u
-#define OLDEST_TICKS 61u
-#define COLOR_BYTES  192u
-#define COLOR_COUNT  8u
+#define POLL_TICKS     8u
+#define INJECT_TICKS   61u
+#define OLDEST_TICKS   61u
+#define FRESH_BURST    16u
+#define FRESH_WAIT_MAX 1024u
+#define COLOR_BYTES    192u
+#define COLOR_COUNT    8u
 
 static _Thread_local leat_i_worker *worker_of_thread __attribute__((tls_model("initial-exec")));
 
@@ -49,6 +53,7 @@ void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s)
     else
         w->ready.first = s;
     w->ready.last = s;
+    w->ready.count++;
 }
 
 static leat_i_waiter *worker_pop_ready(leat_i_worker *w)
@@ -57,6 +62,7 @@ static leat_i_waiter *worker_pop_ready(leat_i_worker *w)
     if (!s) return NULL;
     leat_i_waiter *next = s->link;
     w->ready.first = next;
+    w->ready.count--;
     if (!next) {
         w->ready.last = NULL;
         return s;
@@ -139,17 +145,18 @@ static void worker_tick(leat_i_worker *w)
 static leat_i_waiter *worker_ready_turn(leat_i_worker *w)
 {
     if (!w->ready.first) return NULL;
-    if (w->fresh_turn && !leat_i_deque_is_empty(&w->deque)) return NULL;
-    w->fresh_turn = true;
+    if (w->fresh_wait == 0 && !leat_i_deque_is_empty(&w->deque)) return NULL;
+    if (w->fresh_wait > 0) w->fresh_wait--;
     return worker_pop_ready(w);
 }
 
 /* The newest task, and now and then the oldest. */
 static leat_task *worker_pop_fresh(leat_i_worker *w)
 {
-    w->fresh_turn = false;
     if (leat_i_deque_is_empty(&w->deque)) return NULL;
-    if (++w->fresh_tick % OLDEST_TICKS == 0) return leat_i_deque_steal_thief(&w->deque);
+    if (++w->fresh_tick % FRESH_BURST == 0)
+        w->fresh_wait = w->ready.count < FRESH_WAIT_MAX ? w->ready.count : FRESH_WAIT_MAX;
+    if (w->fresh_tick % OLDEST_TICKS == 0) return leat_i_deque_steal_thief(&w->deque);
     return leat_i_deque_pop_owner(&w->deque);
 }
 
