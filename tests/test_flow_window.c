@@ -114,6 +114,69 @@ static void a_window_keeps_its_width_when_runners_meet_at_the_source(void **stat
     assert_int_equal(leat_load_relaxed(&done), 2);
 }
 
+/* ---- a batch whose items never wait must let others go on ---- */
+
+struct neighbor {
+    int turns, seen; /* of the task beside the batch; the most that an item has seen */
+    bool over;
+};
+
+static leat_err takes_turns(leat_task *t, void *arg, const void **result)
+{
+    struct neighbor *n = arg;
+    (void)result;
+    while (!n->over) {
+        n->turns++;
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    }
+    return LEAT_OK;
+}
+
+static leat_err watching_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    struct neighbor *n = leat_task_self(t);
+    (void)prep_res, (void)exec_res;
+    n->seen = n->turns;
+    return LEAT_OK;
+}
+
+static leat_err hundred_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    leat_items *items = leat_task_alloc(t, sizeof *items);
+    *items = (leat_items){ .item = leat_task_alloc(t, 100 * sizeof(void *)), .count = 100 };
+    (void)shared;
+    *prep_res = items;
+    return LEAT_OK;
+}
+
+static leat_err beside_a_batch(leat_task *t, void *arg, const void **result)
+{
+    struct neighbor *n = arg;
+    static const leat_node_class cls = { .name = "Watching", .prep = hundred_prep, .exec = watching_exec };
+    (void)result;
+    leat_future *f = leat_task_start(t, takes_turns, n);
+    for (uint32_t in_flight = 1; in_flight <= 4; in_flight += 3) {
+        leat_flow *flow = leat_flow_new(NULL);
+        leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = in_flight, .self = n });
+        LEAT_TRY(leat_sleep_ms(t, 0)); /* the neighbor has begun */
+        int before = n->turns;
+        LEAT_TRY(leat_flow_call(t, flow, NULL, NULL));
+        assert_true(n->seen >= before + 50 / (int)in_flight); /* the runners take turns, too */
+        leat_flow_free(flow);
+    }
+    n->over = true;
+    return leat_await(t, f, NULL);
+}
+
+static void a_batch_that_never_waits_lets_others_go_on(void **state)
+{
+    struct neighbor n = { 0 };
+    leat_runtime *rt = runtime_make(1, true);
+    (void)state;
+    assert_int_equal(leat_task_run(rt, beside_a_batch, &n, NULL), LEAT_OK);
+    leat_runtime_free(rt);
+}
+
 /* ---- a batch inside an item of a batch, all in parallel ---- */
 
 static leat_err ten_prep(leat_task *t, void *shared, const void **prep_res)
@@ -263,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_window_fills_again_after_a_pause_of_its_source, each_test),
         cmocka_unit_test_setup(a_window_keeps_its_width_when_runners_meet_at_the_source, each_test),
+        cmocka_unit_test_setup(a_batch_that_never_waits_lets_others_go_on, each_test),
         cmocka_unit_test_setup(batches_nest_in_items, each_test),
         cmocka_unit_test_setup(runs_on_the_same_store_share_a_gate, each_test),
         cmocka_unit_test_setup(the_largest_cap_is_taken_as_it_is, each_test),

@@ -21,9 +21,12 @@ struct items {
 
 /* ---- results: one writer at a time per index; the arrays change under the window's lock ---- */
 
+/* A new one comes from the kernel as pages of zeros that nobody has touched: a batch of a million items begins at once. */
 static void *array_grow(void *old, size_t room, size_t more)
 {
-    char *grown = more > SIZE_MAX / sizeof(void *) ? NULL : leat_i_realloc(old, more * sizeof(void *));
+    if (more > SIZE_MAX / sizeof(void *)) return NULL;
+    if (!old) return leat_i_alloc_zeroed(more * sizeof(void *));
+    char *grown = leat_i_realloc(old, more * sizeof(void *));
     if (grown) memset(grown + room * sizeof(void *), 0, (more - room) * sizeof(void *));
     return grown;
 }
@@ -146,6 +149,7 @@ static leat_err items_sequential(leat_task *t, struct items *b, struct leat_i_vi
             leat_i_mark_rewind(t, &mark);
         else if (LEAT_UNLIKELY(t->children != mark.children))
             leat_i_kept_join(t, mark.children);
+        leat_i_task_breathe(t);
     }
 }
 

@@ -71,7 +71,7 @@ static leat_err batch_begin(leat_task *t, leat_i_frame *f, const leat_param_sets
         return LEAT_USAGE;
     }
     if (sets->count > SIZE_MAX / sizeof *f->result) return LEAT_NOMEM;
-    f->result = leat_task_alloc(t, sets->count * sizeof *f->result);
+    f->result = leat_i_alloc_zeroed(sets->count * sizeof *f->result);
     f->walks.walk = f->result;
     return f->result ? LEAT_OK : LEAT_NOMEM;
 }
@@ -319,6 +319,7 @@ static enum state walker_leave(struct walker *w)
     leat_i_frame *f = w->visit.frame, *outer = f->outer;
     leat_i_mark entered = f->entered;
     leat_i_kept *kept = f->kept;
+    leat_walk_result *result = f->result;
     bool out = f == w->base;
     if (w->err != LEAT_OK)
         leat_i_carry_error(w->t, &entered, w->err); /* the frame is gone now, unless it is the caller's */
@@ -327,6 +328,7 @@ static enum state walker_leave(struct walker *w)
     else
         w->action = leat_i_pass_text(w->t, &entered, w->action, &w->err);
     leat_i_kept_free(kept);
+    leat_i_free(result);
     if (out) return STATE_OUT;
     w->visit.frame = outer;
     w->visit.node = outer->node;

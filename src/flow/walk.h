@@ -66,7 +66,7 @@ typedef struct leat_i_frame {
     bool single;              /* a walk of a window: ends with the walk, without post */
     size_t index;             /* batch: of the walk */
     leat_walks walks;         /* batch: what post gets */
-    leat_walk_result *result; /* walks.walk while it is written */
+    leat_walk_result *result; /* walks.walk while it is written; on the heap */
     leat_i_tally tally;       /* batch: what became of the walks */
     struct leat_i_kept *kept; /* batch in a window: what post may read of the walks' memory */
 } leat_i_frame;

@@ -6,8 +6,9 @@
  * the window fills at the pace at which workers take up runners: with items that only compute there are about as many runners
  * as workers and an item costs no task; with items that wait there are as many as places.
  *
- * A runner that was never suspended goes on with the next item. One that was is bound to its worker; it starts a successor,
- * which any worker may take, hands its place over, and ends.
+ * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do while another
+ * worker looks for work, the runner starts a successor, which any worker may take, hands its place over, and ends. Between two
+ * items it lets others go on that wait for its worker: a batch that never waits must not starve them.
  *
  * What happens exactly once: each index is taken by one runner (array: a counter; source: `pulling` lets one ask at a time, and
  * who finds it taken gives its place up and goes, noting that the one who asks shall start another). `places` counts the items in flight and never
@@ -188,9 +189,8 @@ static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
             return false;
         }
         item_end(t, w, &mark);
-        if (!t->suspended) continue;
-        if (window_has_more(w) && runner_start(t, w, true)) return true;
-        t->suspended = false;
+        if (t->suspended && leat_i_task_is_crowded(t) && window_has_more(w) && runner_start(t, w, true)) return true;
+        leat_i_task_breathe(t);
     }
     return take.gone;
 }
