@@ -186,12 +186,12 @@ typedef enum leat_i_room { LEAT_I_ROOM_NET, LEAT_I_ROOM_MOCK, LEAT_I_ROOM_DESCRI
 /* Gives the slot's object, making it on first use by make(rt); NULL when make failed. Any thread. */
 void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat_runtime *rt), void (*free)(void *object));
 
-/* ---- the gate: a FIFO lock for tasks, let go at each suspension (DESIGN: prep and post of one run never overlap) ---- */
+/* ---- the gate: a lock for tasks, let go at each suspension: prep and post of one run never overlap ---- */
 
 typedef struct leat_i_gate leat_i_gate;
 leat_i_gate *leat_i_gate_new(void); /* NULL when memory is short */
 void leat_i_gate_free(leat_i_gate *g);
-void leat_i_gate_enter(leat_task *t, leat_i_gate *g); /* sets t->gate and t->gate_held; waits in FIFO order, shielded */
+void leat_i_gate_enter(leat_task *t, leat_i_gate *g); /* sets t->gate and t->gate_held; waits shielded, see gate.c */
 void leat_i_gate_leave(leat_task *t);
 
 #endif
