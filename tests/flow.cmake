@@ -14,3 +14,4 @@ leat_test(test_flow_profile)
 add_test(NAME test_examples_talk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/test_examples_talk.py
   ${CMAKE_BINARY_DIR}/examples)
 set_tests_properties(test_examples_talk PROPERTIES TIMEOUT 300 LABELS flow)
+leat_test(test_misuse)

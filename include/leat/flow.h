@@ -256,7 +256,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_flow_submit(leat_runtime *rt, leat_flow *fl
  * Suspends: yes.
  * Threads:  from the task `t` only.
  * Owns:     the last action lives until the visit (or task body) of `t` ends.
- * Errors:   as leat_flow_run; LEAT_USAGE when more than 16 calls of flows stand on one another.
+ * Errors:   as leat_flow_run; LEAT_USAGE when more than 16 calls of flows stand on one another on a stack, or more than 1024 runs
+ *           started one another.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts);
 
@@ -266,7 +267,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_flow_call(leat_task *t, leat_flow *flow, vo
  * Suspends: no.
  * Threads:  from the task `t` only.
  * Owns:     as leat_task_start; what `opts` points to is borrowed until the future is done.
- * Errors:   never NULL; the future has failed when the flow could not start.
+ * Errors:   never NULL; the future has failed when the flow could not start, with LEAT_USAGE when more than 1024 runs started
+ *           one another.
  */
 LEAT_API leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts);
 

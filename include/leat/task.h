@@ -7,6 +7,12 @@
  *
  * Structured: whatever a task starts has ended before the task ends. A future that nobody awaited is canceled and joined.
  *
+ * A task is used only inside the callback that it is given to, on the thread that runs it, and a future by the task that started
+ * it. Calls look, in all builds: those that give an error answer LEAT_USAGE, those that give a future give one that has failed
+ * with it, and both log a sentence that names the call. Those that can do neither (leat_task_alloc, leat_task_printf,
+ * leat_task_fail, what tells of the visit) end the process with that sentence, since going on would write into the memory of
+ * somebody else; they may also come from the function that leat_blocking, or a node with `blocking`, runs for the task.
+ *
  * Source: our own. Structured concurrency after N. J. Smith, "Notes on structured concurrency" (2018); where a call has a twin in
  * Python's asyncio, its block names it.
  */
@@ -256,8 +262,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn,
  *
  * Threads: any thread outside the pool, one at a time.
  * Owns:    `*result` (optional) lives until leat_handle_free; `*error` (optional) is written when the task failed.
- * Errors:  LEAT_TIMEOUT when it still runs; LEAT_USAGE from inside a task that would have to wait, or in a forked child;
- *          else what the task returned.
+ * Errors:  LEAT_TIMEOUT when it still runs; LEAT_USAGE from inside a task that would have to wait, from a blocking call
+ *          of its own run, or in a forked child; else what the task returned.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error);
 

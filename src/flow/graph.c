@@ -239,19 +239,16 @@ leat_node *leat_flow_add_flow(leat_flow *flow, leat_flow *inner)
         leat_flow_free(inner);
         return NULL;
     }
+    bool editable = flow_edit(flow, "an inner flow");
     if (!inner) {
-        flow_break(flow, LEAT_NOMEM, "memory was short while an inner flow was built");
+        if (editable) flow_break(flow, LEAT_NOMEM, "memory was short while an inner flow was built");
         return NULL;
     }
     const char *refused = inner_refused(flow, inner);
-    if (refused) {
-        flow_break(flow, LEAT_USAGE, "the inner flow \"%.40s\" %s", inner->opts.name, refused);
-        if (!inner->place && inner != leat_i_flow_root(flow)) leat_flow_free(inner);
-        return NULL;
-    }
-    leat_node *node = flow_edit(flow, "an inner flow") ? node_append(flow, inner->opts.name) : NULL;
+    if (refused && editable) flow_break(flow, LEAT_USAGE, "the inner flow \"%.40s\" %s", inner->opts.name, refused);
+    leat_node *node = editable && !refused ? node_append(flow, inner->opts.name) : NULL;
     if (!node) {
-        leat_flow_free(inner);
+        if (inner != leat_i_flow_root(flow)) leat_flow_free(inner); /* one that has a place stays there */
         return NULL;
     }
     node->inner = inner;

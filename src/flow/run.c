@@ -14,6 +14,9 @@
 
 /* Runs on top of one another on one stack; what is left of it belongs to the user's own code. */
 #define RUN_CALL_DEPTH_MAX 16
+/* Runs that started one another; each has a stack of its own, and what starts itself without end would take them all. */
+#define RUN_DEPTH_MAX 1024
+#define RUNS_TOO_DEEP "flows start flows more than %d deep: does one start itself?"
 
 /* What a task that is to run a flow must know. */
 struct start {
@@ -40,7 +43,7 @@ static leat_err run_gate(leat_i_run *run, const leat_flow *flow)
 
 static leat_err run_init(leat_i_run *run, const leat_flow *flow, void *shared, const leat_run_opts *opts, leat_i_run *outer)
 {
-    *run = (leat_i_run){ .outer = outer, .shared = shared, .call_depth = 1 };
+    *run = (leat_i_run){ .outer = outer, .shared = shared, .call_depth = 1, .depth = outer ? outer->depth + 1 : 1 };
     run->budgeted = opts->in_flight_max > 0 || (outer && outer->budgeted);
     run->trace = opts->trace || !outer ? opts->trace : outer->trace;
     run->trace_arg = opts->trace || !outer ? opts->trace_arg : outer->trace_arg;
@@ -182,19 +185,26 @@ static leat_err call_refused(leat_task *t, const leat_run_opts *opts, const leat
     return error->code;
 }
 
+__attribute__((format(printf, 3, 0))) static leat_err too_deep(leat_task *t, const leat_run_opts *opts, const char *how,
+                                                               int max)
+{
+    leat_error error = { .code = LEAT_USAGE, .retry_after_ms = -1 };
+    snprintf(error.text, sizeof error.text, how, max);
+    return call_refused(t, opts, &error);
+}
+
 leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts)
 {
+    LEAT_I_TASK_TRY(t);
     struct leat_i_visit *v = t->visit;
     struct start s = { .flow = flow, .shared = shared, .opts = opts ? *opts : (leat_run_opts){ 0 } };
     leat_error error = { .retry_after_ms = -1 };
     const char *action;
     s.outer = v ? v->frame->run : NULL;
     uint32_t depth = v && v->task == t ? s.outer->call_depth + 1 : 1;
-    if (depth > RUN_CALL_DEPTH_MAX) {
-        error.code = LEAT_USAGE;
-        snprintf(error.text, sizeof error.text, "flows call flows more than %d deep on one stack", RUN_CALL_DEPTH_MAX);
-        return call_refused(t, opts, &error);
-    }
+    if (depth > RUN_CALL_DEPTH_MAX)
+        return too_deep(t, opts, "flows call flows more than %d deep on one stack", RUN_CALL_DEPTH_MAX);
+    if (s.outer && s.outer->depth >= RUN_DEPTH_MAX) return too_deep(t, opts, RUNS_TOO_DEEP, RUN_DEPTH_MAX);
     leat_err err = run_begin(flow, t->rt, &error);
     if (err != LEAT_OK) return call_refused(t, opts, &error);
     /* A phase that holds the gate lets it go while it waits, as always. */
@@ -220,6 +230,7 @@ static leat_err start_main(leat_task *t, void *arg, const void **result)
     struct start *s = arg;
     leat_error error = { .retry_after_ms = -1 };
     const char *action = NULL;
+    if (s->outer && s->outer->depth >= RUN_DEPTH_MAX) return too_deep(t, &s->opts, RUNS_TOO_DEEP, RUN_DEPTH_MAX);
     leat_err err = run_begin(s->flow, t->rt, &error);
     if (err != LEAT_OK) return call_refused(t, &s->opts, &error);
     err = run_whole(t, s, 1, &action);
@@ -236,6 +247,7 @@ static leat_err start_nomem(leat_task *t, void *arg, const void **result)
 
 leat_future *leat_flow_start(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts)
 {
+    if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_future_misused(__func__);
     struct leat_i_visit *v = t->visit;
     struct start *s = leat_task_alloc(t, sizeof *s);
     if (!s) return leat_task_start(t, start_nomem, NULL);

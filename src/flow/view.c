@@ -17,6 +17,7 @@ static const char *params_find(const leat_param *param, size_t count, const char
 
 const char *leat_task_param(const leat_task *t, const char *key)
 {
+    leat_i_task_require(t, __func__);
     if (!t->visit || !key) return NULL;
     for (const leat_i_frame *f = t->visit->frame; f; f = f->outer) {
         const char *value = params_find(f->item, f->item_count, key);
@@ -29,11 +30,13 @@ const char *leat_task_param(const leat_task *t, const char *key)
 
 uint32_t leat_task_attempt(const leat_task *t)
 {
+    leat_i_task_require(t, __func__);
     return t->visit ? t->visit->attempt : 0;
 }
 
 void *leat_task_self(const leat_task *t)
 {
+    leat_i_task_require(t, __func__);
     const struct leat_i_visit *v = t->visit;
     if (!v) return NULL;
     return v->node ? v->node->opts.self : v->frame->flow->opts.self;
@@ -53,6 +56,7 @@ size_t leat_task_index(const leat_task *t)
 
 void *leat_task_walk(const leat_task *t)
 {
+    leat_i_task_require(t, __func__);
     const struct leat_i_visit *v = t->visit;
     return v && v->task == t && !v->item ? v->frame->store : NULL;
 }

@@ -24,6 +24,7 @@ typedef struct leat_i_run {
     leat_semaphore *budget; /* of attempts being executed, set for this run; NULL = none of its own */
     bool budgeted;          /* it or a run around it has a budget */
     uint32_t call_depth;    /* runs on top of one another on one stack */
+    uint32_t depth;         /* runs that started one another, this one included */
     bool observed;          /* one of the three below is set */
     void (*trace)(void *arg, const leat_trace *call); /* NULL = none; each is that of the run around it unless set here */
     void *trace_arg;

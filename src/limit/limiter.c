@@ -318,6 +318,7 @@ static bool cost_is_valid(leat_cost c)
 leat_err leat_limiter_acquire(leat_task *t, leat_limiter *l, leat_cost guess, leat_grant *grant)
 {
     if (!l || !grant || !cost_is_valid(guess)) return LEAT_USAGE;
+    LEAT_I_TASK_TRY(t);
     LEAT_TRY(leat_i_task_check(t));
     claim *c = claim_of(t, l);
     if (!c) return LEAT_NOMEM;

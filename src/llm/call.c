@@ -493,6 +493,7 @@ static leat_err call_prepare(call *c, const char *body, size_t size)
 leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
                                  const leat_i_llm_turn *turn, leat_llm_reply *reply)
 {
+    LEAT_I_TASK_TRY(t);
     int64_t start_ns = leat_task_now_ns(t);
     call c = { .t = t, .llm = llm, .reply = reply, .turn = turn };
     memset(reply, 0, sizeof *reply);

@@ -86,11 +86,20 @@ static struct leat_i_blocking_job *job_next(leat_i_blocking *b)
     return job;
 }
 
+static _Thread_local leat_task *blocking_task;
+
+leat_task *leat_i_blocking_task(void)
+{
+    return blocking_task;
+}
+
 static void job_run(struct leat_i_blocking_job *job)
 {
     leat_runtime *rt = job->rt;
     leat_i_waiter *stack = job->stack;
+    blocking_task = stack->task;
     job->err = job->fn(job->arg);
+    blocking_task = NULL;
     leat_store_release(&job->done, 1); /* release: pairs with the acquire in leat_blocking; the job is gone from here on */
     leat_i_unpark(stack);
     leat_i_runtime_external_end(rt);
@@ -159,6 +168,7 @@ static bool blocking_submit(leat_i_blocking *b, struct leat_i_blocking_job *job)
 leat_err leat_blocking(leat_task *t, leat_err (*fn)(void *arg), void *arg)
 {
     if (!fn) return LEAT_USAGE;
+    LEAT_I_TASK_TRY(t);
     leat_runtime *rt = t->rt;
     LEAT_TRY(leat_i_task_check(t));
     struct leat_i_blocking_job job = { .fn = fn, .arg = arg, .rt = rt, .stack = leat_i_task_waiter(t) };

@@ -141,6 +141,7 @@ leat_err leat_fd_wait(leat_task *t, int fd, leat_fd_event event)
 {
     bool writes = event == LEAT_FD_WRITABLE;
     struct pollfd now = { .fd = fd, .events = writes ? POLLOUT : POLLIN };
+    LEAT_I_TASK_TRY(t);
     LEAT_TRY(leat_i_task_check(t));
     if (fd < 0) return leat_task_fail(t, LEAT_USAGE, "%d is no descriptor", fd);
     int count = poll(&now, 1, 0);

@@ -130,6 +130,7 @@ static struct for_range *range_take_back(struct for_state *state, leat_i_worker 
 leat_err leat_for(leat_task *t, size_t count, leat_range_fn fn, void *arg)
 {
     if (!fn) return LEAT_USAGE;
+    LEAT_I_TASK_TRY(t);
     LEAT_TRY(leat_i_task_check(t));
     leat_i_worker *w = t->waiter->home;
     struct for_state state = { .owner = t, .stack = t->waiter, .fn = fn, .arg = arg };

@@ -61,15 +61,25 @@ const leat_error *leat_future_error(const leat_future *f)
     return f->error ? f->error : leat_i_error_of(f->err);
 }
 
-void leat_future_cancel(leat_future *f)
+void leat_i_future_cancel(leat_future *f)
 {
     if (leat_future_is_done(f) || f->cancel_asked || !f->ops || !f->ops->cancel) return;
     f->cancel_asked = true;
     f->ops->cancel(f);
 }
 
+void leat_future_cancel(leat_future *f)
+{
+    if (leat_future_is_done(f)) return;
+    if (!f->owner || leat_i_task_is_here(f->owner))
+        leat_i_future_cancel(f);
+    else
+        (void)leat_i_future_foreign(__func__);
+}
+
 void leat_i_future_adopt(leat_task *t, leat_future *f)
 {
+    f->owner = t;
     f->prev = NULL;
     f->next = t->children;
     if (t->children) t->children->prev = f;
@@ -132,8 +142,24 @@ static leat_err future_wait(leat_task *t, leat_future *f)
     return LEAT_OK;
 }
 
+/* A future that is done may be read by all who know that it lives; one that is not has one who waits. */
+static bool future_is_of(const leat_future *f, const leat_task *t)
+{
+    return f && (f->owner == t || !f->owner || leat_future_is_done(f));
+}
+
+static leat_err futures_check(const leat_task *t, leat_future *const *futures, size_t count, const char *call)
+{
+    if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_task_misused(call);
+    for (size_t i = 0; i < count; i++) {
+        if (LEAT_UNLIKELY(!future_is_of(futures[i], t))) return leat_i_future_foreign(call);
+    }
+    return LEAT_OK;
+}
+
 leat_err leat_await(leat_task *t, leat_future *f, const void **result)
 {
+    LEAT_TRY(futures_check(t, &f, 1, __func__));
     LEAT_TRY(future_wait(t, f));
     return future_result(t, f, result);
 }
@@ -144,7 +170,7 @@ leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
     if (!leat_future_is_done(f) && future_watch(f, s)) {
         leat_store_seq_cst(&t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
         while (!leat_future_is_done(f)) {
-            if (leat_load_seq_cst(&t->canceled)) leat_future_cancel(f);
+            if (leat_load_seq_cst(&t->canceled)) leat_i_future_cancel(f);
             leat_i_park_shielded(t);
         }
         leat_store_relaxed(&t->parked, NULL);
@@ -198,6 +224,7 @@ static leat_err future_wait_all(leat_task *t, leat_future *const *futures, size_
 
 leat_err leat_await_all(leat_task *t, leat_future *const *futures, size_t count)
 {
+    LEAT_TRY(futures_check(t, futures, count, __func__));
     LEAT_TRY(future_wait_all(t, futures, count));
     for (size_t i = 0; i < count; i++)
         LEAT_TRY(future_result(t, futures[i], NULL));
@@ -213,9 +240,10 @@ static size_t any_done(leat_future *const *futures, size_t count)
 
 leat_err leat_await_any(leat_task *t, leat_future *const *futures, size_t count, size_t *index)
 {
+    if (count == 0) return LEAT_USAGE;
+    LEAT_TRY(futures_check(t, futures, count, __func__));
     leat_i_waiter *s = t->waiter;
     leat_err err = LEAT_OK;
-    if (count == 0) return LEAT_USAGE;
     if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED;
     size_t watched = 0;
     while (watched < count && future_watch(futures[watched], s))

@@ -80,6 +80,7 @@ leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool s
     if (!h) return LEAT_NOMEM;
     memset(h, 0, sizeof *h);
     leat_i_task_init(&h->task, rt, fn, arg);
+    h->task.root = &h->task;
     h->task.ended = handle_ended;
     h->task.skip_canceled = skip_canceled;
     leat_store_relaxed(&h->fd, -1); /* relaxed: the injection publishes it */
@@ -93,6 +94,13 @@ leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool s
 leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
 {
     return leat_i_task_submit(rt, fn, arg, true, out);
+}
+
+/* Tells whether this thread is a part of what is behind the handle: to wait for its end would be to wait for oneself. */
+static bool handle_is_own(const leat_handle *h)
+{
+    const leat_task *helped = leat_i_blocking_task();
+    return helped && helped->root == &h->task;
 }
 
 bool leat_handle_is_done(const leat_handle *h)
@@ -117,7 +125,7 @@ leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **resul
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
     if (!leat_handle_is_done(h)) {
         if (timeout_ms == 0) return LEAT_TIMEOUT;
-        if (leat_i_worker_current()) return LEAT_USAGE;
+        if (leat_i_worker_current() || handle_is_own(h)) return LEAT_USAGE;
         int64_t until_ns = LEAT_I_NEVER_NS;
         if (timeout_ms > 0 && timeout_ms < INT64_MAX / LEAT_I_NS_PER_MS)
             until_ns = leat_i_os_add_ns(leat_i_os_now_ns(), timeout_ms * LEAT_I_NS_PER_MS);
@@ -202,7 +210,7 @@ void leat_handle_free(leat_handle *h)
 {
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return;
     if (!leat_handle_is_done(h)) leat_i_task_cancel(&h->task);
-    if (leat_i_worker_current()) {
+    if (leat_i_worker_current() || handle_is_own(h)) {
         uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
         if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
         return;

@@ -199,6 +199,7 @@ bool leat_i_task_is_crowded(const leat_task *t)
 
 leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
 {
+    LEAT_I_TASK_TRY(t);
     LEAT_TRY(leat_i_task_check(t));
     if (duration_ms <= 0) {
         task_yield(t);

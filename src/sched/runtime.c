@@ -160,7 +160,8 @@ static void runtime_end_roots(leat_runtime *rt)
 void leat_runtime_free(leat_runtime *rt)
 {
     if (!rt || leat_i_runtime_is_forked(rt)) return;
-    if (leat_i_worker_current()) {
+    const leat_task *helped = leat_i_blocking_task();
+    if (leat_i_worker_current() || (helped && helped->rt == rt)) {
         leat_i_runtime_log(rt, LEAT_LOG_WARNING, "leat_runtime_free was called inside a task; the runtime stays");
         return;
     }

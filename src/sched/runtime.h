@@ -107,6 +107,9 @@ void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last);
 /* park.c */
 bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer);
 
+/* misuse.c */
+leat_err leat_i_future_foreign(const char *call); /* logs that a future is another task's; LEAT_USAGE */
+
 /* task.c */
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
@@ -118,6 +121,7 @@ const leat_error *leat_i_error_of(leat_err code); /* the story of an error that 
 void leat_i_clock_evaluate(leat_runtime *rt); /* virtual: if all wait, jump to the next timer and wake its worker */
 
 /* blocking.c */
+leat_task *leat_i_blocking_task(void); /* on a helper thread: whose call it runs; else NULL */
 void leat_i_blocking_init(leat_i_blocking *b, uint32_t thread_max);
 void leat_i_blocking_fini(leat_i_blocking *b); /* joins the helper threads; none has a job */
 

@@ -46,6 +46,7 @@ struct leat_future {
     const leat_error *error; /* NULL or in memory that lives as long as the future */
     const struct leat_i_future_ops *ops;
     leat_future *next, *prev; /* list of the owning task; touched by that task only */
+    leat_task *owner;         /* who adopted it, to be compared; NULL = an operation on the stack of who waits */
 };
 
 #define LEAT_I_FUTURE_DONE ((uintptr_t)1)
@@ -59,6 +60,7 @@ typedef struct leat_i_future_ops {
 void leat_i_future_init(leat_future *f, const leat_i_future_ops *ops);
 void leat_i_future_complete(leat_future *f, leat_err err, const void *result,
                             const leat_error *error); /* any thread, once */
+void leat_i_future_cancel(leat_future *f);            /* leat_future_cancel without its look at who asks */
 /* Adds a started operation to those that `t` joins at its end. */
 void leat_i_future_adopt(leat_task *t, leat_future *f);
 /* Owner: takes it out of the list and frees it now; it must be done. For batches, whose items free theirs as they finish. */
@@ -86,7 +88,7 @@ typedef struct leat_i_watcher {
 struct leat_task {
     leat_future future; /* what the parent or handle waits for */
     leat_runtime *rt;
-    leat_task *parent; /* NULL for a root task */
+    leat_task *root; /* what was submitted, and has started this one by way of others; compared only */
     leat_task_fn fn;
     void *arg;
     leat_i_waiter *waiter;               /* the stack it runs on; NULL until started */
@@ -135,6 +137,23 @@ void leat_i_task_end_children(leat_task *t, leat_future *mark);
 
 /* LEAT_OK, or why `t` should stop now: LEAT_CANCELED (cancel, run or node deadline), LEAT_TIMEOUT (attempt deadline). */
 leat_err leat_i_task_check(leat_task *t);
+
+/*
+ * Misuse. A task is used inside the callback that it is given to, and on the thread that runs it. Calls that suspend or start
+ * something look first, in all builds: is_here costs about a nanosecond and does not touch `t`, which may be gone. They answer
+ * LEAT_USAGE and log a sentence that names the call. Calls that cannot say so (they give memory, or text that is never NULL)
+ * end the process with that sentence: to go on would be to write into memory of somebody else. Those may also come from
+ * the helper thread that runs a blocking call of `t`, which stands still meanwhile.
+ */
+bool leat_i_task_is_here(const leat_task *t);
+leat_err leat_i_task_misused(const char *call); /* logs; LEAT_USAGE */
+void leat_i_task_require(const leat_task *t, const char *call);
+leat_future *leat_i_future_misused(const char *call); /* one that has failed with LEAT_USAGE */
+
+#define LEAT_I_TASK_TRY(t)                                                                      \
+    do {                                                                                        \
+        if (__builtin_expect(!leat_i_task_is_here(t), 0)) return leat_i_task_misused(__func__); \
+    } while (0)
 
 leat_i_waiter *leat_i_task_waiter(leat_task *t);
 uint32_t leat_i_task_worker(const leat_task *t); /* index of the worker that runs it */

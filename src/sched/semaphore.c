@@ -101,6 +101,7 @@ static leat_err semaphore_wait(leat_task *t, leat_semaphore *s, struct semaphore
 
 leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 {
+    LEAT_I_TASK_TRY(t);
     struct semaphore_waiter me = { .stack = leat_i_task_waiter(t) };
     LEAT_TRY(leat_i_task_check(t));
     if (semaphore_try(s, &me)) return LEAT_OK;

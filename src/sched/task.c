@@ -87,7 +87,7 @@ static leat_future no_memory = { .state = LEAT_I_FUTURE_DONE, .err = LEAT_NOMEM 
 /* What `t` hands down to a task that it starts. */
 static void task_inherit(leat_task *task, const leat_task *t)
 {
-    task->parent = (leat_task *)(uintptr_t)t;
+    task->root = t->root;
     task->name = t->name;
     task->visit = t->visit;
     task->watcher = t->watcher;
@@ -126,6 +126,7 @@ leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*in
 
 leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg)
 {
+    if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_future_misused(__func__);
     leat_task *child = task_start(t, fn, arg, true, NULL);
     return child ? &child->future : &no_memory;
 }
@@ -157,7 +158,7 @@ void leat_i_task_end_children(leat_task *t, leat_future *mark)
 {
     if (t->children == mark) return;
     for (leat_future *f = t->children; f != mark; f = f->next)
-        leat_future_cancel(f);
+        leat_i_future_cancel(f);
     while (t->children != mark) {
         leat_future *f = t->children;
         (void)leat_i_await_shielded(t, f);

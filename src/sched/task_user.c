@@ -8,6 +8,7 @@
 
 void *leat_task_alloc(leat_task *t, size_t size)
 {
+    leat_i_task_require(t, __func__);
     void *p = leat_i_arena_alloc(&t->arena, size);
     if (p)
         memset(p, 0, size);
@@ -19,6 +20,7 @@ void *leat_task_alloc(leat_task *t, size_t size)
 const char *leat_task_printf(leat_task *t, const char *fmt, ...)
 {
     va_list args;
+    leat_i_task_require(t, __func__);
     va_start(args, fmt);
     const char *text = leat_i_arena_vprintf(&t->arena, fmt, args);
     va_end(args);
@@ -29,6 +31,7 @@ const char *leat_task_printf(leat_task *t, const char *fmt, ...)
 
 leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...)
 {
+    leat_i_task_require(t, __func__);
     t->error = leat_i_arena_alloc(&t->arena, sizeof *t->error);
     if (!t->error) return code; /* The code's own sentence must do. */
     *t->error = (leat_error){ .code = code, .retry_after_ms = -1 };
@@ -56,6 +59,7 @@ int64_t leat_task_now_ns(const leat_task *t)
 
 leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg, const void **result)
 {
+    LEAT_I_TASK_TRY(t);
     const void *value = NULL;
     int64_t outer_ns = t->attempt_deadline_ns;
     if (duration_ms > 0) {
