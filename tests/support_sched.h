@@ -26,6 +26,12 @@
         }                                                                             \
     } while (0)
 
+/* How to start a program that this machine cannot run by itself: set by ctest in a cross build, else NULL. */
+static inline const char *emulator(void)
+{
+    return getenv("LEAT_EMULATOR");
+}
+
 /* Runs the block after it for 1, 2, 4 and 8 workers. */
 #define EACH_WORKER_COUNT(count) for (uint32_t count = 1; count <= 8; count *= 2)
 

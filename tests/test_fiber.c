@@ -5,6 +5,12 @@
 
 #include <execinfo.h>
 
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(low, end) ((void)(low), (void)(end))
+#endif
+
 #define FIBER_BYTES ((size_t)256 * 1024)
 
 struct world {
@@ -20,6 +26,8 @@ static int world_set_up(void **state)
     struct world *w = calloc(1, sizeof *w);
     w->memory = leat_i_os_reserve(FIBER_BYTES);
     w->other_memory = leat_i_os_reserve(FIBER_BYTES);
+    (void)VALGRIND_STACK_REGISTER(w->memory, w->memory + FIBER_BYTES);
+    (void)VALGRIND_STACK_REGISTER(w->other_memory, w->other_memory + FIBER_BYTES);
     leat_i_fiber_adopt_thread(&w->thread);
     *state = w;
     return w->memory && w->other_memory ? 0 : -1;

@@ -96,11 +96,14 @@ static void guards_guard(void **state)
     assert_non_null(p);
     memset(p, 1, 4 * page);
     assert_int_equal(leat_i_os_guard_mprotect(p, page), 0);
+    assert_true(leat_i_os_guard_holds(p));
     assert_true(touching_ends_the_process(p));
+    assert_false(leat_i_os_guard_holds(p + page));
     assert_false(touching_ends_the_process(p + page));
     int rc = leat_i_os_guard_install(p + page, page);
     assert_true(rc == 0 || rc == -EINVAL); /* kernels before 6.13 have none */
-    assert_int_equal(touching_ends_the_process(p + page), rc == 0);
+    assert_int_equal(touching_ends_the_process(p + page), leat_i_os_guard_holds(p + page));
+    assert_true(rc != -EINVAL || !leat_i_os_guard_holds(p + page));
     assert_int_equal(p[2 * page], 1);
     leat_i_os_discard(p + 2 * page, 2 * page);
     assert_int_equal(p[2 * page], 0);

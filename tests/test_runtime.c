@@ -235,7 +235,7 @@ static void in_a_forked_child_a_runtime_is_dead_and_says_so(void **state)
 static void a_forked_child_may_make_its_own(void **state)
 {
     (void)state;
-    if (LEAT_TSAN) skip(); /* ThreadSanitizer refuses threads after a fork with threads. */
+    if (LEAT_TSAN || emulator()) skip(); /* Both refuse threads after a fork with threads. */
     leat_runtime *old = runtime_with(2, false);
     pid_t pid = fork();
     if (pid == 0) {

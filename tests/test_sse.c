@@ -108,6 +108,12 @@ static void a_limit_is_a_limit(void **state)
         assert_int_equal(h.count, max == 21);
         leat_i_sse_fini(&s);
     }
+    for (size_t max = 20; max <= 21; max++) { /* The same line in one piece. */
+        leat_i_sse_init(&s, max, hear, &h);
+        assert_int_equal(leat_i_sse_push(&s, "data: xxxxxxxxxxxxxxx\n\n", 23), max == 21);
+        assert_int_equal(leat_i_sse_failed(&s), max == 20);
+        leat_i_sse_fini(&s);
+    }
     leat_i_sse_init(&s, 20, hear, &h); /* An event of many lines, each short. */
     bool ok = true;
     for (int i = 0; i < 20 && ok; i++)

@@ -52,6 +52,7 @@ void *leat_i_os_reserve(size_t bytes); /* private anonymous read-write, no reser
 void leat_i_os_release(void *p, size_t bytes);
 void leat_i_os_discard(void *p, size_t bytes);      /* gives the pages back, keeps the range */
 int leat_i_os_guard_install(void *p, size_t bytes); /* lightweight guard (Linux 6.13); -EINVAL where there is none */
+bool leat_i_os_guard_holds(const void *p); /* asks the kernel to read there: who does not know the advice may still say 0 */
 int leat_i_os_guard_mprotect(void *p, size_t bytes);
 
 /* The sentence of an errno, negative or not; thread-safe. */

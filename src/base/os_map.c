@@ -2,7 +2,10 @@
 #include "os.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -39,6 +42,13 @@ int leat_i_os_guard_install(void *p, size_t bytes)
     int rc = leat_i_os_faulted("guard");
     if (rc < 0) return rc;
     return madvise(p, bytes, MADV_GUARD_INSTALL) == 0 ? 0 : -errno;
+}
+
+bool leat_i_os_guard_holds(const void *p)
+{
+    /* A futex wait that is over at once: all that it does is to read the word. */
+    static const struct timespec none;
+    return syscall(SYS_futex, p, FUTEX_WAIT_PRIVATE, 0, &none, NULL, 0) < 0 && errno == EFAULT;
 }
 
 int leat_i_os_guard_mprotect(void *p, size_t bytes)

@@ -94,7 +94,9 @@ bool leat_i_sse_push(leat_i_sse *s, const char *piece, size_t size)
             ok = sse_line(s, s->line.data, s->line.size);
             leat_i_buf_clear(&s->line);
         } else {
-            ok = sse_line(s, piece, (size_t)(stop - piece));
+            /* A line that came whole is too large just when one that came in pieces would be. */
+            if (s->line.max && (size_t)(stop - piece) > s->line.max) s->line.failed = true;
+            ok = !s->line.failed && sse_line(s, piece, (size_t)(stop - piece));
         }
         if (!ok) return false;
         s->after_cr = *stop == '\r';

@@ -61,12 +61,13 @@ static uint32_t map_count_max(void)
     return count > 0 && count < UINT32_MAX ? (uint32_t)count : MAP_COUNT_USUAL;
 }
 
-/* Tries a lightweight guard on a page of its own, since only the kernel can tell whether it has them. */
+/* Tries a lightweight guard on a page of its own, since only the kernel can tell whether it has them; an emulator may take the
+ * advice and ignore it. */
 static bool guard_light_works(size_t page_bytes)
 {
     void *page = leat_i_os_reserve(page_bytes);
     if (!page) return false;
-    bool works = leat_i_os_guard_install(page, page_bytes) == 0;
+    bool works = leat_i_os_guard_install(page, page_bytes) == 0 && leat_i_os_guard_holds(page);
     leat_i_os_release(page, page_bytes);
     return works;
 }
