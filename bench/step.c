@@ -1,9 +1,13 @@
 /*
- * step.c: what the flow itself costs: a step of a loop of two trivial nodes, and an item of a sequential batch.
+ * step.c: what the flow itself costs: a step of a loop of two trivial nodes, how much of it is the gate when nobody contends, and
+ * an item of a sequential batch.
  *
  *   bench_step [--steps N] [--items N]
+ *
+ * CPU time of one worker. The gate's part is the difference between a loop with it and the same loop without it, which take turns.
  */
 #include <leat/flow.h>
+#include <stdbool.h>
 
 #include "bench_util.h"
 
@@ -58,22 +62,40 @@ static double run_s(leat_runtime *rt, leat_flow *flow)
     return seconds;
 }
 
-int main(int argc, char **argv)
+/* The loop, with the gate or without it. */
+static leat_flow *loop_new(bool concurrent_shared)
 {
-    int64_t steps = bench_arg_i64(argc, argv, "--steps", 2000000), items = bench_arg_i64(argc, argv, "--items", 2000000);
-    leat_runtime *rt;
-    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 1, .log = quiet }) != LEAT_OK) bench_die("runtime");
-
-    leat_flow *loop = leat_flow_new(NULL);
+    leat_flow *loop = leat_flow_new(&(leat_flow_opts){ .concurrent_shared = concurrent_shared });
     leat_node *a = leat_flow_add(loop, &ping, NULL), *b = leat_flow_add(loop, &pong, NULL);
     leat_flow_link(a, "default", b);
     leat_flow_link(b, "default", a);
-    bench.left = steps / 10;
-    (void)run_s(rt, loop);
-    bench.left = steps;
-    double step_ns = run_s(rt, loop) * 1e9 / (double)steps;
-    leat_flow_free(loop);
+    return loop;
+}
 
+static double loop_ns(leat_runtime *rt, leat_flow *loop, int64_t steps)
+{
+    bench.left = steps;
+    return run_s(rt, loop) * 1e9 / (double)steps;
+}
+
+static void measure_step(leat_runtime *rt, int64_t steps, double *step_ns, double *gate_ns)
+{
+    enum { TURNS = 5 };
+    double gated = 0, open = 0;
+    leat_flow *loop[2] = { loop_new(false), loop_new(true) };
+    (void)loop_ns(rt, loop[0], steps / 10);
+    *step_ns = loop_ns(rt, loop[0], steps);
+    for (int i = 0; i < TURNS; i++) {
+        gated += loop_ns(rt, loop[0], steps / TURNS);
+        open += loop_ns(rt, loop[1], steps / TURNS);
+    }
+    *gate_ns = (gated - open) / TURNS;
+    leat_flow_free(loop[0]);
+    leat_flow_free(loop[1]);
+}
+
+static double measure_item(leat_runtime *rt, int64_t items)
+{
     bench.item = malloc((size_t)items * sizeof *bench.item);
     if (!bench.item) bench_die("out of memory");
     for (int64_t i = 0; i < items; i++)
@@ -85,8 +107,19 @@ int main(int argc, char **argv)
     bench.list.count = (size_t)items;
     double item_ns = run_s(rt, sequence) * 1e9 / (double)items;
     leat_flow_free(sequence);
+    return item_ns;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t steps = bench_arg_i64(argc, argv, "--steps", 2000000), items = bench_arg_i64(argc, argv, "--items", 2000000);
+    double step_ns, gate_ns;
+    leat_runtime *rt;
+    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 1, .log = quiet }) != LEAT_OK) bench_die("runtime");
+    measure_step(rt, steps, &step_ns, &gate_ns);
+    double item_ns = measure_item(rt, items);
     leat_runtime_free(rt);
-    printf("{\"steps\":%lld,\"step_ns\":%.1f,\"items\":%lld,\"item_ns\":%.1f}\n", (long long)steps, step_ns,
-           (long long)items, item_ns);
+    printf("{\"steps\":%lld,\"step_ns\":%.1f,\"gate_ns\":%.1f,\"items\":%lld,\"item_ns\":%.1f}\n", (long long)steps, step_ns,
+           gate_ns, (long long)items, item_ns);
     return 0;
 }
