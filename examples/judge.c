@@ -8,8 +8,7 @@
 #include <string.h>
 
 static const char *const notes[] = {
-    "Our mill grinds corn, rye, oats, barley, peas, beans, chestnuts and acorns, by day and by night, in summer and in "
-    "winter.",
+    "Our mill grinds corn, rye, oats, barley, peas, beans and acorns, by day and by night.",
     "Flour! Flour! Flour!",
     "Good bread begins with water.",
     "We mill.",
