@@ -84,7 +84,7 @@ class Function:
 
     @property
     def summary(self):
-        return re.match(r"(.*?[.:;](?=\s|$)|.*)", squeezed(self.text)).group(1).rstrip(":;.") + "."
+        return re.match(r"(.*?([.](?=\s+[A-Z`]|$)|[:;](?=\s))|.*)", squeezed(self.text)).group(1).rstrip(":;.") + "."
 
     @property
     def returns_pointer(self):
@@ -142,7 +142,7 @@ class Header:
                 while "*/" not in self.lines[end]:
                     end += 1
                 comment, at = "\n".join(self.lines[at:end + 1]), end
-            elif line.startswith(("typedef", "LEAT_API", "#define LEAT_TRY", "#define LEAT_ERR_MAP", "#define LEAT_CLASS_MAP")):
+            elif line.startswith(("typedef", "LEAT_API", "#define LEAT_TRY")) or re.match(r"#define LEAT_\w+_MAP\(", line):
                 end = self.end_of(at)
                 self.add("\n".join(self.lines[at:end + 1]), comment, at + 1, section)
                 comment, at = None, end
