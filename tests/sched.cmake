@@ -15,6 +15,7 @@ leat_test(test_runtime)
 leat_test(test_semaphore)
 leat_test(test_stack)
 leat_test(test_stress)
+leat_test(test_sweep_sched SOURCES support/sweep.c)
 leat_test(test_task)
 
 # Programs with a planted bug: they succeed as they are, and CI expects ThreadSanitizer and AddressSanitizer to refuse them.

@@ -45,16 +45,22 @@ static void heap_sift_down(leat_i_heap *h, uint32_t index, struct leat_i_heap_en
     heap_put(h, index, e);
 }
 
+bool leat_i_heap_reserve(leat_i_heap *h, uint32_t room)
+{
+    if (LEAT_LIKELY(room <= h->room)) return true;
+    uint32_t doubled = h->room ? h->room * 2 : HEAP_ROOM_FIRST;
+    if (room < doubled) room = doubled;
+    struct leat_i_heap_entry *entry = leat_i_realloc(h->entry, room * sizeof *entry);
+    if (!entry) return false;
+    h->entry = entry;
+    h->room = room;
+    return true;
+}
+
 bool leat_i_heap_add(leat_i_heap *h, leat_i_timer *timer, int64_t when_ns)
 {
     LEAT_ASSERT(timer->place == 0);
-    if (h->count == h->room) {
-        uint32_t room = h->room ? h->room * 2 : HEAP_ROOM_FIRST;
-        struct leat_i_heap_entry *entry = leat_i_realloc(h->entry, room * sizeof *entry);
-        if (!entry) return false;
-        h->entry = entry;
-        h->room = room;
-    }
+    if (!leat_i_heap_reserve(h, h->count + 1)) return false;
     timer->when_ns = when_ns;
     h->count++;
     heap_sift_up(h, h->count - 1, (struct leat_i_heap_entry){ when_ns, timer });

@@ -18,6 +18,7 @@ typedef struct leat_i_heap { /* zeroed memory is a valid empty heap */
     uint32_t count, room;
 } leat_i_heap;
 
+bool leat_i_heap_reserve(leat_i_heap *h, uint32_t room); /* so many fit without memory; false = memory is short */
 bool leat_i_heap_add(leat_i_heap *h, leat_i_timer *timer,
                      int64_t when_ns);                             /* false = memory is short; timer not in a heap before */
 void leat_i_heap_remove(leat_i_heap *h, leat_i_timer *timer);      /* fine when it is not in */

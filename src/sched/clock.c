@@ -7,6 +7,9 @@
  *
  * The order of a look matters: queues first, then bits. A queue that was seen empty because its worker had just drained it belongs
  * to a worker whose bit was clear before it drained, and is set again only when that worker has nothing left to do.
+ *
+ * A worker without memory for another stack counts as parked: it can start nothing, and goes on when a timer frees one. When no worker
+ * can start anything, what is queued holds the clock no longer.
  */
 #include "runtime.h"
 
@@ -18,18 +21,29 @@ int64_t leat_i_runtime_now_ns(const leat_runtime *rt)
     return leat_load_acquire(&((leat_runtime *)(uintptr_t)rt)->virtual_ns); /* acquire: pairs with leat_i_clock_evaluate */
 }
 
+static bool clock_all_starved(leat_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        if (!leat_load_seq_cst(&rt->worker[i].starved)) return false;
+    return true;
+}
+
 static bool clock_all_queues_empty(leat_runtime *rt)
 {
-    if (leat_load_seq_cst(&rt->inject)) return false;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (leat_load_seq_cst(&rt->worker[i].inbox) || !leat_i_deque_is_empty(&rt->worker[i].deque)) return false;
+    bool stuck = clock_all_starved(rt);
+    if (!stuck && leat_load_seq_cst(&rt->inject)) return false;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        if (leat_load_seq_cst(&rt->worker[i].inbox)) return false;
+        if (!stuck && !leat_i_deque_is_empty(&rt->worker[i].deque)) return false;
+    }
     return true;
 }
 
 static bool clock_all_idle(leat_runtime *rt)
 {
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!(leat_load_seq_cst(&rt->idle[i / 64]) >> (i % 64) & 1)) return false;
+        if (!(leat_load_seq_cst(&rt->idle[i / 64]) >> (i % 64) & 1) && !leat_load_seq_cst(&rt->worker[i].starved))
+            return false;
     return true;
 }
 

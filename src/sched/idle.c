@@ -214,3 +214,13 @@ void leat_i_worker_sleep(leat_i_worker *w)
     if (!leat_load_relaxed(&w->inbox) && !runtime_has_work(rt) && !leat_load_relaxed(&rt->stop)) worker_park(w);
     if (!idle_claim(w)) worker_take_signal(w);
 }
+
+void leat_i_worker_starve(leat_i_worker *w)
+{
+    /* No idle bit: who looks for a worker to run a task would find one that cannot. So it is not signaled either, and looks itself. */
+    leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the flag below publishes it */
+    leat_store_seq_cst(&w->starved, true);
+    if (w->rt->virtual_clock) leat_i_clock_evaluate(w->rt);
+    leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+    leat_store_seq_cst(&w->starved, false);
+}

@@ -104,13 +104,10 @@ leat_err leat_i_task_check(leat_task *t)
     return now_ns >= t->attempt_deadline_ns ? LEAT_TIMEOUT : LEAT_OK;
 }
 
-/* Waits until woken or `limit_ns`; true = the limit has passed. Memory for the timer may be short: then it goes round the FIFO. */
+/* Waits until woken or `limit_ns`; true = the limit has passed. There is room for the timer since the stack was taken. */
 static bool park_limited(leat_i_worker *w, leat_i_waiter *s, int64_t limit_ns)
 {
-    if (!leat_i_heap_add(&w->timers, &s->timer, limit_ns)) {
-        stack_yield(w, s);
-        return leat_i_runtime_now_ns(w->rt) >= limit_ns;
-    }
+    if (!leat_i_heap_add(&w->timers, &s->timer, limit_ns)) LEAT_BUG("no room for a timer");
     stack_park(w, s);
     if (s->timer.place == 0) return true;
     leat_i_heap_remove(&w->timers, &s->timer);

@@ -44,7 +44,8 @@ struct leat_i_worker {
     leat_i_deque deque;
     _Alignas(64) LEAT_ATOMIC(leat_i_waiter *) inbox; /* woken by others; newest first; the worker takes all */
     _Alignas(64) LEAT_ATOMIC(uint32_t) wake;         /* futex word: LEAT_I_WAKE_* */
-    LEAT_ATOMIC(int64_t) next_ns;                    /* virtual clock: first timer, valid while idle */
+    LEAT_ATOMIC(int64_t) next_ns;                    /* virtual clock: first timer, valid while idle or starved */
+    LEAT_ATOMIC(bool) starved; /* no memory for a stack to start a task on: it waits for one to be ready */
 };
 
 enum { LEAT_I_WAKE_NONE, LEAT_I_WAKE_INBOX, LEAT_I_WAKE_SEARCH };
@@ -99,6 +100,7 @@ void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s);
 void leat_i_worker_found(leat_i_worker *w);  /* it has something to do: ends its search, wakes the next if there is more */
 bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while; true = look again at what is there */
 void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
+void leat_i_worker_starve(leat_i_worker *w); /* waits a moment for memory, or for one of its stacks to be woken */
 void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
 void leat_i_runtime_wake_one(leat_runtime *rt);                                  /* after publishing a task, any thread */
 bool leat_i_runtime_is_hungry(leat_runtime *rt);                                 /* a worker searches or is parked: a hint */

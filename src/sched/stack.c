@@ -186,13 +186,16 @@ bool leat_i_stack_fill(leat_i_worker *w)
     else if (p->cold || pool_grow(p))
         c->count += list_move(&p->cold, &c->list);
     pthread_mutex_unlock(&p->mutex);
-    return c->list != NULL;
+    return c->list && leat_i_heap_reserve(&w->timers, c->taken + 1);
 }
 
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w)
 {
     leat_i_stack_cache *c = &w->stacks;
     if (!c->list && !leat_i_stack_fill(w)) return NULL;
+    /* A wait with a limit must not fail for want of memory, so there is room for it before there is a wait. */
+    if (!leat_i_heap_reserve(&w->timers, c->taken + 1)) return NULL;
+    c->taken++;
     leat_i_waiter *s = c->list;
     c->list = s->link;
     c->count--;
@@ -210,6 +213,7 @@ void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s)
     s->task = NULL;
     s->link = c->list;
     c->list = s;
+    c->taken--;
     c->used = true;
     if (++c->count <= CACHE_MAX) return;
     leat_i_stack_pool *p = &w->rt->stacks;

@@ -41,7 +41,8 @@ typedef struct leat_i_stack_pool {
 typedef struct leat_i_stack_cache { /* of one worker */
     leat_i_waiter *list;
     uint32_t count;
-    bool used; /* one was given back since the last trim */
+    uint32_t taken; /* by the worker, and not given back: it has room for so many timers */
+    bool used;      /* one was given back since the last trim */
 } leat_i_stack_cache;
 
 #define LEAT_I_STACK_BYTES_MIN 16384u
@@ -49,9 +50,9 @@ typedef struct leat_i_stack_cache { /* of one worker */
 int leat_i_stack_pool_init(leat_i_stack_pool *p, uint32_t stack_bytes); /* 0 or -errno */
 void leat_i_stack_pool_fini(leat_i_stack_pool *p);                      /* all workers have ended */
 const char *leat_i_stack_pool_guard_name(const leat_i_stack_pool *p);
-/* Makes sure that `w` has a stack at hand; false = memory is short. */
+/* Makes sure that `w` has a stack at hand, and room for its timer; false = memory is short. */
 bool leat_i_stack_fill(leat_i_worker *w);
-/* Gives a stack for `w`; its fiber is not made yet. NULL when memory is short. */
+/* Gives a stack for `w`, with room for its timer; its fiber is not made yet. NULL when memory is short. */
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w);
 /* Takes back a stack of `w` that nobody runs on. */
 void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s);

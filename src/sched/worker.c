@@ -198,7 +198,7 @@ static leat_i_waiter *worker_wait_in_place(leat_i_worker *w)
         leat_i_waiter *next = worker_pop_ready(w);
         if (!next) next = worker_new_loop(w);
         if (next) return next;
-        leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+        leat_i_worker_starve(w);
     }
 }
 

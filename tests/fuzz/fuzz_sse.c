@@ -54,6 +54,18 @@ static void fold_feed(const char *text, size_t size, size_t cut, leat_i_buf *out
     leat_i_fold_fini(&f);
 }
 
+/* Blanks before a body that is no stream may be left out. */
+static bool same_body(const leat_i_buf *a, const leat_i_buf *b)
+{
+    size_t skip_a = 0, skip_b = 0;
+    while (skip_a < a->size && strchr(" \t\r\n", a->data[skip_a]) && a->data[skip_a])
+        skip_a++;
+    while (skip_b < b->size && strchr(" \t\r\n", b->data[skip_b]) && b->data[skip_b])
+        skip_b++;
+    size_t size = a->size - skip_a;
+    return size == b->size - skip_b && (!size || memcmp(a->data + skip_a, b->data + skip_b, size) == 0);
+}
+
 static void check_answer(const leat_i_buf *out)
 {
     leat_i_arena arena = { 0 };
@@ -78,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fold_feed(text, in.size, 0, &whole, verdict);
     fold_feed(text, in.size, cut, &pieces, verdict_pieces);
     HOLDS(memcmp(verdict, verdict_pieces, sizeof verdict) == 0);
-    if (!verdict[3]) HOLDS(whole.size == pieces.size && (!whole.size || memcmp(whole.data, pieces.data, whole.size) == 0));
+    if (!verdict[3]) HOLDS(same_body(&whole, &pieces));
     check_answer(&whole);
     leat_i_buf_fini(&whole);
     leat_i_buf_fini(&pieces);
