@@ -1,5 +1,5 @@
 # The server that misbehaves as ordered, for the tests of the client.
-add_library(fault_server STATIC support/fault_conn.c support/fault_records.c support/fault_reply.c support/fault_server.c
+add_library(fault_server STATIC support/fault_conn.c support/fault_h2.c support/fault_records.c support/fault_reply.c support/fault_server.c
   support/fault_tls.c)
 target_link_libraries(fault_server PRIVATE leat_flags PUBLIC PkgConfig::OPENSSL PkgConfig::ZLIB Threads::Threads)
 

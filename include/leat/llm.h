@@ -60,6 +60,13 @@ typedef enum leat_class {
  */
 LEAT_API const char *leat_class_name(leat_class cls);
 
+/* Whether requests go over HTTP/2, many on one connection, where TLS and the endpoint allow it. */
+typedef enum leat_http2 {
+    LEAT_HTTP2_OFF, /* HTTP/1.1 */
+    LEAT_HTTP2_ON, /* with a libcurl that loses no request by it (8.7 and later); with an older one a warning, and HTTP/1.1 */
+    LEAT_HTTP2_FORCE, /* with any libcurl */
+} leat_http2;
+
 /* Every field may be 0 = the default. Durations in ms. */
 typedef struct leat_llm_opts {
     const char *base_url;  /* NULL = OPENAI_BASE_URL, else https://api.openai.com/v1; "mock:" starts the embedded endpoint */
@@ -78,8 +85,11 @@ typedef struct leat_llm_opts {
     bool ignore_limits;            /* the limiter learns nothing from the headers of replies */
     bool stream;                   /* ask for a stream (SSE); the reply is the same, and ttft_ms is known */
     bool allow_http;               /* plain http to hosts other than loopback */
-    const char *cacert;            /* file of trusted certificates; NULL = the system's */
-    const char *const *headers;    /* "Name: value" lines to add, header_count of them; copied */
+    const char *cacert;            /* file of trusted certificates (PEM); NULL = the system's */
+    const char *cert;     /* file of this client's own certificate (PEM), for endpoints that ask for one; NULL = none */
+    const char *cert_key; /* file of its key, which others cannot read; NULL = it stands in `cert`, then that */
+    leat_http2 http2;
+    const char *const *headers; /* "Name: value" lines to add, header_count of them; copied */
     size_t header_count;
 } leat_llm_opts;
 

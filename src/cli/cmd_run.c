@@ -72,6 +72,10 @@ static leat_llm_opts llm_opts_of(const leat_i_run_args *args, leat_limiter *limi
         .ignore_limits = args->limits != 0,
         .allow_http = args->allow_http,
         .cacert = args->cacert,
+        .cert = args->cert,
+        .cert_key = args->cert_key,
+        .http2 = (leat_http2)args->http2,
+        .body_bytes_max = (size_t)args->body_bytes_max,
         .headers = args->header.item,
         .header_count = args->header.count,
     };

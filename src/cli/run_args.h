@@ -22,7 +22,9 @@ typedef struct leat_i_run_args {
     const char *retry_failed; /* NULL = not given, "" = all */
     int sync;
     /* Endpoint. */
-    const char *base_url, *key_env, *key_file, *cacert;
+    const char *base_url, *key_env, *key_file, *cacert, *cert, *cert_key;
+    int http2;
+    uint64_t body_bytes_max;
     bool allow_http, stream;
     leat_i_list header;
     /* Limits. */

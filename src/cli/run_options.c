@@ -8,12 +8,16 @@ static const char *const SYNCS[] = { "none", "group", "row", NULL };
 static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
 
+static const char *const HTTP2S[] = { "off", "on", "force", NULL };
+
 /* A choice's index is the value of the library's enum. */
 _Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3, "FORMATS");
 _Static_assert(LEAT_BULK_SYNC_NONE == 0 && LEAT_BULK_SYNC_GROUP == 1 && LEAT_BULK_SYNC_ROW == 2, "SYNCS");
 _Static_assert(LEAT_BULK_PROGRESS_AUTO == 0 && LEAT_BULK_PROGRESS_BAR == 1 && LEAT_BULK_PROGRESS_PLAIN == 2 &&
                    LEAT_BULK_PROGRESS_JSON == 3 && LEAT_BULK_PROGRESS_NONE == 4,
                "PROGRESSES");
+
+_Static_assert(LEAT_HTTP2_OFF == 0 && LEAT_HTTP2_ON == 1 && LEAT_HTTP2_FORCE == 2, "HTTP2S");
 
 #define KEY_REASON                                                                                                       \
     "what stands on a command line can be read by every user of the machine; put the key into the environment variable " \
@@ -74,6 +78,14 @@ const leat_i_option leat_i_run_options[] = {
       .help = "Allow plain http to other machines: key and documents can then be read on the way." },
     { .name = "cacert", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(cacert), .fallback = "the system's",
       .help = "Trust the certificates of this file (PEM)." },
+    { .name = "cert", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(cert),
+      .help = "The certificate (PEM) to show to an endpoint that asks for one." },
+    { .name = "cert-key", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(cert_key), .fallback = "the file of --cert",
+      .help = "The key of that certificate, without a pass phrase; refused when other users can read the file." },
+    { .name = "http2", .kind = LEAT_I_OPTION_CHOICE, .arg = "WHEN", .choices = HTTP2S, .at = FIELD(http2), .fallback = "off",
+      .help = "Many requests on one TLS connection. on: if this libcurl's HTTP/2 is sound (8.7 and later); force: with any." },
+    { .name = "max-body-bytes", .kind = LEAT_I_OPTION_BYTES, .arg = "BYTES", .min = 1024, .max = 4294967296.0,
+      .at = FIELD(body_bytes_max), .fallback = "16M", .help = "A longer reply, unpacked, becomes an error row." },
     { .name = "stream", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(stream),
       .help = "Ask for streamed replies. The rows are the same, and have the time to the first token." },
     { .name = "key", .alias = { "api-key", "token" }, .kind = LEAT_I_OPTION_REFUSED, .help = KEY_REASON },

@@ -37,6 +37,10 @@ leat_i_case leat_i_case_of_end(leat_i_http_end end, bool sent)
         return LEAT_I_CASE_TRUNCATED;
     case LEAT_I_HTTP_RESET_REUSED:
         return LEAT_I_CASE_RESET_REUSED;
+    case LEAT_I_HTTP_REFUSED:
+        return LEAT_I_CASE_REFUSED;
+    case LEAT_I_HTTP_CALM:
+        return LEAT_I_CASE_CALM;
     case LEAT_I_HTTP_RESET:
         return LEAT_I_CASE_RESET;
     case LEAT_I_HTTP_CONNECT:

@@ -42,6 +42,8 @@ typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_B
     X(NO_CONNECTION_YET, TIMEOUT,  YES,  FAILURE,  1,     0,     0,     1) /* the connect timer */ \
     X(TIMEOUT,          TIMEOUT,   YES,  FAILURE,  0,     1,     0,     0) /* the other three */ \
     X(RESET_REUSED,     RESET,     FREE, NONE,     1,     0,     0,     0) /* a kept connection was dead already */ \
+    X(REFUSED,          RESET,     FREE, NONE,     1,     0,     0,     0) /* a stream of HTTP/2 that nobody looked at */ \
+    X(CALM,             THROTTLED, YES,  THROTTLE, 1,     0,     0,     0) /* HTTP/2: ENHANCE_YOUR_CALM */ \
     X(RESET,            RESET,     YES,  FAILURE,  0,     1,     0,     0) \
     X(CONNECT,          CONNECT,   YES,  FAILURE,  1,     0,     0,     1) \
     X(DNS,              DNS,       YES,  FAILURE,  1,     0,     0,     1) \

@@ -28,13 +28,32 @@ static void key_trim(char *key)
     explicit_bzero(key + size - from, strlen(key + size - from));
 }
 
+static leat_err key_file_judge(const struct stat *st, const char *file, leat_error *error)
+{
+    if (!S_ISREG(st->st_mode)) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
+    if (st->st_mode & (S_IRWXG | S_IRWXO))
+        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
+    return LEAT_OK;
+}
+
+static leat_err key_file_missing(const char *file, int rc, leat_error *error)
+{
+    return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-rc));
+}
+
+leat_err leat_i_key_file_check(const char *file, leat_error *error)
+{
+    struct stat st;
+    int rc = leat_i_os_stat(file, &st);
+    return rc < 0 ? key_file_missing(file, rc, error) : key_file_judge(&st, file, error);
+}
+
 static leat_err key_read_open(int fd, const char *file, char **key, leat_error *error)
 {
     struct stat st;
     int rc = leat_i_os_fstat(fd, &st);
-    if (rc < 0 || !S_ISREG(st.st_mode)) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
-    if (st.st_mode & (S_IRWXG | S_IRWXO))
-        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
+    if (rc < 0) return key_file_missing(file, rc, error);
+    LEAT_TRY(key_file_judge(&st, file, error));
     char *text = leat_i_alloc_zeroed(LEAT_I_KEY_BYTES_MAX + 2);
     if (!text) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
     ssize_t size = leat_i_os_read(fd, text, LEAT_I_KEY_BYTES_MAX + 1);
@@ -47,7 +66,7 @@ static leat_err key_read_open(int fd, const char *file, char **key, leat_error *
 static leat_err key_read_file(const char *file, char **key, leat_error *error)
 {
     int fd = leat_i_os_open(file, O_RDONLY | O_NONBLOCK, 0);
-    if (fd < 0) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-fd));
+    if (fd < 0) return key_file_missing(file, fd, error);
     leat_err err = key_read_open(fd, file, key, error);
     (void)leat_i_os_close(fd);
     return err;

@@ -123,22 +123,48 @@ static int64_t or_default(int64_t value, int64_t otherwise)
     return value ? value : otherwise;
 }
 
+/* The files of trust are read at the first connection; here it is only seen whether they can be. */
+static leat_err setup_certificates(setup *s)
+{
+    const leat_llm_opts *o = s->opts;
+    struct stat st;
+    if (o->cacert && leat_i_os_stat(o->cacert, &st) < 0)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "the file of certificates %s cannot be read", o->cacert);
+    if (o->cert_key && !o->cert)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "the key %s of a certificate without the certificate", o->cert_key);
+    if (!o->cert) return LEAT_OK;
+    if (leat_i_os_stat(o->cert, &st) < 0)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "the certificate %s cannot be read", o->cert);
+    return leat_i_key_file_check(o->cert_key ? o->cert_key : o->cert, s->error);
+}
+
+static bool setup_http2(const setup *s, leat_runtime *rt)
+{
+    if (s->opts->http2 != LEAT_HTTP2_ON || !s->url.https) return s->opts->http2 == LEAT_HTTP2_FORCE;
+    if (leat_i_http2_is_sound()) return true;
+    leat_i_runtime_log(
+        rt, LEAT_LOG_WARNING,
+        "this libcurl is older than 8.7, whose HTTP/2 loses requests that must be sent again: HTTP/1.1 is used");
+    return false;
+}
+
 static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt)
 {
     const leat_llm_opts *o = s->opts;
     const char *headers[HEADERS_MAX + 1];
     size_t count = 0;
-    struct stat st;
     for (size_t i = 0; i < o->header_count; i++)
         headers[count++] = o->headers[i];
     if (s->key_header.data) headers[count++] = s->key_header.data;
-    if (o->cacert && leat_i_os_stat(o->cacert, &st) < 0)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "the file of certificates %s cannot be read", o->cacert);
+    LEAT_TRY(setup_certificates(s));
     leat_i_http_origin_opts opts = {
         .base_url = s->base_url,
         .headers = headers,
         .header_count = count,
         .cacert = o->cacert,
+        .cert = o->cert,
+        .cert_key = o->cert_key,
+        .http2 = setup_http2(s, rt),
         .connect_timeout_ms = or_default(o->connect_timeout_ms, 10000),
         .first_byte_timeout_ms = or_default(o->first_byte_timeout_ms, 120000),
         .idle_timeout_ms = or_default(o->idle_timeout_ms, 60000),

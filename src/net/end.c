@@ -7,6 +7,9 @@
 static leat_i_http_end end_of_lost(const leat_i_exchange *x)
 {
     if (x->header_bytes || x->body_bytes) return LEAT_I_HTTP_CUT;
+    bool calm = false, refused = leat_i_http2_refused(x, &calm);
+    if (calm) return LEAT_I_HTTP_CALM;
+    if (refused) return LEAT_I_HTTP_REFUSED;
     if (!x->sent_ns) return LEAT_I_HTTP_CONNECT;
     if (x->is_new) return LEAT_I_HTTP_RESET;
     int64_t lost_ns = x->lost_ns ? x->lost_ns : leat_i_os_now_ns();

@@ -57,7 +57,7 @@ static void origin_free_memory(leat_i_http_origin *o)
     headers_free(o->headers);
     headers_free(o->stream_headers);
     leat_i_url_fini(&o->url);
-    leat_i_free(o->cacert);
+    leat_i_free(o->cacert), leat_i_free(o->cert), leat_i_free(o->cert_key);
     leat_i_free(o);
 }
 
@@ -72,13 +72,17 @@ leat_err leat_i_http_origin_new(leat_i_http_origin **out, leat_runtime *rt, cons
         o->rt = rt;
         o->loop = leat_i_loop_of(rt);
         o->cacert = leat_i_strdup(opts->cacert);
+        o->cert = leat_i_strdup(opts->cert);
+        o->cert_key = leat_i_strdup(opts->cert_key);
+        o->http2 = opts->http2 && o->url.https;
         o->connect_ns = ns_of_ms(opts->connect_timeout_ms);
         o->first_byte_ns = ns_of_ms(opts->first_byte_timeout_ms);
         o->idle_ns = ns_of_ms(opts->idle_timeout_ms);
         o->total_ns = ns_of_ms(opts->total_timeout_ms);
         o->body_bytes_max = opts->body_bytes_max ? opts->body_bytes_max : SIZE_MAX;
         o->buffer_bytes = opts->buffer_bytes;
-        if (!o->loop || (opts->cacert && !o->cacert) || !headers_make(&o->headers, opts, "Accept: application/json") ||
+        bool copied = (!opts->cacert || o->cacert) && (!opts->cert || o->cert) && (!opts->cert_key || o->cert_key);
+        if (!o->loop || !copied || !headers_make(&o->headers, opts, "Accept: application/json") ||
             !headers_make(&o->stream_headers, opts, "Accept: text/event-stream"))
             err = LEAT_NOMEM;
     }
@@ -87,6 +91,12 @@ leat_err leat_i_http_origin_new(leat_i_http_origin **out, leat_runtime *rt, cons
     else
         *out = o;
     return err;
+}
+
+bool leat_i_http2_is_sound(void)
+{
+    const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+    return (v->features & CURL_VERSION_HTTP2) && v->version_num >= 0x080700;
 }
 
 typedef struct free_op {

@@ -13,6 +13,8 @@ typedef enum leat_i_http_end {
     LEAT_I_HTTP_CUT,           /* the reply broke off: short body, bad framing, reset in the middle */
     LEAT_I_HTTP_RESET_REUSED,  /* a kept connection died before the first reply byte, within 1 s of sending */
     LEAT_I_HTTP_RESET,         /* connection lost after the request went out, no reply byte */
+    LEAT_I_HTTP_REFUSED,       /* HTTP/2: the endpoint says that it has not looked at the request */
+    LEAT_I_HTTP_CALM,          /* HTTP/2: ENHANCE_YOUR_CALM */
     LEAT_I_HTTP_CONNECT,       /* no connection: refused, unreachable */
     LEAT_I_HTTP_DNS,           /* name not resolved (for now) */
     LEAT_I_HTTP_DNS_UNKNOWN,   /* no such name */
@@ -34,7 +36,9 @@ typedef struct leat_i_http_origin_opts {
     const char *base_url;       /* scheme://host[:port][/path]; copied */
     const char *const *headers; /* "Name: value" lines for every request (the key's too); copied, wiped when freed */
     size_t header_count;
-    const char *cacert; /* NULL = the system's */
+    const char *cacert;          /* NULL = the system's */
+    const char *cert, *cert_key; /* of this client, PEM; NULL = none; cert_key NULL = it stands in `cert` too */
+    bool http2;                  /* over TLS, where the endpoint agrees to it; else HTTP/1.1 */
     int64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     size_t body_bytes_max;
     size_t buffer_bytes; /* receive buffer of each connection beyond the first 1,024, which have 16 KiB; 0 = 16 KiB too */
@@ -80,6 +84,9 @@ typedef struct leat_i_http_reply {
     int64_t first_byte_ns, end_ns; /* since the start of perform */
     char message[160];             /* a sentence for people, without URL query or headers */
 } leat_i_http_reply;
+
+/* Whether libcurl's HTTP/2 loses no request: the versions before 8.7 do, at GOAWAY and when connections are reused. */
+bool leat_i_http2_is_sound(void);
 
 /* Performs one POST (GET when body is NULL). Suspends; on cancel it aborts the exchange and waits for the loop to let go.
  * Never follows redirects, never sends twice by itself. The answer is always in *reply; LEAT_NOMEM when it could not start. */

@@ -91,13 +91,15 @@ struct leat_i_loop {
 struct leat_i_pool {
     leat_i_http_origin *origin;
     leat_i_loop *loop;
-    CURLM *multi;          /* NULL before the first use and after a rest */
-    leat_i_slot *idle;     /* newest first, so that warm connections are used */
-    uint32_t busy_count;   /* slots in use */
-    uint32_t open_count;   /* established connections, kept ones too */
-    uint32_t index;        /* in the origin's list */
-    int64_t last_end_ns;   /* when a slot last became idle */
-    leat_i_pool *runnable; /* next in the loop's list */
+    CURLM *multi;                          /* NULL before the first use and after a rest */
+    leat_i_slot *idle;                     /* newest first, so that warm connections are used */
+    uint32_t busy_count;                   /* slots in use */
+    uint32_t open_count;                   /* established connections, kept ones too */
+    uint32_t index;                        /* in the origin's list */
+    int64_t last_end_ns;                   /* when a slot last became idle */
+    leat_i_pool *runnable;                 /* next in the loop's list */
+    uint32_t gone_connection, gone_stream; /* HTTP/2: of the last GOAWAY: whose, and the last stream that was looked at */
+    bool has_gone, gone_calm;
     bool is_runnable;
     bool is_due;        /* curl asked to be called, or its timer has run out */
     int64_t curl_at_ns; /* when curl wants to be called; LEAT_I_NEVER_NS = not */
@@ -120,7 +122,8 @@ struct leat_i_http_origin {
     leat_i_loop *loop;
     leat_i_url url;
     struct curl_slist *headers, *stream_headers;
-    char *cacert;
+    char *cacert, *cert, *cert_key;
+    bool http2;
     int64_t connect_ns, first_byte_ns, idle_ns, total_ns;
     size_t body_bytes_max, buffer_bytes;
     /* The loop's, from here on. */
@@ -173,7 +176,10 @@ struct leat_i_exchange {
     bool has_coding; /* Transfer-Encoding */
     bool has_content;
     bool is_done;
-    bool is_unresolved; /* it asked for the name itself, and curl got no answer */
+    bool is_refused;                /* HTTP/2: curl says that the stream was refused */
+    bool is_calm;                   /* HTTP/2: curl speaks of ENHANCE_YOUR_CALM */
+    uint32_t stream_id, connection; /* HTTP/2: as curl counts them */
+    bool is_unresolved;             /* it asked for the name itself, and curl got no answer */
 };
 
 /* loop.c */
@@ -216,6 +222,10 @@ void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_h
 size_t leat_i_receive_header(char *line, size_t one, size_t size, void *slot);
 size_t leat_i_receive_body(char *data, size_t one, size_t size, void *slot);
 int leat_i_receive_prereq(void *slot, char *remote_ip, char *local_ip, int remote_port, int local_port);
+
+/* http2.c: what curl tells in words only. */
+int leat_i_http2_hear(CURL *easy, curl_infotype type, char *text, size_t size, void *slot);
+bool leat_i_http2_refused(const leat_i_exchange *x, bool *calm); /* by the endpoint, unseen; or with a call for calm */
 
 /* end.c: what a code of curl means. */
 leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_errno);

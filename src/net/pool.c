@@ -36,6 +36,35 @@ static bool slot_set_limits(leat_i_slot *slot, const leat_i_http_origin *o)
     return ok;
 }
 
+static bool slot_set_trust(leat_i_slot *slot, const leat_i_http_origin *o)
+{
+    CURL *e = slot->easy;
+    bool ok = true;
+    SET(ok, e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(ok, e, CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(ok, e, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (o->cacert) SET(ok, e, CURLOPT_CAINFO, o->cacert);
+    if (!o->cert) return ok;
+    SET(ok, e, CURLOPT_SSLCERT, o->cert);
+    SET(ok, e, CURLOPT_SSLKEY, o->cert_key ? o->cert_key : o->cert);
+    SET(ok, e, CURLOPT_KEYPASSWD, ""); /* A key under a pass phrase is refused; it would ask for it on the terminal. */
+    return ok;
+}
+
+/* HTTP/2: many streams share a connection, and who comes while it is being made waits for it. */
+static bool slot_set_http2(leat_i_slot *slot)
+{
+    CURL *e = slot->easy;
+    bool ok = true;
+    SET(ok, e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    SET(ok, e, CURLOPT_PIPEWAIT, 1L);
+    /* That a stream was refused is told in words only. */
+    SET(ok, e, CURLOPT_VERBOSE, 1L);
+    SET(ok, e, CURLOPT_DEBUGFUNCTION, leat_i_http2_hear);
+    SET(ok, e, CURLOPT_DEBUGDATA, slot);
+    return ok;
+}
+
 static bool slot_set_protocol(leat_i_slot *slot, const leat_i_http_origin *o)
 {
     CURL *e = slot->easy;
@@ -43,16 +72,13 @@ static bool slot_set_protocol(leat_i_slot *slot, const leat_i_http_origin *o)
     SET(ok, e, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(ok, e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(ok, e, CURLOPT_FOLLOWLOCATION, 0L);
-    SET(ok, e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(ok, e, CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(ok, e, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (o->cacert) SET(ok, e, CURLOPT_CAINFO, o->cacert);
     SET(ok, e, CURLOPT_ACCEPT_ENCODING, "identity"); /* Asks for none; what comes compressed all the same is unpacked. */
     SET(ok, e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(ok, e, CURLOPT_PATH_AS_IS, 1L);
     /* What goes to this machine never takes a detour, whatever the environment says. */
     if (o->url.loopback) SET(ok, e, CURLOPT_PROXY, "");
     SET(ok, e, CURLOPT_SHARE, o->loop->share);
+    if (o->http2) ok = slot_set_http2(slot) && ok;
     return ok;
 }
 
@@ -89,7 +115,7 @@ static leat_i_slot *slot_new(leat_i_pool *pool)
     slot->pool = pool;
     slot->easy = curl_easy_init();
     if (slot->easy && slot_set_limits(slot, pool->origin) && slot_set_protocol(slot, pool->origin) &&
-        slot_set_callbacks(slot))
+        slot_set_trust(slot, pool->origin) && slot_set_callbacks(slot))
         return slot;
     slot_free(slot);
     return NULL;
@@ -219,7 +245,8 @@ static bool pool_fill(leat_i_pool *pool)
         curl_multi_setopt(m, CURLMOPT_SOCKETDATA, pool) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, pool_timer) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
-        curl_multi_setopt(m, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK &&
+        curl_multi_setopt(m, CURLMOPT_PIPELINING, pool->origin->http2 ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING) ==
+            CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)LEAT_I_POOL_SLOTS * 2) == CURLM_OK)
         return true;
     pool_empty(pool);

@@ -27,7 +27,12 @@ const char *fault_server_url(const fault_server *s)
 
 const char *fault_server_ca_file(const fault_server *s)
 {
-    return s->tls ? s->ca_file : NULL;
+    return s->tls ? s->files.ca : NULL;
+}
+
+const char *fault_server_client_file(const fault_server *s)
+{
+    return s->files.client[0] ? s->files.client : NULL;
 }
 
 fault_counts fault_server_counts(fault_server *s)

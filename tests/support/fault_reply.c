@@ -19,7 +19,7 @@ static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static kept *kept_first;
 static int kept_servers;
 
-static void *keep_alloc(size_t size)
+void *fault_memory(size_t size)
 {
     kept *k = malloc(sizeof *k + size);
     if (!k) abort();
@@ -48,7 +48,7 @@ __attribute__((format(printf, 1, 2))) static char *keep_printf(const char *fmt, 
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = keep_alloc((size_t)n + 1);
+    char *text = fault_memory((size_t)n + 1);
     va_start(args, fmt);
     vsnprintf(text, (size_t)n + 1, fmt, args);
     va_end(args);
@@ -74,7 +74,7 @@ const char *fault_reply_bytes(int status, const char *headers, const void *body,
 {
     char *head = keep_printf("HTTP/1.1 %d Ordered\r\n%sContent-Length: %zu\r\n\r\n", status, headers, size);
     size_t head_size = strlen(head);
-    char *reply = keep_alloc(head_size + size + 1);
+    char *reply = fault_memory(head_size + size + 1);
     memcpy(reply, head, head_size);
     memcpy(reply + head_size, body, size);
     reply[head_size + size] = '\0';
@@ -90,7 +90,7 @@ const char *fault_reply(int status, const char *headers, const char *body)
 const char *fault_reply_chunked(int status, const char *headers, const char *body, uint32_t pieces, bool whole)
 {
     size_t size = strlen(body), room = size + 256 + strlen(headers) + pieces * 24u, n = 0, at = 0;
-    char *reply = keep_alloc(room);
+    char *reply = fault_memory(room);
     n += (size_t)snprintf(reply, room, "HTTP/1.1 %d Ordered\r\n%sTransfer-Encoding: chunked\r\n\r\n", status, headers);
     for (uint32_t i = 0; i < pieces; i++) {
         size_t end = size * (i + 1) / pieces;
@@ -136,7 +136,7 @@ static void *gzip_make(const void *data, size_t size, size_t *gzip_size)
     z_stream z = { 0 };
     if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) abort();
     size_t room = size / 500 + size / (data ? 1 : 1000) + 1024;
-    unsigned char *out = keep_alloc(room);
+    unsigned char *out = fault_memory(room);
     z.next_out = out;
     z.avail_out = (uInt)room;
     for (size_t at = 0; at < size;) {

@@ -23,28 +23,13 @@
 
 #define HEAD_BYTES_MAX ((size_t)256 * 1024)
 
-/* One request on its way in. */
-typedef struct inbox {
-    char *data;
-    size_t size, room;
-    size_t head_size, body_size; /* body_size is known once the body is whole */
-} inbox;
-
-typedef struct connection {
-    fault_server *server;
-    fault_conn conn;
-    uint32_t serial, nth;
-    inbox in;
-    uint32_t record_index; /* of the request at hand; UINT32_MAX = none yet */
-} connection;
-
 static bool holds(const char *text, size_t size, const char *what)
 {
     return memmem(text, size, what, strlen(what)) != NULL;
 }
 
 /* Value of a header of the head, or NULL; not NUL-ended, *size its bytes. */
-static const char *header_find(const inbox *in, const char *name, size_t *size)
+static const char *header_find(const fault_inbox *in, const char *name, size_t *size)
 {
     size_t name_size = strlen(name);
     const char *end = in->data + in->head_size;
@@ -61,7 +46,7 @@ static const char *header_find(const inbox *in, const char *name, size_t *size)
 }
 
 /* Keeps what has arrived of the request at hand; called again as more comes. */
-static void record_put(connection *c, size_t size, bool complete)
+void fault_i_record(fault_connection *c, size_t size, bool complete)
 {
     fault_server *s = c->server;
     pthread_mutex_lock(&s->lock);
@@ -90,9 +75,9 @@ static void record_put(connection *c, size_t size, bool complete)
 }
 
 /* Reads more bytes into the inbox; false = the connection is over. */
-static bool inbox_more(connection *c)
+static bool inbox_more(fault_connection *c)
 {
-    inbox *in = &c->in;
+    fault_inbox *in = &c->in;
     if (in->room - in->size < 16384) {
         in->room = in->room ? in->room * 2 : 32768;
         in->data = realloc(in->data, in->room);
@@ -108,9 +93,9 @@ static bool inbox_more(connection *c)
     return true;
 }
 
-static bool head_read(connection *c)
+static bool head_read(fault_connection *c)
 {
-    inbox *in = &c->in;
+    fault_inbox *in = &c->in;
     for (;;) {
         const char *end = in->data ? memmem(in->data, in->size, "\r\n\r\n", 4) : NULL;
         if (end) {
@@ -118,12 +103,12 @@ static bool head_read(connection *c)
             return true;
         }
         if (in->size > HEAD_BYTES_MAX || !inbox_more(c)) return false;
-        if (!memmem(in->data, in->size, "\r\n\r\n", 4)) record_put(c, in->size, false);
+        if (!memmem(in->data, in->size, "\r\n\r\n", 4)) fault_i_record(c, in->size, false);
     }
 }
 
 /* Size of a chunked body that is whole in the inbox, 0 = not yet. Chunk by chunk, no trailers. */
-static size_t chunked_size(const inbox *in)
+static size_t chunked_size(const fault_inbox *in)
 {
     size_t at = in->head_size;
     for (;;) {
@@ -136,9 +121,9 @@ static size_t chunked_size(const inbox *in)
     }
 }
 
-static bool body_read(connection *c)
+static bool body_read(fault_connection *c)
 {
-    inbox *in = &c->in;
+    fault_inbox *in = &c->in;
     size_t size = 0;
     const char *length = header_find(in, "Content-Length", &size);
     size_t want = length ? strtoul(length, NULL, 10) : 0;
@@ -149,14 +134,14 @@ static bool body_read(connection *c)
         in->body_size = chunked ? chunked_size(in) : want;
         if (chunked ? in->body_size > 0 : in->size - in->head_size >= want) return true;
         if (!inbox_more(c)) {
-            record_put(c, in->size, false);
+            fault_i_record(c, in->size, false);
             return false;
         }
     }
 }
 
 /* Drops the request at hand; bytes of the next one stay. */
-static void inbox_next(inbox *in)
+static void inbox_next(fault_inbox *in)
 {
     size_t used = in->head_size + in->body_size;
     if (used > in->size) used = in->size;
@@ -166,7 +151,7 @@ static void inbox_next(inbox *in)
 }
 
 /* Chooses the script for the request at hand, and counts its use. */
-static const fault_step *script_choose(connection *c, bool early)
+const fault_step *fault_i_script(fault_connection *c, bool early)
 {
     fault_server *s = c->server;
     const fault_step *step = NULL;
@@ -185,7 +170,7 @@ static const fault_step *script_choose(connection *c, bool early)
     return step;
 }
 
-static bool send_pieces(connection *c, const char *data, size_t size, uint32_t piece, uint32_t ms)
+static bool send_pieces(fault_connection *c, const char *data, size_t size, uint32_t piece, uint32_t ms)
 {
     for (size_t at = 0; at < size; at += piece) {
         if (at > 0 && ms && !fault_i_pause(&c->conn, ms)) return false;
@@ -194,25 +179,30 @@ static bool send_pieces(connection *c, const char *data, size_t size, uint32_t p
     return true;
 }
 
-static bool send_mark(connection *c)
+/* A completion that says the first [[...]] of the request's body, else "fine". Gives its size. */
+int fault_i_mark_body(const fault_inbox *in, char *body, size_t room)
 {
-    inbox *in = &c->in;
+    const char *begin = in->data + in->head_size, *end = begin + in->body_size;
+    const char *from = memmem(begin, in->body_size, "[[", 2);
+    const char *to = from ? memmem(from, (size_t)(end - from), "]]", 2) : NULL;
+    bool marked = to && to - from <= 200;
+    return snprintf(body, room,
+                    "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"fault\",\"choices\":["
+                    "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},\"finish_reason\":\"stop\"}],"
+                    "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}",
+                    marked ? (int)(to + 2 - from) : 4, marked ? from : "fine");
+}
+
+static bool send_mark(fault_connection *c)
+{
     char reply[1024], body[640];
-    const char *from = memmem(in->data + in->head_size, in->body_size, "[[", 2);
-    const char *to =
-        from ? memmem(from, in->body_size - (size_t)(from - in->data - (ptrdiff_t)in->head_size), "]]", 2) : NULL;
-    if (!to || to - from > 200) return fault_i_send(&c->conn, fault_ok, strlen(fault_ok));
-    int n = snprintf(body, sizeof body,
-                     "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"fault\",\"choices\":["
-                     "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},\"finish_reason\":\"stop\"}],"
-                     "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}",
-                     (int)(to + 2 - from), from);
+    int n = fault_i_mark_body(&c->in, body, sizeof body);
     int all = snprintf(reply, sizeof reply,
                        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
     return fault_i_send(&c->conn, reply, (size_t)all);
 }
 
-static bool send_key(connection *c)
+static bool send_key(fault_connection *c)
 {
     size_t size = 0;
     const char *key = header_find(&c->in, "Authorization", &size);
@@ -220,29 +210,52 @@ static bool send_key(connection *c)
 }
 
 /* Reads and drops until the client goes, or the server ends. */
-static void hang(connection *c)
+void fault_i_hang(fault_connection *c)
 {
     char drop[4096];
     while (fault_i_recv(&c->conn, drop, sizeof drop) > 0)
         ;
 }
 
-static bool flood(connection *c, const fault_step *step, size_t size)
+static bool flood(fault_connection *c, const fault_step *step, size_t size)
 {
     for (uint32_t i = 0; step->piece == 0 || i < step->piece; i++)
         if (!fault_i_send(&c->conn, step->data, size)) return false;
     return true;
 }
 
-static bool drain(connection *c)
+static bool drain(fault_connection *c)
 {
     bool whole = c->in.body_size > 0 || body_read(c);
-    if (whole) record_put(c, c->in.head_size + c->in.body_size, true);
+    if (whole) fault_i_record(c, c->in.head_size + c->in.body_size, true);
     return whole;
 }
 
+bool fault_i_step(fault_connection *c, const fault_step *step, bool *reset)
+{
+    switch (step->op) {
+    case FAULT_PAUSE:
+        return fault_i_pause(&c->conn, step->ms);
+    case FAULT_HALF_CLOSE:
+        if (c->conn.ssl) (void)SSL_shutdown(c->conn.ssl);
+        shutdown(c->conn.fd, SHUT_WR);
+        fault_i_hang(c);
+        return false;
+    case FAULT_HANG:
+        fault_i_hang(c);
+        return false;
+    case FAULT_RESET:
+        *reset = true;
+        return false;
+    case FAULT_CLOSE:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* Does one step; false = the connection is over. */
-static bool step_run(connection *c, const fault_step *step, bool *reset)
+static bool step_run(fault_connection *c, const fault_step *step, bool *reset)
 {
     size_t size = step->size ? step->size : step->data ? strlen(step->data) : 0;
     switch (step->op) {
@@ -255,30 +268,15 @@ static bool step_run(connection *c, const fault_step *step, bool *reset)
         return send_mark(c);
     case FAULT_FLOOD:
         return flood(c, step, size);
-    case FAULT_PAUSE:
-        return fault_i_pause(&c->conn, step->ms);
     case FAULT_DRAIN:
         return drain(c);
-    case FAULT_HALF_CLOSE:
-        if (c->conn.ssl) (void)SSL_shutdown(c->conn.ssl);
-        shutdown(c->conn.fd, SHUT_WR);
-        hang(c);
-        return false;
-    case FAULT_HANG:
-        hang(c);
-        return false;
-    case FAULT_RESET:
-        *reset = true;
-        return false;
-    case FAULT_CLOSE:
-        return false;
     default:
-        return true;
+        return fault_i_step(c, step, reset);
     }
 }
 
 /* Runs a script's steps; true = the connection is kept for the next request. */
-static bool script_run(connection *c, const fault_step *step, bool *reset)
+static bool script_run(fault_connection *c, const fault_step *step, bool *reset)
 {
     static const fault_step fallback[] = { { .op = FAULT_ECHO_MARK }, { .op = FAULT_KEEP } };
     for (step = step ? step : fallback;; step++) {
@@ -288,13 +286,13 @@ static bool script_run(connection *c, const fault_step *step, bool *reset)
 }
 
 /* One request and its answer; false = the connection is over. */
-static bool request_serve(connection *c, bool *reset)
+static bool request_serve(fault_connection *c, bool *reset)
 {
     c->record_index = UINT32_MAX;
     c->in.body_size = 0;
     if (!head_read(c)) return false;
-    record_put(c, c->in.size, false);
-    const fault_step *step = script_choose(c, true);
+    fault_i_record(c, c->in.size, false);
+    const fault_step *step = fault_i_script(c, true);
     if (!step) {
         if (!body_read(c)) {
             pthread_mutex_lock(&c->server->lock);
@@ -302,8 +300,8 @@ static bool request_serve(connection *c, bool *reset)
             pthread_mutex_unlock(&c->server->lock);
             return false;
         }
-        record_put(c, c->in.head_size + c->in.body_size, true);
-        step = script_choose(c, false);
+        fault_i_record(c, c->in.head_size + c->in.body_size, true);
+        step = fault_i_script(c, false);
     }
     if (!script_run(c, step, reset)) return false;
     c->nth++;
@@ -311,7 +309,7 @@ static bool request_serve(connection *c, bool *reset)
     return true;
 }
 
-static void connection_count(connection *c, int change, bool failed)
+static void connection_count(fault_connection *c, int change, bool failed)
 {
     fault_server *s = c->server;
     pthread_mutex_lock(&s->lock);
@@ -326,16 +324,40 @@ static void connection_count(connection *c, int change, bool failed)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Whether this connection is one of those that end in the middle of the handshake: once the client has begun it. */
+static bool handshake_is_cut(fault_connection *c)
+{
+    fault_server *s = c->server;
+    char drop[16];
+    pthread_mutex_lock(&s->lock);
+    bool cut = s->handshake_cuts > 0;
+    if (cut) s->handshake_cuts--;
+    pthread_mutex_unlock(&s->lock);
+    if (cut) (void)fault_i_recv(&c->conn, drop, sizeof drop);
+    return cut;
+}
+
+static void connection_serve(fault_connection *c, bool *reset)
+{
+    const unsigned char *protocol = NULL;
+    unsigned size = 0;
+    if (c->conn.ssl) SSL_get0_alpn_selected(c->conn.ssl, &protocol, &size);
+    if (size == 2 && memcmp(protocol, "h2", 2) == 0) {
+        fault_i_h2_serve(c, reset);
+        return;
+    }
+    while (request_serve(c, reset))
+        ;
+}
+
 static void *connection_thread(void *arg)
 {
-    connection *c = arg;
+    fault_connection *c = arg;
     fault_server *s = c->server;
     bool reset = false;
-    if (fault_i_handshake(&c->conn, s->tls)) {
+    if (!handshake_is_cut(c) && fault_i_handshake(&c->conn, s->tls)) {
         connection_count(c, 1, false);
-        if (!s->opts.accept_delay_ms || fault_i_pause(&c->conn, s->opts.accept_delay_ms))
-            while (request_serve(c, &reset))
-                ;
+        if (!s->opts.accept_delay_ms || fault_i_pause(&c->conn, s->opts.accept_delay_ms)) connection_serve(c, &reset);
         fault_i_close(&c->conn, reset);
         connection_count(c, -1, false);
     } else {
@@ -355,7 +377,7 @@ static void connection_start(fault_server *s, int fd)
 {
     pthread_attr_t attr;
     pthread_t thread;
-    connection *c = calloc(1, sizeof *c);
+    fault_connection *c = calloc(1, sizeof *c);
     fault_i_must(c != NULL, "calloc");
     c->server = s;
     c->conn = (fault_conn){ .fd = fd, .stop_fd = s->stop_fd };
@@ -398,7 +420,8 @@ fault_server *fault_server_new(const fault_opts *opts)
     fault_i_must(s != NULL, "calloc");
     if (opts) s->opts = *opts;
     fault_i_kept_use(1);
-    s->tls = fault_i_tls_new(s->opts.tls, s->ca_file, sizeof s->ca_file);
+    s->handshake_cuts = s->opts.handshake_cuts;
+    s->tls = fault_i_tls_new(s->opts.tls, s->opts.http2, &s->files);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -430,7 +453,8 @@ void fault_server_free(fault_server *s)
     free(s->records);
     if (s->tls) {
         SSL_CTX_free(s->tls);
-        unlink(s->ca_file);
+        unlink(s->files.ca);
+        if (s->files.client[0]) unlink(s->files.client);
     }
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);

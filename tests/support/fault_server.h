@@ -37,6 +37,10 @@ typedef enum fault_op {
     FAULT_RESET,      /* ends the connection: RST */
     FAULT_HANG,       /* says nothing until the client goes or the server is freed */
     FAULT_KEEP,       /* reads the next request of this connection */
+    /* In HTTP/2 only (fault_opts.http2); FAULT_SEND is a reply of status 200 whose stream stays open there. */
+    FAULT_STREAM_REPLY, /* a whole reply: status `ms`, body `data` */
+    FAULT_STREAM_RESET, /* RST_STREAM, error code `ms` */
+    FAULT_GOAWAY,       /* error code `ms`; `piece` 1 = this stream is the last that was looked at, 0 = this one was not */
 } fault_op;
 
 typedef struct fault_step {
@@ -68,6 +72,7 @@ typedef enum fault_tls {
     FAULT_TLS_WRONG_NAME,  /* from the authority, for another host */
     FAULT_TLS_EXPIRED,     /* from the authority, ended yesterday */
     FAULT_TLS_OLD,         /* a good certificate, but TLS 1.1 at most */
+    FAULT_TLS_MUTUAL,      /* good, and asks for a certificate of the client's from the same authority */
 } fault_tls;
 
 typedef struct fault_opts {
@@ -75,6 +80,8 @@ typedef struct fault_opts {
     size_t script_count;
     fault_tls tls;
     uint32_t accept_delay_ms; /* before the first byte of a connection is read */
+    uint32_t handshake_cuts;  /* so many connections are closed in the middle of the TLS handshake first */
+    bool http2;               /* with TLS: HTTP/2, as raw frames, to clients that offer it */
 } fault_opts;
 
 typedef struct fault_server fault_server;
@@ -83,7 +90,9 @@ fault_server *fault_server_new(const fault_opts *opts);
 void fault_server_free(fault_server *s); /* cuts what is open; NULL is fine */
 
 uint16_t fault_server_port(const fault_server *s);
-const char *fault_server_url(const fault_server *s);     /* "http://127.0.0.1:PORT" or https */
+const char *fault_server_url(const fault_server *s); /* "http://127.0.0.1:PORT" or https */
+const char *
+fault_server_client_file(const fault_server *s);         /* TLS_MUTUAL: PEM of a client's certificate and key, mode 0600 */
 const char *fault_server_ca_file(const fault_server *s); /* PEM of the authority; removed when freed; NULL without TLS */
 
 /* What arrived so far. */
@@ -116,6 +125,7 @@ bool fault_server_wait_open(fault_server *s, uint32_t at_most); /* until at most
 void fault_server_set(fault_server *s, fault_script *script, size_t script_count);
 
 /* Replies to script with. Their memory is kept until the last fault server is freed. */
+void *fault_memory(size_t size);
 extern const char fault_ok[]; /* a whole chat completion: "content":"fine", finish_reason stop, usage 3 + 1 */
 /* Status line, `headers` ("A: b\r\n" lines or ""), Content-Length and body. */
 const char *fault_reply(int status, const char *headers, const char *body);

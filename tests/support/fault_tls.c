@@ -59,16 +59,52 @@ static X509 *leaf_new(fault_tls kind, EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key)
     return leaf;
 }
 
-static void ca_write(X509 *ca, char *ca_file, size_t room)
+/* A new file with the certificate, and its key unless NULL. */
+static void pem_write(X509 *cert, EVP_PKEY *key, char *name, size_t room)
 {
     const char *folder = getenv("TMPDIR");
-    snprintf(ca_file, room, "%s/fault_ca_XXXXXX", folder ? folder : "/tmp");
-    int fd = mkstemp(ca_file);
+    snprintf(name, room, "%s/fault_pem_XXXXXX", folder ? folder : "/tmp");
+    int fd = mkstemp(name);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    fault_i_must(file && PEM_write_X509(file, ca) == 1 && fclose(file) == 0, "writing the authority");
+    bool ok = file && PEM_write_X509(file, cert) == 1;
+    if (ok && key) ok = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1;
+    fault_i_must(ok && fclose(file) == 0, "writing a certificate");
 }
 
-SSL_CTX *fault_i_tls_new(fault_tls kind, char *ca_file, size_t ca_file_room)
+/* HTTP/2 to those who offer it. */
+static int protocol_choose(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in,
+                           unsigned in_size, void *arg)
+{
+    static const unsigned char ours[] = "\x2h2\x8http/1.1";
+    unsigned char *chosen = NULL;
+    (void)ssl, (void)arg;
+    if (SSL_select_next_proto(&chosen, out_size, ours, sizeof ours - 1, in, in_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* A client's certificate is asked for, and one is made that will do. */
+static void mutual_set(SSL_CTX *tls, X509 *ca, EVP_PKEY *ca_key, fault_files *files)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    fault_i_must(key != NULL, "making keys");
+    X509 *client = leaf_new(FAULT_TLS_GOOD, key, ca, ca_key);
+    pem_write(client, key, files->client, sizeof files->client);
+    fault_i_must(X509_STORE_add_cert(SSL_CTX_get_cert_store(tls), ca) == 1, "trusting the authority");
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    X509_free(client);
+    EVP_PKEY_free(key);
+}
+
+static void versions_limit(SSL_CTX *tls)
+{
+    SSL_CTX_set_security_level(tls, 0);
+    SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(tls, TLS1_1_VERSION);
+}
+
+SSL_CTX *fault_i_tls_new(fault_tls kind, bool http2, fault_files *files)
 {
     if (kind == FAULT_TLS_NONE) return NULL;
     EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
@@ -76,14 +112,12 @@ SSL_CTX *fault_i_tls_new(fault_tls kind, char *ca_file, size_t ca_file_room)
     X509 *ca = authority_new(ca_key), *leaf = leaf_new(kind, key, ca, ca_key);
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     fault_i_must(tls != NULL, "SSL_CTX_new");
-    if (kind == FAULT_TLS_OLD) {
-        SSL_CTX_set_security_level(tls, 0);
-        SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
-        SSL_CTX_set_max_proto_version(tls, TLS1_1_VERSION);
-    }
+    if (kind == FAULT_TLS_OLD) versions_limit(tls);
     fault_i_must(SSL_CTX_use_certificate(tls, leaf) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1, "taking the certificate");
     SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    ca_write(ca, ca_file, ca_file_room);
+    if (http2) SSL_CTX_set_alpn_select_cb(tls, protocol_choose, NULL);
+    if (kind == FAULT_TLS_MUTUAL) mutual_set(tls, ca, ca_key, files);
+    pem_write(ca, NULL, files->ca, sizeof files->ca);
     X509_free(leaf);
     X509_free(ca);
     EVP_PKEY_free(key);
