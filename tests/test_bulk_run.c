@@ -207,6 +207,26 @@ static void many_inputs_are_one_run(void **state)
     assert_int_equal(j->summary.rows_done_before, 8);
 }
 
+/* Whatever it is called, and whatever the options say. */
+static void an_input_is_no_output(void **state)
+{
+    job *j = *state;
+    job_batch_input(j, 2);
+    const char *hard = test_path(&j->dir, "hard");
+    assert_int_equal(link(j->input, hard), 0);
+    char *before = test_read(j->input, NULL);
+    j->opts.overwrite = true;
+    for (int i = 0; i < 2; i++) {
+        j->opts.output = i ? hard : j->input;
+        assert_int_equal(job_run(j), LEAT_USAGE);
+        assert_non_null(strstr(j->error.text, "is the same file"));
+        char *after = test_read(j->input, NULL);
+        assert_string_equal(after, before);
+        free(after);
+    }
+    free(before);
+}
+
 static void input_without_documents_is_refused(void **state)
 {
     job *j = *state;
@@ -365,7 +385,7 @@ int main(void)
         JOB_TEST(many_inputs_are_one_run),           JOB_TEST(input_without_documents_is_refused),
         JOB_TEST(settings_that_changed_are_refused), JOB_TEST(rows_without_extras),
         JOB_TEST(every_sync_mode_writes_the_same),   JOB_TEST(check_reads_and_asks_nothing),
-        JOB_TEST(a_flow_of_ones_own_makes_the_rows),
+        JOB_TEST(a_flow_of_ones_own_makes_the_rows), JOB_TEST(an_input_is_no_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include "cli/cmd.h"
 #include "bulk/exit_code.h"
 #include "cli/guess.h"
-#include "cli/inside.h"
+#include "bulk/inside.h"
 #include "cli/limit_args.h"
 #include "cli/run_args.h"
 #include "cli/summary.h"

@@ -70,6 +70,51 @@ class Resume(Cli):
         self.assertEqual((self.dir / "out.jsonl").read_text(), "my shopping list\n")
         self.assertEqual(self.requests(), 0)
 
+    def test_a_file_of_somebody_else_is_never_replaced(self):
+        self.batch("in.jsonl", 2)
+        for name, text in (("out.jsonl", "precious\n"), ("out.jsonl", "precious"), ("out.jsonl.leat", "my notes\n")):
+            for option in ("--overwrite", "--force-resume", "--resume"):
+                self.write(name, text)
+                ended = self.says(3, "made by leat" if option == "--overwrite" else "by leat", *self.args, option)
+                self.assertNotIn("; --overwrite starts anew", ended.err)
+                self.assertEqual((self.dir / name).read_text(), text)
+            os.unlink(self.dir / name)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["in.jsonl"])
+        self.assertEqual(self.requests(), 0)
+
+    def test_an_input_is_never_written_over(self):
+        text = self.batch_line("a") + "\n"
+        os.mkdir(self.dir / "folder")
+        self.write("folder/a.txt", text)
+        os.symlink("folder", self.dir / "link")
+
+        def refused(output, *inputs, stdin=None, **options):
+            for option in ([], ["--overwrite"], ["--force-resume"]):
+                if output == "-" and option:
+                    continue
+                args = ["run", *inputs, "-o", output, "--base-url", self.mocked.url, *option]
+                with open(self.dir / (stdin or "in.jsonl")) as given:
+                    ended = self.ends(2, *args, stdin=given, **options)
+                self.assertRegex(ended.err, "is the same file|would lie inside")
+                self.assertEqual((self.dir / "in.jsonl").read_text(), text)
+                self.assertEqual((self.dir / "folder/a.txt").read_text(), text)
+        self.write("in.jsonl", text)
+        os.link(self.dir / "in.jsonl", self.dir / "hard")
+        os.symlink("in.jsonl", self.dir / "soft")
+        os.link(self.dir / "in.jsonl", self.dir / "other.leat")
+        for output in ("in.jsonl", "./in.jsonl", "hard", "other"):
+            refused(output, "in.jsonl")
+            refused(output, "-", stdin="in.jsonl")
+        refused("in.jsonl", "soft")
+        files = ["--template", "{{text}}", "--format", "files", "--model", "m"]
+        refused("folder/a.txt", "folder/a.txt", *files)
+        refused("folder/a.txt", "folder", *files)
+        refused("link/out", "folder", *files)
+        refused("folder/out", "link", *files)
+        with open(self.dir / "in.jsonl", "a") as end:
+            refused("-", "in.jsonl", stdout=end)
+        self.assertEqual(self.requests(), 0)
+
     def test_overwrite_starts_anew(self):
         self.batch("in.jsonl", 3)
         self.ends(0, *self.args)

@@ -261,30 +261,88 @@ static void failed_rows_can_be_asked_again(void **state)
     assert_int_equal(j.rows, ROWS - 19);
 }
 
+/* Refused, and it stands there as before; no option helps. */
+static void check_stranger(const char *path, const char *text, const char *why)
+{
+    leat_bulk_opts o = options();
+    leat_i_journal j;
+    leat_error error;
+    for (int forced = 0; forced < 3; forced++) {
+        o.overwrite = forced == 1;
+        o.force_resume = forced == 2;
+        assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
+        if (!strstr(error.text, why)) fail_msg("\"%s\" does not say \"%s\"", error.text, why);
+        assert_true(j.foreign);
+        size_t size;
+        char *data = test_read(path, &size);
+        assert_int_equal(size, strlen(text));
+        assert_string_equal(data, text);
+        free(data);
+    }
+}
+
 static void strangers_are_refused(void **state)
+{
+    (void)state;
+    const char *beside = test_path(&dir, "out.jsonl.leat");
+    test_puts(out, "dear diary\n");
+    check_stranger(out, "dear diary\n", "leat");
+    test_puts(out, "dear diary without an end");
+    check_stranger(out, "dear diary without an end", "leat");
+    test_puts(out, "{\"id\":\"batch_req_0123\"}\n");
+    check_stranger(out, "{\"id\":\"batch_req_0123\"}\n", "leat");
+    unlink(out);
+    test_puts(beside, "my notes");
+    check_stranger(beside, "my notes", "out.jsonl.leat was not made by leat");
+    assert_false(test_exists(out));
+    unlink(beside);
+    /* Behind rows too. */
+    fill(3);
+    test_append(out, "dear diary\n");
+    leat_bulk_opts o = options();
+    leat_i_journal j;
+    leat_error error;
+    for (int forced = 0; forced < 2; forced++) {
+        o.force_resume = forced;
+        assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
+        assert_non_null(strstr(error.text, "line 4 of"));
+        assert_true(j.foreign);
+    }
+}
+
+static void rows_without_settings_need_force(void **state)
 {
     (void)state;
     leat_bulk_opts o = options();
     leat_i_journal j;
     leat_error error;
-    test_puts(out, "dear diary\n");
-    assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
-    assert_non_null(strstr(error.text, "is missing"));
-    char *data = test_read(out, NULL);
-    assert_string_equal(data, "dear diary\n");
-    free(data);
-    o.overwrite = true;
-    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
-    assert_int_equal(j.rows, 0);
-    o.overwrite = false;
     fill(3);
     unlink(test_path(&dir, "out.jsonl.leat"));
     assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
+    assert_non_null(strstr(error.text, "is missing"));
+    assert_false(j.foreign);
     o.force_resume = true;
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
     assert_int_equal(j.rows, 3);
     o.force_resume = false;
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    o.overwrite = true;
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_int_equal(j.rows, 0);
+}
+
+/* An output of another batch tool may be gone on with, when it is asked for. */
+static void rows_in_the_form_of_others_can_be_forced(void **state)
+{
+    (void)state;
+    leat_bulk_opts o = options();
+    leat_i_journal j;
+    leat_error error;
+    test_puts(out, "{\"id\": \"vllm-1\", \"custom_id\": \"a\", \"response\": {\"status_code\": 200}, \"error\": null}\n");
+    assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
+    o.force_resume = true;
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_int_equal(j.rows, 1);
 }
 
 static void a_changed_input_is_refused(void **state)
@@ -367,7 +425,7 @@ static void every_failing_call_keeps_the_rows(void **state)
         for (uint64_t n = 1;; n++) {
             fresh(state);
             fill(ROWS);
-            test_append(out, "{\"id\":\"batch_req_torn");
+            test_append(out, "{\"id\":\"batch_req_0123");
             leat_bulk_opts o = options();
             o.retry_failed = "";
             int64_t live = leat_i_mem_live_count();
@@ -398,7 +456,7 @@ static void looking_changes_nothing(void **state)
 {
     (void)state;
     fill(5);
-    test_append(out, "torn");
+    test_append(out, "{\"id\":");
     size_t size, after;
     char *data = test_read(out, &size);
     leat_bulk_opts o = options();
@@ -431,6 +489,8 @@ int main(void)
         JOURNAL_TEST(a_repeated_id_is_refused),
         JOURNAL_TEST(failed_rows_can_be_asked_again),
         JOURNAL_TEST(strangers_are_refused),
+        JOURNAL_TEST(rows_without_settings_need_force),
+        JOURNAL_TEST(rows_in_the_form_of_others_can_be_forced),
         JOURNAL_TEST(a_changed_input_is_refused),
         JOURNAL_TEST(an_empty_output_is_a_start),
         JOURNAL_TEST(a_second_user_is_refused),

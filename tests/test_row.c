@@ -162,7 +162,8 @@ static void both_forms_of_failure_are_read(void **state)
           LEAT_I_ROW_GOOD },
         { "{\"custom_id\":7,\"response\":null}", "", false, LEAT_I_ROW_FOREIGN },
         { "{\"a\":1}", "", false, LEAT_I_ROW_FOREIGN },
-        { "{\"custom_id\":\"a\"", "", false, LEAT_I_ROW_DAMAGED },
+        { "{\"custom_id\":\"a\"", "", false, LEAT_I_ROW_FOREIGN },
+        { "{\"id\":\"batch_req_0123456789abcdef\",\"custom_id\":\"a\"", "", false, LEAT_I_ROW_DAMAGED },
         { "", "", false, LEAT_I_ROW_DAMAGED },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -67,8 +67,8 @@ typedef struct leat_bulk_opts {
     uint32_t concurrency;   /* requests in flight; 0 = 64; the window is twice that */
     size_t line_bytes_max;  /* 0 = 16 MiB */
     leat_bulk_sync sync;
-    bool overwrite;           /* start anew on an output that exists */
-    bool force_resume;        /* go on although input or settings changed */
+    bool overwrite;           /* start anew on an output that exists, if leat has made it */
+    bool force_resume;        /* go on although input or settings changed; what is no row is refused all the same */
     const char *retry_failed; /* NULL = no; "" = ask all failed rows again; else only those of this class */
     leat_bulk_progress progress;
     uint64_t errors_max;    /* stop after that many failed rows; 0 = no limit */
@@ -85,7 +85,9 @@ typedef struct leat_bulk_summary {
     int64_t ms;
     double limit_used; /* share of the request limit used, 0..1; < 0 = no limit */
     bool goes_on;      /* stopped with documents left, and the same call goes on from here */
-    int exit_code;     /* what the program should exit with (docs/cli.md) */
+    bool
+        may_force; /* refused with LEAT_MISMATCH, and `overwrite` or `force_resume` would go: false for what leat has not made */
+    int exit_code; /* what the program should exit with (docs/cli.md) */
 } leat_bulk_summary;
 
 /**

@@ -28,7 +28,7 @@ int leat_i_file_rename_durable(const char *from, const char *to)
 int leat_i_file_replace(const char *path, const void *data, size_t size)
 {
     char tmp[PATH_MAX];
-    int n = snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    int n = snprintf(tmp, sizeof tmp, "%s" LEAT_I_TMP_END, path);
     if (n < 0 || (size_t)n >= sizeof tmp) return -ENAMETOOLONG;
     int fd = leat_i_file_create(tmp);
     if (fd < 0) return fd;

@@ -6,6 +6,12 @@
 
 #include "../base/buf.h"
 
+/* What a run keeps beside an output OUT: its settings, and two files that are there only while they are written. */
+#define LEAT_I_SETTINGS_END ".leat"
+#define LEAT_I_TMP_END      ".tmp" /* behind the name of the file that is replaced */
+#define LEAT_I_ROWS_END     ".leat.rows"
+#define LEAT_I_OUTPUT_ENDS  LEAT_I_SETTINGS_END, LEAT_I_SETTINGS_END LEAT_I_TMP_END, LEAT_I_ROWS_END
+
 /* Makes a file of our own, mode 0600, for reading and writing at its end. What stands under the name (left by a run that was killed, or a
  * link) is removed first. The descriptor, or -errno. */
 int leat_i_file_create(const char *path);

@@ -131,7 +131,7 @@ static leat_err rows_rewrite(leat_i_journal *j, const leat_i_scan *scan, leat_er
 {
     char tmp[PATH_MAX];
     struct stat st;
-    if (!beside_path(j->path, ".leat.rows", tmp, sizeof tmp)) return output_fail(j, -ENAMETOOLONG, "rewrite", error);
+    if (!beside_path(j->path, LEAT_I_ROWS_END, tmp, sizeof tmp)) return output_fail(j, -ENAMETOOLONG, "rewrite", error);
     int fd = leat_i_file_create(tmp);
     if (fd < 0) return output_fail(j, fd, "rewrite", error);
     int rc = leat_i_os_lock(fd);
@@ -165,6 +165,28 @@ static leat_err rows_repair(leat_i_journal *j, const leat_i_scan *scan, leat_err
     return rc < 0 ? output_fail(j, rc, "repair", error) : LEAT_OK;
 }
 
+/* Only what leat has made is thrown away or gone on with: what begins otherwise is somebody's, whatever the options say. */
+static leat_err rows_are_ours(leat_i_journal *j, leat_error *error)
+{
+    char head[LEAT_I_ROW_BEGIN_BYTES];
+    ssize_t n = leat_i_os_pread(j->fd, head, sizeof head, 0);
+    if (n < 0) return output_fail(j, (int)n, "read", error);
+    if (leat_i_row_begins(head, (size_t)n)) return LEAT_OK;
+    j->foreign = true;
+    return leat_i_fail(error, LEAT_MISMATCH,
+                       "the output %.120s was not made by leat: remove it yourself, or name another output", j->path);
+}
+
+/* The same of OUT.leat, which is replaced whole. */
+static leat_err settings_are_ours(leat_i_journal *j, const char *path, leat_error *error)
+{
+    if (leat_i_settings_may_replace(path)) return LEAT_OK;
+    j->foreign = true;
+    return leat_i_fail(error, LEAT_MISMATCH,
+                       "%.120s was not made by leat, which needs that name: remove it yourself, or name another output",
+                       path);
+}
+
 static leat_i_scan_opts scan_opts(const leat_bulk_opts *opts, const leat_i_settings *old, bool found)
 {
     return (leat_i_scan_opts){
@@ -181,13 +203,15 @@ static leat_err settings_agree(leat_i_journal *j, const leat_bulk_opts *opts, co
                                leat_i_settings *old, bool *found, leat_i_arena *arena, leat_error *error)
 {
     char path[PATH_MAX];
-    if (!beside_path(j->path, ".leat", path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
+    if (!beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
     leat_err err = leat_i_settings_load(old, path, arena, found, error);
     if (err == LEAT_MISMATCH && opts->force_resume) err = LEAT_OK; /* an unreadable OUT.leat is one that is missing */
     if (err || opts->force_resume) return err;
-    if (!*found)
+    if (!*found) {
+        LEAT_TRY(rows_are_ours(j, error));
         return leat_i_fail(error, LEAT_MISMATCH,
-                           "the output %.60s has rows, but %.60s.leat is missing: was it made by leat?", j->path, j->path);
+                           "the output %.60s has rows, but %.60s.leat, which tells what of, is missing", j->path, j->path);
+    }
     return leat_i_settings_compare(old, now, error);
 }
 
@@ -203,6 +227,7 @@ static leat_err rows_take(leat_i_journal *j, const leat_bulk_opts *opts, const l
         leat_i_scan_opts so = scan_opts(opts, &old, found);
         err = leat_i_scan_run(&scan, j->fd, j->path, &so, ids, error);
     }
+    j->foreign = j->foreign || scan.foreign;
     if (!err) err = rows_repair(j, &scan, error);
     leat_i_scan_fini(&scan);
     leat_i_arena_fini(&arena);
@@ -213,10 +238,12 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
                           leat_error *error)
 {
     char path[PATH_MAX];
-    if (!beside_path(j->path, ".leat", path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
+    if (!beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
+    LEAT_TRY(settings_are_ours(j, path, error));
     LEAT_TRY(file_open_locked(j, error));
     j->regular = j->resumable = true;
     if (opts->overwrite && j->bytes > 0) {
+        LEAT_TRY(rows_are_ours(j, error));
         int rc = leat_i_os_ftruncate(j->fd, 0);
         if (rc < 0) return output_fail(j, rc, "empty", error);
         j->bytes = 0;
@@ -277,7 +304,7 @@ void leat_i_journal_discard(leat_i_journal *j)
     if (!j->created || !j->resumable || j->fd < 0 || j->bytes > 0) return;
     /* Still locked: who has it open already sees that the name is gone, and makes a new one. */
     (void)leat_i_os_unlink(j->path);
-    if (beside_path(j->path, ".leat", path, sizeof path)) (void)leat_i_os_unlink(path);
+    if (beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) (void)leat_i_os_unlink(path);
 }
 
 leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)

@@ -27,6 +27,7 @@ typedef struct leat_i_journal {
     bool resumable;         /* a file of our own, with OUT.leat and lock */
     const int *stop_signal; /* borrowed; ends what may take long; NULL = nothing does */
     bool created;           /* there was none of this name before */
+    bool foreign;           /* refused, since it holds what leat has not written */
     int64_t bytes;
     int64_t changed_ns; /* wall clock of the last change before this run; 0 = it was empty */
     uint64_t rows, rows_failed, rows_dropped;

@@ -22,6 +22,10 @@
 /* Appends the row of `doc`, LF included, with the `leat` object if `extras`. False = the buffer failed. */
 bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, bool extras);
 
+/* Whether these bytes are how a row of leat's begins, as far as they go: what does not begin so was made by somebody else. */
+bool leat_i_row_begins(const char *line, size_t size);
+enum { LEAT_I_ROW_BEGIN_BYTES = 48 }; /* that are looked at */
+
 typedef enum leat_i_row_state {
     LEAT_I_ROW_GOOD,
     LEAT_I_ROW_FOREIGN, /* not a row of leat's */

@@ -95,7 +95,7 @@ static leat_i_row_state read_plain(const char *line, size_t size, leat_i_arena *
 {
     static const char *const keys[] = { "custom_id", "response", "error" };
     leat_i_json row = leat_i_json_parse(line, size, NULL), v[3];
-    if (row.type != LEAT_I_JSON_OBJECT) return LEAT_I_ROW_DAMAGED;
+    if (row.type != LEAT_I_JSON_OBJECT) return leat_i_row_begins(line, size) ? LEAT_I_ROW_DAMAGED : LEAT_I_ROW_FOREIGN;
     leat_i_json_get_many(row, keys, v, 3);
     if (v[0].type != LEAT_I_JSON_STRING || v[1].type == LEAT_I_JSON_NONE) return LEAT_I_ROW_FOREIGN;
     uint64_t status = 0;
@@ -111,6 +111,18 @@ static leat_i_row_state read_plain(const char *line, size_t size, leat_i_arena *
         facts_class(facts, leat_class_name(LEAT_CLASS_REJECTED), strlen(leat_class_name(LEAT_CLASS_REJECTED)));
     }
     return facts_key(v[0], arena, facts);
+}
+
+bool leat_i_row_begins(const char *line, size_t size)
+{
+    static const char form[] = ROW_HEAD "0000000000000000" ROW_KEY;
+    _Static_assert(sizeof form - 1 == LEAT_I_ROW_BEGIN_BYTES && (int)LEAT_I_ROW_BEGIN_BYTES == (int)KEY_AT + 1,
+                   "up to the key");
+    for (size_t i = 0; i < size && i < LEAT_I_ROW_BEGIN_BYTES; i++) {
+        bool digit = i >= HEAD_BYTES && i < HEAD_BYTES + HEX_BYTES;
+        if (digit ? !line[i] || !strchr("0123456789abcdef", line[i]) : line[i] != form[i]) return false;
+    }
+    return true;
 }
 
 leat_i_row_state leat_i_row_read(const char *line, size_t size, bool extras, leat_i_arena *arena, leat_i_row_facts *facts)

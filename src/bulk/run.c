@@ -8,6 +8,7 @@
 #include "../llm/turn.h"
 #include "asked.h"
 #include "fail.h"
+#include "output.h"
 
 enum { RUN_POLL_MS = 100, RUN_SYNC_MS = 500, RUN_CONCURRENCY_DEFAULT = 64, RUN_CONCURRENCY_MAX = 1000000 };
 
@@ -87,6 +88,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
 {
     const leat_bulk_opts *o = run->opts;
     LEAT_TRY(opts_check(o, error));
+    LEAT_TRY(leat_i_output_check(o, error));
     LEAT_TRY(flow_make(run, error));
     run->concurrency = o->concurrency ? o->concurrency : RUN_CONCURRENCY_DEFAULT;
     leat_limiter *limiter = o->llm ? leat_i_llm_limiter(o->llm) : NULL;
@@ -285,6 +287,7 @@ static leat_err root_task(leat_task *t, void *arg, const void **result)
     run->summary->ms = (leat_task_now_ns(t) - run->start_ns) / LEAT_I_NS_PER_MS;
     run_close(run);
     if (err) run->summary->exit_code = leat_i_exit_of(err);
+    run->summary->may_force = err == LEAT_MISMATCH && !run->journal.foreign;
     return err ? err : run_end(run, args->error);
 }
 

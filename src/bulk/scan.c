@@ -55,6 +55,15 @@ static leat_err line_is_bad(scanner *s, int64_t at, int64_t bytes, const char *w
     return range_add(scan, at, bytes) ? LEAT_OK : scan_nomem(s);
 }
 
+/* Somebody else's words: no option throws them away. */
+static leat_err line_is_foreign(scanner *s)
+{
+    s->scan->foreign = true;
+    return leat_i_fail(s->error, LEAT_MISMATCH,
+                       "line %llu of %.100s was not written by leat: take it out yourself, or name another output",
+                       (unsigned long long)s->line, s->path);
+}
+
 static bool row_is_to_retry(const leat_i_scan_opts *o, const leat_i_row_facts *facts)
 {
     if (!o->retry_failed || !facts->failed) return false;
@@ -79,7 +88,7 @@ static leat_err line_scan(scanner *s, const char *line, size_t size, int64_t at)
     case LEAT_I_ROW_DAMAGED:
         return line_is_bad(s, at, bytes, "is damaged: its bytes do not give its sum");
     case LEAT_I_ROW_FOREIGN:
-        return line_is_bad(s, at, bytes, "is not a row of leat's");
+        return line_is_foreign(s);
     case LEAT_I_ROW_GOOD:
         break;
     }
@@ -121,7 +130,9 @@ static leat_err file_scan(scanner *s, int fd, leat_i_buf *b)
                                leat_i_errno_text((int)n, text, sizeof text));
         if (n == 0) {
             s->scan->torn_bytes = (int64_t)b->size;
-            return LEAT_OK;
+            s->line++;
+            /* Zeros are what a power cut leaves of a write. */
+            return b->size == 0 || b->data[0] == 0 || leat_i_row_begins(b->data, b->size) ? LEAT_OK : line_is_foreign(s);
         }
         b->size += (size_t)n;
         size_t taken;

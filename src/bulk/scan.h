@@ -3,7 +3,7 @@
  *
  * A row is done when its line is whole. What follows the last LF is the torn tail of a killed write: it is no row. A line in the
  * middle that is not a good row was not torn by a kill (a group is one write, and only the end of a file can be cut): somebody or
- * something changed it, and that is told, never passed over.
+ * something changed it, and that is told, never passed over. What is no row at all is somebody's: it is never dropped or cut.
  */
 #ifndef LEAT_I_BULK_SCAN_H
 #define LEAT_I_BULK_SCAN_H
@@ -16,7 +16,7 @@
 typedef struct leat_i_scan_opts {
     bool extras;              /* rows must have a right sum */
     bool any_form;            /* rows with or without a sum: the output's own settings are not known */
-    bool drop_bad;            /* bad lines are dropped (and so asked again) instead of refused */
+    bool drop_bad;            /* damaged rows are dropped (and so asked again) instead of refused */
     const char *retry_failed; /* failed rows are dropped: NULL = none, "" = all, else those of this class */
     const int *stop_signal;   /* ends the reading; NULL = nothing does */
 } leat_i_scan_opts;
@@ -25,6 +25,7 @@ typedef struct leat_i_scan {
     int64_t bytes;         /* up to the end of the last whole line */
     int64_t torn_bytes;    /* behind it */
     uint64_t rows, failed; /* kept rows, and those of them that failed */
+    bool foreign;          /* refused, since there is something that leat has not written: it is never dropped */
     uint64_t bad;          /* lines dropped because they are no good rows */
     uint64_t first_bad_line;
     const char *first_bad_why;

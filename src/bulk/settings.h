@@ -36,6 +36,8 @@ leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena
 /* LEAT_OK when a run with `now` may go on where one with `old` stopped; else LEAT_MISMATCH and a sentence that names the first
  * difference. Reads the inputs' first and last MiB as they were. */
 leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settings *now, leat_error *error);
+/* Whether nothing of that name is there, or something that a run has written: of any version, and damaged too. */
+bool leat_i_settings_may_replace(const char *path);
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error);
 
 #endif

@@ -11,6 +11,7 @@
 #include "files.h"
 #include "hex.h"
 
+#define SETTINGS_HEAD "{\"leat\":"
 enum { SETTINGS_VERSION = 1, SETTINGS_BYTES_MAX = 64 * 1024 * 1024 };
 
 static leat_err load_fail(leat_error *error, const char *path, const char *why)
@@ -56,7 +57,7 @@ static void put_input(leat_i_buf *b, const leat_i_input_print *p)
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error)
 {
     leat_i_buf b = { 0 };
-    leat_i_buf_printf(&b, "{\"leat\":%d,\"format\":\"%s\"", SETTINGS_VERSION, s->format);
+    leat_i_buf_printf(&b, SETTINGS_HEAD "%d,\"format\":\"%s\"", SETTINGS_VERSION, s->format);
     put_text(&b, "url", s->url);
     put_text(&b, "model", s->model);
     put_hex(&b, "template", &s->template_hash, 1);
@@ -131,6 +132,16 @@ static bool settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *
            get_text(whole, "model", arena, &s->model) && get_hex(whole, "template", &s->template_hash, 1) &&
            get_hex(whole, "system", &s->system_hash, 1) && get_hex(whole, "extra_body", &s->extra_hash, 1) &&
            (s->extras || extras.type == LEAT_I_JSON_FALSE) && get_inputs(leat_i_json_get(whole, "input"), arena, s);
+}
+
+bool leat_i_settings_may_replace(const char *path)
+{
+    leat_i_buf b = { .max = SETTINGS_BYTES_MAX };
+    int rc = leat_i_file_read(path, &b);
+    size_t size = b.size < sizeof SETTINGS_HEAD - 1 ? b.size : sizeof SETTINGS_HEAD - 1;
+    bool ours = rc == -ENOENT || (rc == 0 && memcmp(b.data ? b.data : "", SETTINGS_HEAD, size) == 0);
+    leat_i_buf_fini(&b);
+    return ours;
 }
 
 leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena *arena, bool *found, leat_error *error)

@@ -8,7 +8,6 @@
 #include "../bulk/exit_code.h"
 #include "guess.h"
 #include "help.h"
-#include "inside.h"
 #include "limit_args.h"
 #include "limits.h"
 #include "run_args.h"
@@ -136,7 +135,7 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
         leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s%s", error.text[0] ? error.text : leat_err_sentence(err),
-                         err == LEAT_MISMATCH ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
+                         summary.may_force ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
     if (summary.goes_on)
         leat_i_say_note("run", "the same command goes on from here%s",
                         summary.rows_failed ? "; --retry-failed asks the failed rows again too" : "");
@@ -157,20 +156,6 @@ static int model_check(const leat_i_run_args *args)
     if (!built || args->model || leat_i_run_args_mock(args) || extra_body_has_model(args)) return LEAT_I_EXIT_OK;
     leat_i_say_error("run", "no model: documents need --model NAME");
     return LEAT_I_EXIT_USAGE;
-}
-
-/* Rows would become documents, in this run or the next. */
-static int folders_check(const leat_i_run_args *args)
-{
-    if (args->format != LEAT_BULK_FILES || strcmp(args->output, "-") == 0) return LEAT_I_EXIT_OK;
-    for (size_t i = 0; i < args->input.count; i++) {
-        if (!leat_i_path_is_inside(args->output, args->input.item[i])) continue;
-        leat_i_say_error("run",
-                         "the output %s would lie inside the folder %s, whose files are the documents: name one elsewhere",
-                         args->output, args->input.item[i]);
-        return LEAT_I_EXIT_USAGE;
-    }
-    return LEAT_I_EXIT_OK;
 }
 
 /* Somebody who measures may want this, and somebody who mistypes must not. */
@@ -206,7 +191,6 @@ static int run_with(leat_i_run_args *args)
     int exit_code = leat_i_guess_format(args);
     if (!exit_code) exit_code = format_check(args);
     if (!exit_code) exit_code = model_check(args);
-    if (!exit_code) exit_code = folders_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
     if (!exit_code) output_warn(args);
     if (!exit_code) exit_code = parts_init(&parts, args);

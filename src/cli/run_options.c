@@ -52,10 +52,10 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "resume", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(resume), .fallback = "on",
       .help = "Go on with an output that exists, if input and settings are those it was made from." },
     { .name = "force-resume", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(force_resume),
-      .help = "Go on although input or settings changed, or the output was made by something else; damaged rows are dropped and "
-              "asked again." },
+      .help = "Go on although input or settings changed, or the rows were made by another batch tool; damaged rows are dropped and "
+              "asked again. What is no row at all is refused all the same." },
     { .name = "overwrite", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(overwrite),
-      .help = "Start anew: the rows of an output that exists are thrown away." },
+      .help = "Start anew: the rows of an output that exists are thrown away, if leat has made it." },
     { .name = "retry-failed", .kind = LEAT_I_OPTION_TEXT, .value_optional = true, .arg = "CLASS", .at = FIELD(retry_failed),
       .help = "Take the failed rows (of one class) out of the output and ask them again." },
     { .name = "sync", .kind = LEAT_I_OPTION_CHOICE, .arg = "WHEN", .choices = SYNCS, .at = FIELD(sync), .fallback = "none",

@@ -1,6 +1,6 @@
 /* inside.h: whether a file lies, or will lie, below a folder. */
-#ifndef LEAT_I_CLI_INSIDE_H
-#define LEAT_I_CLI_INSIDE_H
+#ifndef LEAT_I_BULK_INSIDE_H
+#define LEAT_I_BULK_INSIDE_H
 
 #include <stdbool.h>
 
