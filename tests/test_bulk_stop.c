@@ -147,7 +147,7 @@ static void an_endpoint_that_goes_away_stops_the_run(void **state)
     job *j = *state;
     pthread_t thread;
     job_batch_input(j, 2000);
-    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 5 }, &(leat_llm_opts){ .max_attempts = 1 });
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 50 }, &(leat_llm_opts){ .max_attempts = 1 });
     assert_int_equal(pthread_create(&thread, NULL, closer_thread, j), 0);
     leat_err err = job_run(j);
     pthread_join(thread, NULL);

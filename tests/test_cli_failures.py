@@ -37,7 +37,7 @@ class Endpoint(Cli):
         self.assertEqual(self.classes(), {"ok": 3})
 
     def test_an_endpoint_that_goes_away(self):
-        mocked = self.mock("--latency-ms", "5")
+        mocked = self.mock("--latency-ms", "20")
         process = self.start(*self.args(mocked.url, "-j", "4", "--max-retries", "0", count=3000))
         self.wait_rows(50)
         mocked.kill()
