@@ -73,7 +73,7 @@ def split_params(text):
 class Function:
     def __init__(self, prototype, block, line, section):
         self.prototype, self.line, self.section = prototype, line, section
-        plain = re.sub(r"\b(LEAT_API|LEAT_MUST_USE)\b", "", prototype)
+        plain = re.sub(r"\b(LEAT_API|LEAT_INLINE|LEAT_MUST_USE)\b", "", prototype)
         plain = re.sub(r"\bLEAT_PRINTF\([^)]*\)", "", plain)
         self.must_use = "LEAT_MUST_USE" in prototype
         self.plain = squeezed(plain)
@@ -142,7 +142,9 @@ class Header:
                 while "*/" not in self.lines[end]:
                     end += 1
                 comment, at = "\n".join(self.lines[at:end + 1]), end
-            elif line.startswith(("typedef", "LEAT_API", "#define LEAT_TRY")) or re.match(r"#define LEAT_\w+_MAP\(", line):
+            elif line.startswith("LEAT_INLINE") and not line.endswith(";"):
+                comment = None  # the definition; the declaration with the block stands above
+            elif line.startswith(("typedef", "LEAT_API", "LEAT_INLINE", "#define LEAT_TRY")) or re.match(r"#define LEAT_\w+_MAP\(", line):
                 end = self.end_of(at)
                 self.add("\n".join(self.lines[at:end + 1]), comment, at + 1, section)
                 comment, at = None, end
@@ -165,7 +167,7 @@ class Header:
             at += 1
 
     def add(self, text, comment, line, section):
-        if text.startswith("LEAT_API"):
+        if text.startswith(("LEAT_API", "LEAT_INLINE")):
             block = comment[3:-2] if comment and comment.startswith("/**") else None
             self.functions.append(Function(text, block, line, section))
             return

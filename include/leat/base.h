@@ -27,6 +27,7 @@ extern "C" {
 #define LEAT_MUST_USE
 #define LEAT_PRINTF(fmt, args)
 #endif
+#define LEAT_INLINE static inline
 
 /* The one list of errors: code, whether trying again can help, and the sentence that users see. */
 #define LEAT_ERR_MAP(X)                                                  \

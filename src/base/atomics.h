@@ -24,6 +24,7 @@
 #define leat_exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
 #define leat_exchange_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define leat_add_relaxed(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define leat_add_release(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define leat_add_acq_rel(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define leat_add_seq_cst(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define leat_sub_relaxed(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
@@ -47,6 +48,14 @@
     atomic_compare_exchange_strong_explicit((p), (e), (d), memory_order_seq_cst, memory_order_relaxed)
 #define leat_cas_weak_release(p, e, d) \
     atomic_compare_exchange_weak_explicit((p), (e), (d), memory_order_release, memory_order_relaxed)
+
+/* The same for words in public headers, which C++ reads too, so that they cannot be _Atomic. */
+#define leat_word_load_relaxed(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
+#define leat_word_load_acquire(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define leat_word_store_relaxed(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define leat_word_exchange_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+#define leat_word_cas_relaxed(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define leat_word_cas_acq_rel(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
 /* Under ThreadSanitizer code must not rely on fences; leat_i_tsan() lets the few places choose an operation instead. */
 #if defined(__SANITIZE_THREAD__)

@@ -25,7 +25,7 @@ static bool runtime_has_work(leat_runtime *rt)
 {
     if (leat_load_relaxed(&rt->inject)) return true;
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!leat_i_deque_is_empty(&rt->worker[i].deque)) return true;
+        if (!leat_i_deque_is_empty(&rt->worker[i].deque) || leat_i_fork_has_shared(&rt->worker[i])) return true;
     return false;
 }
 
@@ -125,7 +125,7 @@ void leat_i_worker_found(leat_i_worker *w)
     if (runtime_has_work(rt)) leat_i_runtime_wake_one(rt);
 }
 
-/* Steals one task into the own deque. */
+/* Steals one task into the own deque, or one fork. */
 static bool worker_steal(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
@@ -133,7 +133,9 @@ static bool worker_steal(leat_i_worker *w)
     uint32_t start = (uint32_t)(leat_i_rand_next(&w->random) % count);
     for (uint32_t i = 0; i < count; i++) {
         leat_i_worker *victim = &rt->worker[(start + i) % count];
-        if (victim == w || leat_i_deque_is_empty(&victim->deque)) continue;
+        if (victim == w) continue;
+        if (leat_i_fork_steal(w, victim)) return true;
+        if (leat_i_deque_is_empty(&victim->deque)) continue;
         leat_task *task = leat_i_deque_steal_thief(&victim->deque);
         if (!task) continue;
         if (!leat_i_deque_push_owner(&w->deque, task)) leat_i_runtime_inject(rt, task, task);
@@ -203,6 +205,13 @@ static void worker_park(leat_i_worker *w)
     worker_futex(w, until_ns);
 }
 
+/* Regions that share nothing now will wake somebody when they have something to share. */
+static void runtime_ask_forks(leat_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        leat_i_fork_ask(&rt->worker[i]);
+}
+
 void leat_i_worker_sleep(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
@@ -211,7 +220,10 @@ void leat_i_worker_sleep(leat_i_worker *w)
     leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the bit below publishes it */
     leat_or_seq_cst(&rt->idle[w->index / 64], UINT64_C(1) << (w->index % 64));
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence of whoever publishes */
-    if (!leat_load_relaxed(&w->inbox) && !runtime_has_work(rt) && !leat_load_relaxed(&rt->stop)) worker_park(w);
+    if (!leat_load_relaxed(&w->inbox) && !runtime_has_work(rt) && !leat_load_relaxed(&rt->stop)) {
+        runtime_ask_forks(rt);
+        worker_park(w);
+    }
     if (!idle_claim(w)) worker_take_signal(w);
 }
 

@@ -68,10 +68,10 @@ static bool token_consume(leat_i_waiter *s)
 static void stack_leave(leat_i_worker *w, leat_i_waiter *s)
 {
     int saved = errno;
-    leat_task *t = s->task;
-    int64_t left_ns = leat_i_wait_begin(t);
+    leat_task *t = s->task; /* NULL: a fork that another worker runs joins its own */
+    int64_t left_ns = t ? leat_i_wait_begin(t) : 0;
     leat_i_worker_suspend(w, s);
-    if (LEAT_UNLIKELY(t->watcher != NULL)) t->watcher->resumed(t, left_ns);
+    if (LEAT_UNLIKELY(t && t->watcher)) t->watcher->resumed(t, left_ns);
     errno = saved;
 }
 
@@ -81,6 +81,11 @@ static void stack_park(leat_i_worker *w, leat_i_waiter *s)
     uint32_t token = TOKEN_EMPTY;
     if (leat_cas_acq_rel(&s->token, &token, TOKEN_PARKED)) stack_leave(w, s);
     leat_exchange_acquire(&s->token, TOKEN_EMPTY); /* acquire: pairs with the release of leat_i_unpark */
+}
+
+void leat_i_stack_park(leat_i_worker *w)
+{
+    if (!token_consume(w->running)) stack_park(w, w->running);
 }
 
 /* Leaves the stack at the end of the ready FIFO. Nobody can wake it twice: it is not PARKED. */

@@ -51,6 +51,7 @@ static void runtime_dealloc(leat_runtime *rt)
         leat_i_deque_fini(&w->deque);
         leat_i_heap_fini(&w->timers);
         leat_i_worker_free_tasks(w);
+        leat_i_fork_fini(w);
     }
     leat_i_free(rt->worker);
     leat_i_stack_pool_fini(&rt->stacks);

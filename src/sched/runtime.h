@@ -8,6 +8,7 @@
 #define LEAT_I_RUNTIME_H
 
 #include "deque.h"
+#include "fork.h"
 #include "stack.h"
 
 #include <signal.h>
@@ -30,6 +31,8 @@ struct leat_i_worker {
     leat_i_stack_cache stacks;
     leat_task *free_tasks;
     uint32_t free_task_count;
+    leat_i_fork *free_forks;
+    leat_fork_slot *stolen; /* a fork that was taken from another worker and is run next */
     uint32_t index;
     uint32_t tick;       /* rounds, for what is looked at only now and then */
     uint32_t fresh_tick; /* fresh tasks, so that each n-th is the oldest */
@@ -42,6 +45,7 @@ struct leat_i_worker {
     pthread_t thread;
     /* Shared. */
     leat_i_deque deque;
+    LEAT_ATOMIC(leat_i_fork *) fork;                 /* the region that this thread is in; the worker writes it */
     _Alignas(64) LEAT_ATOMIC(leat_i_waiter *) inbox; /* woken by others; newest first; the worker takes all */
     _Alignas(64) LEAT_ATOMIC(uint32_t) wake;         /* futex word: LEAT_I_WAKE_* */
     LEAT_ATOMIC(int64_t) next_ns;                    /* virtual clock: first timer, valid while idle or starved */
@@ -107,6 +111,8 @@ bool leat_i_runtime_is_hungry(leat_runtime *rt);                                
 void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last); /* linked newest first; any thread */
 
 /* park.c */
+void leat_i_stack_park(
+    leat_i_worker *w); /* parks the running stack until an unpark, or without cause; no task need be on it */
 bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer);
 
 /* misuse.c */

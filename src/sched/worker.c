@@ -215,6 +215,11 @@ void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s)
 static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
 {
     worker_tick(w);
+    if (w->stolen) {
+        leat_i_worker_found(w);
+        leat_i_fork_run_stolen(w);
+        return true;
+    }
     leat_i_waiter *ready = worker_ready_turn(w);
     if (ready) {
         leat_i_worker_found(w);
