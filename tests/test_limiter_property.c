@@ -1,14 +1,21 @@
 /*
- * test_limiter_property.c: many random schedules over the budget, judged by a checker that knows nothing of how it works.
+ * test_limiter_property.c: many random schedules over one endpoint's limits, judged by a checker that knows nothing of how they
+ * are kept.
  *
- * A schedule: random limits, requests of random size, wakes that come late, answers that take a while and use more or less than
- * was guessed, clock jumps. The driver does what the queue does (first come, first served, one timer for the head) and writes
- * down when each request was let through and when it was settled. The checker then reads that record alone:
+ * A schedule: random limits of random kinds, some of which change on the way; requests that come at random times, of random size;
+ * wakes that come late; answers that take a while and use more or less than was guessed, or fail and are refunded, or are taken
+ * back before they went; clock jumps; in some, refusals and waits that the endpoint asks for. The driver does what the queue does
+ * (first come, first served, one timer for the head) and writes down when each request came, was let through, and was settled.
+ * The checker then reads that record alone:
  *   - over any window, the requests are at most limit * (w + 0.05) / 60 + 1 + burst, and over any 60 s at most the limit;
- *   - at each admission, what the last 60 s hold (guesses, or what was known by then) and the new request are at most the
- *     limit, one request larger than the limit alone in its window excepted;
- *   - while there was work, at least min(97 %, 1 - largest / limit) was used.
+ *   - at each admission, what the last 60 s (24 h) hold, guesses or what was known by then, and the new request are at most the
+ *     limit, for tokens in, out and both, bytes, and requests a day; one request larger than a limit alone in its window excepted;
+ *   - never more in flight than allowed;
+ *   - nobody waits without a reason: when a request waited, 97 % of some limit was used, or all but its own size. This is the
+ *     promise of use, min(97 %, 1 - largest / limit), at every moment instead of on average.
  * 10,000 schedules; LEAT_LONG=1 makes it 1,000,000. The seed of a failing one is printed; LEAT_SEED=n runs that one alone.
+ *
+ * That the checker sees is shown too: limits kept a little wrong (too high, too low, over a window too short) must be found.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -20,29 +27,53 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "limit/budget.h"
+#include "limit/member.h"
 
-#define MS INT64_C(1000000)
-#define S  INT64_C(1000000000)
+#define MS  INT64_C(1000000)
+#define S   INT64_C(1000000000)
+#define DAY (86400 * S)
 
-enum { REQUESTS_MAX = 400 };
+enum { REQUESTS_MAX = 240, EPOCHS_MAX = 4 };
+
+typedef enum outcome { USED, FAILED, TAKEN_BACK } outcome;
 
 typedef struct request {
-    double guess, used; /* tokens; the sum of both directions */
-    int64_t latency;
-    int64_t late;             /* how late the timer wakes it, if it comes to that */
-    bool woken;               /* it came to that */
-    int64_t due;              /* when it could have gone, as the driver was told; counts lateness, proves no safety */
-    int64_t granted, settled; /* what the checker reads; settled = the time when `used` was known */
+    double guess[3], used[2]; /* input, output, bytes; what became of the tokens */
+    int64_t asked;            /* when it came */
+    int64_t latency, late;    /* of the answer; of the timer, if it comes to that */
+    outcome end;
     bool open;
     leat_i_taken taken;
+    /* What the checker reads. */
+    int64_t head;             /* when it became the first in the line */
+    int64_t judged;           /* when it was told to wait for the last time; 0 = it never was */
+    int64_t granted, settled; /* settled = the time when `used` was known */
 } request;
+
+typedef struct epoch { /* limits from a request on */
+    int from;
+    int64_t from_ns;
+    leat_limiter_opts opts;
+} epoch;
+
+/* How the limits are kept wrong, for the checker to find. */
+typedef struct wrong {
+    double requests, tokens, bytes, day; /* factors */
+    int in_flight;                       /* more than allowed */
+    double clock;                        /* the limiter's clock runs so much faster */
+} wrong;
+
+static const wrong HONEST = { 1, 1, 1, 1, 0, 1 };
 
 typedef struct schedule {
     uint64_t seed;
-    leat_limiter_opts opts;
-    int count;
+    epoch epoch[EPOCHS_MAX];
+    int epoch_count, count;
     bool jumps; /* the clock leaps forward now and then */
+    bool noisy; /* refusals and waits: only what is too much can be judged */
+    wrong lie;
+    const char *breach; /* what the checker found; NULL = nothing */
+    int breach_at;
     request request[REQUESTS_MAX];
 } schedule;
 
@@ -59,6 +90,11 @@ static double random_between(uint64_t *seed, double low, double high)
     return low + (high - low) * ((double)(random_next(seed) >> 11) / 9007199254740992.0);
 }
 
+static int64_t random_below(uint64_t *seed, int64_t most)
+{
+    return (int64_t)(random_next(seed) % (uint64_t)most);
+}
+
 static bool random_chance(uint64_t *seed, int in)
 {
     return random_next(seed) % (uint64_t)in == 0;
@@ -66,32 +102,83 @@ static bool random_chance(uint64_t *seed, int in)
 
 /* ---- the schedule ---- */
 
-static void schedule_make(schedule *s, uint64_t number)
+static leat_limiter_opts limits_make(uint64_t *seed)
+{
+    leat_limiter_opts o = { 0 };
+    int kinds = 1 + (int)random_below(seed, 3);
+    for (int i = 0; i < kinds; i++) {
+        switch (random_below(seed, 8)) {
+        case 0:
+        case 1:
+            o.requests_per_min = 1 + (double)random_below(seed, 10) * (double)(1 + random_below(seed, 30));
+            if (random_chance(seed, 4)) o.burst = 1 + (uint32_t)random_below(seed, 20);
+            break;
+        case 2:
+        case 3:
+            o.tokens_per_min = random_between(seed, 500, 5000);
+            break;
+        case 4:
+            o.input_tokens_per_min = random_between(seed, 300, 3000);
+            o.output_tokens_per_min = random_between(seed, 300, 3000);
+            break;
+        case 5:
+            o.bytes_per_min = random_between(seed, 5000, 50000);
+            break;
+        case 6:
+            o.in_flight_max = 1 + (uint32_t)random_below(seed, 20);
+            break;
+        case 7:
+            o.requests_per_day = 20 + (double)random_below(seed, 200);
+            break;
+        }
+    }
+    return o;
+}
+
+static void requests_make(schedule *s, uint64_t *seed)
+{
+    double largest = random_between(seed, 20, random_chance(seed, 5) ? 6000 : 800);
+    bool exact = random_chance(seed, 2), rush = random_chance(seed, 2);
+    int64_t latency = random_chance(seed, 2) ? 200 * MS : 90 * S, gap = rush ? 1 : random_below(seed, 4 * S) + 1;
+    int64_t now = random_below(seed, 1000 * S);
+    for (int i = 0; i < s->count; i++) {
+        request *r = &s->request[i];
+        now += random_below(seed, gap);
+        r->asked = now;
+        double size = random_between(seed, random_chance(seed, 20) ? 0 : largest / 2, largest);
+        double share = random_between(seed, 0, 1);
+        r->guess[0] = size * share;
+        r->guess[1] = size - r->guess[0];
+        r->guess[2] = size * random_between(seed, 2, 10);
+        for (int k = 0; k < 2; k++)
+            r->used[k] = exact ? r->guess[k] : r->guess[k] * random_between(seed, 0, random_chance(seed, 10) ? 3 : 1.2);
+        r->latency = random_below(seed, latency);
+        r->late = random_below(seed, 20 * MS);
+        if (random_chance(seed, 50)) r->late = random_below(seed, 3 * S);
+        r->end = random_chance(seed, 10) ? FAILED : random_chance(seed, 20) ? TAKEN_BACK : USED;
+        if (r->end != USED) r->used[0] = r->used[1] = 0;
+        if (r->end == TAKEN_BACK) r->latency = 0;
+    }
+}
+
+static void schedule_make(schedule *s, uint64_t number, const wrong *lie)
 {
     uint64_t seed = number;
     memset(s, 0, sizeof *s);
     s->seed = number;
-    int kind = (int)(random_next(&seed) % 4); /* 0 requests, 1 tokens, 2 both, 3 both and in flight */
-    double requests = 1 + (double)(random_next(&seed) % 10) * (double)(1 + random_next(&seed) % 30);
-    double tokens = random_between(&seed, 500, 5000);
-    if (kind != 1) s->opts.requests_per_min = requests;
-    if (kind != 0) s->opts.tokens_per_min = tokens;
-    if (kind == 3) s->opts.in_flight_max = 1 + (uint32_t)(random_next(&seed) % 20);
-    if (kind != 1 && random_chance(&seed, 4)) s->opts.burst = 1 + (uint32_t)(random_next(&seed) % 20);
+    s->lie = *lie;
+    s->count = 40 + (int)random_below(&seed, REQUESTS_MAX - 40);
     s->jumps = random_chance(&seed, 10);
-    s->count = 50 + (int)(random_next(&seed) % (REQUESTS_MAX - 50));
-    double largest = tokens * random_between(&seed, 0.01, random_chance(&seed, 5) ? 1.5 : 0.4);
-    bool exact = random_chance(&seed, 2);
-    int64_t latency = random_chance(&seed, 2) ? 200 * MS : 90 * S;
-    for (int i = 0; i < s->count; i++) {
-        request *r = &s->request[i];
-        r->guess = random_between(&seed, random_chance(&seed, 20) ? 0 : largest / 2, largest);
-        r->used = exact ? r->guess : r->guess * random_between(&seed, 0, random_chance(&seed, 10) ? 3 : 1.2);
-        r->latency = (int64_t)(random_next(&seed) % (uint64_t)latency);
-        r->late = (int64_t)(random_next(&seed) % (uint64_t)(20 * MS));
-        if (random_chance(&seed, 50)) r->late = (int64_t)(random_next(&seed) % (uint64_t)(3 * S));
+    s->noisy = random_chance(&seed, 8);
+    s->epoch_count = random_chance(&seed, 3) ? 2 + (int)random_below(&seed, EPOCHS_MAX - 1) : 1;
+    for (int e = 0; e < s->epoch_count; e++) {
+        s->epoch[e].from = e * s->count / s->epoch_count;
+        s->epoch[e].opts = limits_make(&seed);
     }
+    requests_make(s, &seed);
 }
+
+/* ---- the driver: as the queue ---- */
 
 /* The earliest end of an open request; -1 = none is open. */
 static int next_settle(const schedule *s, int granted)
@@ -102,155 +189,248 @@ static int next_settle(const schedule *s, int granted)
     return first;
 }
 
-static leat_i_charge charge_of(double tokens)
+static leat_i_charge charge_of(double input, double output, double bytes)
 {
-    return leat_i_charge_request((leat_cost){ tokens / 2, tokens / 2, 0 });
+    return leat_i_charge_request((leat_cost){ input, output, bytes });
 }
 
-static void settle(schedule *s, leat_i_budget *b, int i)
+static int64_t their_ns(const schedule *s, int64_t now)
+{
+    return s->lie.clock == 1 ? now : (int64_t)((double)now * s->lie.clock);
+}
+
+static void request_end(schedule *s, leat_i_member *m, int i, uint64_t *seed)
 {
     request *r = &s->request[i];
-    leat_i_budget_settle(b, &r->taken, charge_of(r->used));
     r->open = false;
+    if (s->noisy && random_chance(seed, 4)) {
+        leat_limiter_report report = { (leat_verdict)random_below(seed, 7), random_below(seed, 4) * 700, -1 };
+        leat_i_member_report(m, &r->taken, &report, their_ns(s, r->settled));
+    }
+    if (r->end == TAKEN_BACK)
+        leat_i_member_untake(m, &r->taken);
+    else
+        leat_i_member_settle(m, &r->taken, charge_of(r->used[0], r->used[1], 0));
 }
 
-/* All requests ask at the start; each is let through as the queue would. */
-static void schedule_run(schedule *s, leat_i_budget *b)
+static bool limits_apply(schedule *s, leat_i_member *m, int i, int64_t now)
 {
-    uint64_t seed = s->seed ^ 0xfeed;
-    memset(b, 0, sizeof *b);
-    assert_true(leat_i_budget_set(b, &s->opts));
-    int64_t now = (int64_t)(random_next(&seed) % (uint64_t)(1000 * S));
-    int64_t until = 0; /* the head sleeps until then, unless a settle wakes it */
-    for (int i = 0; i < s->count;) {
-        request *r = &s->request[i];
-        /* After a leap of the clock: answers that came meanwhile are settled before anybody goes. */
-        for (int ending; (ending = next_settle(s, i)) >= 0 && s->request[ending].settled <= now;)
-            settle(s, b, ending);
-        int64_t ready = leat_i_budget_ready_ns(b, charge_of(r->guess), now);
-        if (ready <= now) {
-            r->taken = leat_i_budget_take(b, charge_of(r->guess), now);
-            r->granted = now;
-            r->settled = now + r->latency;
-            r->open = true;
-            i++;
-            continue;
-        }
-        r->due = ready;
-        until = ready == INT64_MAX ? ready : ready + (r->woken ? 0 : r->late);
+    for (int e = 0; e < s->epoch_count; e++) {
+        if (s->epoch[e].from != i || (i > 0 && s->epoch[e].from_ns != 0)) continue;
+        leat_limiter_opts o = s->epoch[e].opts;
+        o.requests_per_min *= s->lie.requests;
+        o.tokens_per_min *= s->lie.tokens;
+        o.input_tokens_per_min *= s->lie.tokens;
+        o.output_tokens_per_min *= s->lie.tokens;
+        o.bytes_per_min *= s->lie.bytes;
+        o.requests_per_day = (double)(int64_t)(o.requests_per_day * s->lie.day);
+        if (o.in_flight_max) o.in_flight_max += (uint32_t)s->lie.in_flight;
+        s->epoch[e].from_ns = now;
+        if (!leat_i_member_set(m, &o)) return false;
+    }
+    return true;
+}
+
+static void settle_until(schedule *s, leat_i_member *m, int granted, int64_t now, uint64_t *seed)
+{
+    for (int ending; (ending = next_settle(s, granted)) >= 0 && s->request[ending].settled <= now;)
+        request_end(s, m, ending, seed);
+}
+
+/* Request i is the head from `now` on; gives the time when it was let through. */
+static int64_t head_run(schedule *s, leat_i_member *m, int i, int64_t now, uint64_t *seed)
+{
+    request *r = &s->request[i];
+    leat_i_charge c = charge_of(r->guess[0], r->guess[1], r->guess[2]);
+    bool woken = false;
+    r->head = now;
+    for (;;) {
+        settle_until(s, m, i, now, seed);
+        int64_t ready = leat_i_member_ready_ns(m, c, their_ns(s, now));
+        if (ready <= their_ns(s, now)) break;
+        r->judged = now;
+        if (ready != INT64_MAX) ready = (int64_t)((double)(ready - their_ns(s, now)) / s->lie.clock) + now + 1;
+        int64_t until = ready == INT64_MAX ? ready : ready + (woken ? 0 : r->late);
         int ending = next_settle(s, i);
         if (ending >= 0 && s->request[ending].settled <= until) {
             now = s->request[ending].settled;
         } else {
             assert_true(until != INT64_MAX);
             now = until;
-            r->woken = true;
+            woken = true;
         }
-        if (s->jumps && random_chance(&seed, 40)) now += (int64_t)(random_next(&seed) % (uint64_t)(100 * S));
+        if (s->jumps && random_chance(seed, 40)) now += random_below(seed, 100 * S);
     }
-    for (int ending; (ending = next_settle(s, s->count)) >= 0;)
-        settle(s, b, ending);
-    assert_int_equal(b->in_flight, 0);
+    r->taken = leat_i_member_take(m, c, their_ns(s, now));
+    r->granted = now;
+    r->settled = now + r->latency;
+    r->open = true;
+    return now;
+}
+
+static void schedule_run(schedule *s, leat_i_member *m)
+{
+    uint64_t seed = s->seed ^ 0xfeed;
+    memset(m, 0, sizeof *m);
+    int64_t now = s->request[0].asked;
+    for (int i = 0; i < s->count; i++) {
+        if (s->request[i].asked > now) now = s->request[i].asked;
+        settle_until(s, m, i, now, &seed);
+        assert_true(limits_apply(s, m, i, now));
+        now = head_run(s, m, i, now, &seed);
+        if (s->request[i].end == TAKEN_BACK) request_end(s, m, i, &seed); /* At once: a wait that was canceled. */
+    }
+    settle_until(s, m, s->count, INT64_MAX, &seed);
+    assert_int_equal(m->budget.in_flight, 0);
 }
 
 /* ---- the checker: reads limits, sizes and times, nothing else ---- */
 
-static void fail_schedule(const schedule *s, const char *what, int at)
+static void breach(schedule *s, const char *what, int at)
 {
-    print_error("schedule %" PRIu64 ": %s, at request %d (LEAT_SEED=%" PRIu64 " runs it alone)\n", s->seed, what, at,
-                s->seed);
-    fail();
+    if (s->breach) return;
+    s->breach = what;
+    s->breach_at = at;
 }
 
-static void check_requests(const schedule *s)
+static const epoch *epoch_of(const schedule *s, int i)
 {
-    double per_s = s->opts.requests_per_min / 60;
-    if (per_s == 0) return;
-    int first = 0;
-    for (int j = 0; j < s->count; j++) {
-        for (int i = 0; i <= j; i++) {
-            double w = (double)(s->request[j].granted - s->request[i].granted) / 1e9;
-            if (j - i + 1 > per_s * (w + 0.05) + 1 + s->opts.burst + 1e-9) fail_schedule(s, "too many in a window", j);
-        }
-        while (s->request[first].granted <= s->request[j].granted - 60 * S)
-            first++;
-        if (j - first + 1 > s->opts.requests_per_min) fail_schedule(s, "too many in 60 s", j);
+    int e = s->epoch_count - 1;
+    while (s->epoch[e].from > i)
+        e--;
+    return &s->epoch[e];
+}
+
+static void check_windows(schedule *s, int j, const epoch *e)
+{
+    double per_min = e->opts.requests_per_min, in_minute = 0, in_window = 0;
+    if (per_min == 0 || s->request[j].end == TAKEN_BACK) return;
+    /* Windows within one epoch: across a change the higher limit would be right, and is judged by its own epoch. */
+    for (int i = j; i >= e->from; i--) {
+        if (s->request[i].end == TAKEN_BACK) continue;
+        double w = (double)(s->request[j].granted - s->request[i].granted) / 1e9;
+        in_window++;
+        if (w < 60) in_minute++;
+        if (in_window > per_min * (w + 0.05) / 60 + 1 + e->opts.burst + 1e-9) breach(s, "too many requests in a window", j);
     }
+    if (in_minute > per_min && in_minute > 1) breach(s, "too many requests in 60 s", j);
 }
 
-/* What the 60 s up to `now` hold as it was known then, of the requests before `end`. */
-static double known_tokens(const schedule *s, int end, int64_t now, int64_t window, int *others)
+/* What a log holds at `now` as it was known then, of the requests before `end`: amounts of input, output, bytes and requests. */
+typedef struct held {
+    double input, output, bytes, requests;
+} held;
+
+static held held_at(const schedule *s, int end, int64_t now, int64_t window)
 {
-    double sum = 0;
-    *others = 0;
+    held h = { 0 };
     for (int i = 0; i < end; i++) {
         const request *r = &s->request[i];
-        if (r->granted <= now - window) continue;
-        double known = r->settled <= now ? r->used : r->guess;
-        sum += known;
-        *others += known > 0;
+        if (r->granted <= now - window || (r->end == TAKEN_BACK && r->settled <= now)) continue;
+        bool known = r->settled <= now;
+        h.input += known ? r->used[0] : r->guess[0];
+        h.output += known ? r->used[1] : r->guess[1];
+        h.bytes += r->guess[2];
+        h.requests++;
     }
-    return sum;
+    return h;
 }
 
-static void check_tokens(const schedule *s)
+typedef struct amount {
+    double limit, held, mine;
+} amount;
+
+enum { AMOUNTS = 5 };
+
+static void amounts_of(const schedule *s, int i, int64_t now, int64_t window, amount *a)
 {
-    double limit = s->opts.tokens_per_min;
-    if (limit == 0) return;
-    for (int i = 0; i < s->count; i++) {
-        const request *r = &s->request[i];
-        int others;
-        double sum = known_tokens(s, i, r->granted, 60 * S, &others);
-        if (sum + r->guess > limit + 1e-6 && !(r->guess > limit && others == 0))
-            fail_schedule(s, "too many tokens in 60 s", i);
+    const request *r = &s->request[i];
+    const leat_limiter_opts *o = &epoch_of(s, i)->opts;
+    held minute = held_at(s, i, now, 60 * S + window);
+    held day = { 0 };
+    if (o->requests_per_day > 0) day = held_at(s, i, now, DAY + (window > 0 ? 35 * S : 0));
+    /* A limit of a day that came on the way counts from then on. */
+    bool day_known = s->epoch_count == 1;
+    a[0] = (amount){ o->input_tokens_per_min, minute.input, r->guess[0] };
+    a[1] = (amount){ o->output_tokens_per_min, minute.output, r->guess[1] };
+    a[2] = (amount){ o->tokens_per_min, minute.input + minute.output, r->guess[0] + r->guess[1] };
+    a[3] = (amount){ o->bytes_per_min, minute.bytes, r->guess[2] };
+    a[4] = (amount){ day_known ? o->requests_per_day : 0, day.requests, 1 };
+}
+
+static void check_amounts(schedule *s, int i)
+{
+    amount a[AMOUNTS];
+    amounts_of(s, i, s->request[i].granted, 0, a);
+    for (int k = 0; k < AMOUNTS; k++) {
+        bool alone = a[k].mine > a[k].limit && a[k].held <= 1e-6;
+        if (a[k].limit > 0 && a[k].held + a[k].mine > a[k].limit + 1e-6 && !alone) breach(s, "too much in a window", i);
     }
 }
 
-static void check_in_flight(const schedule *s)
+static int open_at(const schedule *s, int end, int64_t now)
 {
-    if (s->opts.in_flight_max == 0) return;
-    for (int i = 0; i < s->count; i++) {
-        uint32_t open = 1;
-        for (int k = 0; k < i; k++)
-            open += s->request[k].settled > s->request[i].granted;
-        if (open > s->opts.in_flight_max) fail_schedule(s, "too many in flight", i);
+    int open = 0;
+    for (int i = 0; i < end; i++)
+        open += s->request[i].settled > now;
+    return open;
+}
+
+static void check_in_flight(schedule *s, int i)
+{
+    uint32_t most = epoch_of(s, i)->opts.in_flight_max;
+    if (most > 0 && open_at(s, i, s->request[i].granted) + 1 > (int)most) breach(s, "too many in flight", i);
+}
+
+/* Whether a request that was told to wait at `now`, or a moment before its time came, had a reason. */
+static bool wait_is_right(const schedule *s, int i, int64_t now)
+{
+    const leat_limiter_opts *o = &epoch_of(s, i)->opts;
+    amount a[AMOUNTS];
+    amounts_of(s, i, now, 70 * MS, a);
+    for (int k = 0; k < AMOUNTS; k++) /* Rounded up, each by a 32nd of a token or a byte at most. */
+        if (a[k].limit > 0 && a[k].held + a[k].mine > a[k].limit - 1 - REQUESTS_MAX / 32.0 - (k == 3 ? REQUESTS_MAX : 0))
+            return true;
+    if (o->in_flight_max > 0 && open_at(s, i, now) >= (int)o->in_flight_max) return true;
+    if (o->requests_per_day > 0 && s->epoch_count > 1) return true; /* Not judged: see amounts_of. */
+    if (o->requests_per_min == 0) return false;
+    if (o->burst > 0 && held_at(s, i, now, 60 * S + 70 * MS).requests + 1 > o->requests_per_min) return true;
+    /* The pace: its slot is at most an interval of 97 % of the limit behind the last one that went. */
+    return i > 0 && (double)(now - s->request[i - 1].granted) < 60e9 / (0.97 * o->requests_per_min);
+}
+
+static void check_use(schedule *s, int i)
+{
+    const request *r = &s->request[i];
+    if (s->jumps || s->noisy || r->judged == 0) return;
+    if (!wait_is_right(s, i, r->judged)) breach(s, "told to wait although there was room", i);
+    /* It slept until its timer or a settle: nothing changed meanwhile but time, so there was a reason just before the end too, less
+     * the time that it overslept. */
+    int64_t before = r->granted - r->late - 1 * MS;
+    if (before > r->judged && !wait_is_right(s, i, before)) breach(s, "waited longer than there was reason", i);
+}
+
+static void schedule_check(schedule *s)
+{
+    for (int i = 0; i < s->count && !s->breach; i++) {
+        check_windows(s, i, epoch_of(s, i));
+        check_amounts(s, i);
+        check_in_flight(s, i);
+        check_use(s, i);
     }
 }
 
-/* Work is always there until the last grant; with one kind of limit alone, its use can be judged. */
-static void check_use(const schedule *s)
+/* ---- the tests ---- */
+
+static schedule *the_schedule;
+static leat_i_member *the_member;
+
+static bool schedule_passes(uint64_t number, const wrong *lie)
 {
-    if (s->jumps || s->opts.in_flight_max != 0) return;
-    const request *last = &s->request[s->count - 1];
-    if (s->opts.tokens_per_min == 0) {
-        double limit = s->opts.requests_per_min, lost_s = 0;
-        for (int i = 0; i < s->count; i++)
-            if (s->request[i].due > 0 && s->request[i].granted - s->request[i].due > 25 * MS)
-                lost_s += (double)(s->request[i].granted - s->request[i].due) / 1e9;
-        double minutes = ((double)(last->granted - s->request[0].granted) / 1e9 - lost_s) / 60;
-        double share = 1 - 1 / limit < 0.97 ? 1 - 1 / limit : 0.97;
-        if (s->count < share * limit * minutes - 1) fail_schedule(s, "too little of the requests used", s->count);
-        return;
-    }
-    if (s->opts.requests_per_min != 0) return;
-    bool debts = false;
-    for (int i = 0; i < s->count; i++)
-        debts = debts || s->request[i].used > s->request[i].guess;
-    for (int i = 1; i < s->count; i++) {
-        const request *r = &s->request[i];
-        /* Just before its wake was due it did not fit: the minute before was full, up to this request's size. */
-        int64_t due = r->granted - r->taken.at_ns; /* 0: the record and the budget agree about the time */
-        if (due != 0) fail_schedule(s, "granted at another time than charged", i);
-        if (r->granted == s->request[i - 1].granted) continue;
-        int others;
-        /* A debt that came while it overslept may have closed the gap again: then only the time when it fell asleep counts. */
-        int64_t before = debts ? 0 : r->granted - r->late - 1 * MS;
-        if (before < s->request[i - 1].granted) before = s->request[i - 1].granted;
-        double sum = known_tokens(s, i, before, 60 * S + 70 * MS, &others);
-        /* Each charge is rounded up, by a 32nd of a token at most. */
-        if (sum + r->guess < s->opts.tokens_per_min - (others + 2) / 32.0)
-            fail_schedule(s, "waited although there was room", i);
-    }
+    schedule_make(the_schedule, number, lie);
+    schedule_run(the_schedule, the_member);
+    schedule_check(the_schedule);
+    return !the_schedule->breach;
 }
 
 static void test_random_schedules(void **state)
@@ -259,23 +439,60 @@ static void test_random_schedules(void **state)
     const char *one = getenv("LEAT_SEED"), *longer = getenv("LEAT_LONG");
     uint64_t first = one ? strtoull(one, NULL, 10) : 1;
     uint64_t count = one ? 1 : longer && longer[0] == '1' ? 1000000 : 10000;
-    schedule *s = malloc(sizeof *s);
-    leat_i_budget *b = malloc(sizeof *b);
     for (uint64_t number = first; number < first + count; number++) {
-        schedule_make(s, number);
-        schedule_run(s, b);
-        check_requests(s);
-        check_tokens(s);
-        check_in_flight(s);
-        check_use(s);
+        if (schedule_passes(number, &HONEST)) continue;
+        print_error("schedule %" PRIu64 ": %s, at request %d (LEAT_SEED=%" PRIu64 " runs it alone)\n", number,
+                    the_schedule->breach, the_schedule->breach_at, number);
+        fail();
     }
     print_message("%" PRIu64 " schedules\n", count);
-    free(b);
-    free(s);
+}
+
+/* Each lie must be found in some of the schedules where it matters. */
+static void test_the_checker_sees_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *what;
+        wrong lie;
+    } lies[] = {
+        { "requests 4 % too many", { 1.04, 1, 1, 1, 0, 1 } }, { "tokens 2 % too many", { 1, 1.02, 1, 1, 0, 1 } },
+        { "bytes 2 % too many", { 1, 1, 1.02, 1, 0, 1 } },    { "a day 10 % too full", { 1, 1, 1, 1.1, 0, 1 } },
+        { "one more in flight", { 1, 1, 1, 1, 1, 1 } },       { "a window of 59 s", { 1, 1, 1, 1, 0, 60 / 59.0 } },
+        { "requests 4 % too few", { 0.96, 1, 1, 1, 0, 1 } },  { "tokens 5 % too few", { 1, 0.95, 1, 1, 0, 1 } },
+        { "bytes 10 % too few", { 1, 1, 0.9, 1, 0, 1 } },     { "a day 10 % too empty", { 1, 1, 1, 0.9, 0, 1 } },
+        { "a window of 62 s", { 1, 1, 1, 1, 0, 60 / 62.0 } },
+    };
+    (void)state;
+    for (size_t l = 0; l < sizeof lies / sizeof *lies; l++) {
+        int found = 0;
+        for (uint64_t number = 1; number <= 400; number++)
+            found += !schedule_passes(number, &lies[l].lie);
+        print_message("%s: found in %d of 400\n", lies[l].what, found);
+        assert_true(found >= 5);
+    }
+}
+
+static int schedule_new(void **state)
+{
+    (void)state;
+    the_schedule = malloc(sizeof *the_schedule);
+    the_member = malloc(sizeof *the_member);
+    return the_schedule && the_member ? 0 : -1;
+}
+
+static int schedule_free(void **state)
+{
+    (void)state;
+    free(the_schedule);
+    free(the_member);
+    return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random_schedules) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_schedules),
+        cmocka_unit_test(test_the_checker_sees_what_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, schedule_new, schedule_free);
 }
