@@ -1,18 +1,5 @@
 /*
- * test_flow_graph.c: what is refused before a flow runs, in which words; drawings; and rows 72 to 81 of the flow model, what the
- * older variant of PocketFlow did.
- *
- * row  what the older variant did                            leat         test
- * 72   the fallback is called process_after_fail             keep         row_10 in test_flow_node.c: one slot, `fallback`
- * 73   exec and fallback get shared                          fix          row_02 in test_flow_node.c
- * 74   mixing of async and sync per phase                    keep         row_51 in test_flow_parallel.c
- * 75   BatchAsyncFlow is one after another                   keep         row_45 in test_flow_batch.c
- * 76   only None maps to "default"                           see row 18   row_18 in test_flow_route.c
- * 77   a batch node has no retries                           do not copy  row_41 in test_flow_batch.c
- * 78   no copies of nodes; prep's value is the params        do not copy  row_31 in test_flow_route.c, row_39 in test_flow_params.c
- * 79   phases under other names are silently ignored         do not copy  row_79: options that would be ignored are refused
- * 80   a walk without the flow's params                      do not copy  row_33 in test_flow_params.c
- * 81   semaphores against limits, partial failure left open  fix          row_70 and row_62 in test_flow_parallel.c
+ * test_flow_graph.c: what is refused before a flow runs, in which words; and drawings.
  */
 #include "support/flow.h"
 
@@ -79,27 +66,6 @@ static void options_out_of_range_are_refused(void **state)
     leat_flow_add(most, &node_a, &(leat_node_opts){ .batch = true, .in_flight_max = 1048576 });
     assert_int_equal(leat_flow_check(most, NULL), LEAT_OK);
     leat_flow_free(most);
-}
-
-static leat_err any_each(leat_task *t, void *shared, size_t index, const void *item, const void *value,
-                         const leat_error *error)
-{
-    (void)t, (void)shared, (void)index, (void)item, (void)value, (void)error;
-    return LEAT_OK;
-}
-
-static void row_79_what_would_be_ignored_is_refused(void **state)
-{
-    (void)state;
-    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
-    leat_flow_add(flow, &node_a, &(leat_node_opts){ .in_flight_max = 2 });
-    check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\": in_flight_max is set and batch is not");
-    flow = leat_flow_new(&(leat_flow_opts){ .name = "f" });
-    leat_flow_add(flow, &node_a, &(leat_node_opts){ .each = any_each });
-    check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\": each is set and batch is not");
-    flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .in_flight_max = 2 });
-    leat_flow_add(flow, &node_a, NULL);
-    check_says(flow, LEAT_USAGE, "", "flow \"f\": in_flight_max is set and batch is not");
 }
 
 static void options_of_a_flow_out_of_range_are_refused(void **state)
@@ -315,7 +281,6 @@ int main(void)
         cmocka_unit_test(a_node_that_cannot_be_reached_is_refused),
         cmocka_unit_test(a_fault_in_an_inner_flow_is_found),
         cmocka_unit_test(options_out_of_range_are_refused),
-        cmocka_unit_test(row_79_what_would_be_ignored_is_refused),
         cmocka_unit_test(options_of_a_flow_out_of_range_are_refused),
         cmocka_unit_test(strict_wants_a_link_for_default_where_it_is_certain_to_come),
         cmocka_unit_test(a_flow_cannot_be_in_two_places),

@@ -1,104 +1,23 @@
 /*
- * test_flow_parallel.c: rows 51 to 71 of the flow model: what waits, and what runs in parallel.
+ * test_flow_parallel.c: rows 60 to 71 of the flow model: what runs in parallel.
  *
  * row  what PocketFlow has                                   leat   test
- * 51   other names for async phases, wrong ones ignored      fix    row_51: one slot per phase, and each may await
- * 52   a plain function in an async slot is a type error     fix    row_51
- * 53   run of an async node or flow raises, or half works    fix    row_53: one kind of node and of run
- * 54   run of an AsyncFlow skips its async prep and post     fix    row_53
- * 55   run of a parallel batch flow does nothing             fix    row_53
- * 56   sync nodes in an async flow block all others          fix    row_56 (and blocking phases)
- * 57   async batches go one after another                    keep   row_40 and row_45 in test_flow_batch.c
- * 58   None from an async batch's prep is a type error       fix    row_43 in test_flow_batch.c: empty
- * 59   no async generators                                   option row_44 in test_flow_batch.c: a source may wait
- * 60   results in input order whatever the finish order      keep   row_40 in test_flow_batch.c
+ * 60   results in input order whatever the finish order      keep   row_60
  * 61   no cap                                                fix    row_61
  * 62   a failure neither cancels nor awaits the others       fix    row_62_*
- * 63   what survives depends on what the caller does next    fix    row_62 (nothing runs any more when the call returns)
- * 64   canceling the call cancels all items                  keep   row_64
- * 65   items share one count of attempts                     fix    row_41 in test_flow_batch.c, row_65 many at once
- * 66   the flow form has no such fault                       keep   row_31 in test_flow_route.c
+ * 63   what survives depends on what the caller does next    fix    row_63: nothing survives
+ * 64   canceling the call cancels all items                  keep   row_64_*
+ * 65   items share one count of attempts                     fix    row_65 many at once
+ * 66   the flow form has no such fault                       keep   row_66
  * 67   all walks at once on one store, without a lock        keep   row_67: prep and post never overlap
- * 68   post and the next prep are not torn apart             fix    row_68, and a_walk_has_a_private_store
- * 69   read-modify-write between two awaits is atomic        keep   row_67
+ * 68   post and the next prep are not torn apart             fix    row_68_*
+ * 69   read-modify-write between two awaits is atomic        keep   row_69
  * 70   nesting multiplies what is in flight                  fix    row_70: one budget for the whole tree
- * 71   items that compute do not run in parallel             fix    row_71
+ * 71   items that compute do not run in parallel             fix    row_71_*
  */
 #include "support/flow.h"
 
 #include <sched.h>
-
-static leat_err awaiting_prep(leat_task *t, void *shared, const void **prep_res)
-{
-    LEAT_TRY(leat_sleep_ms(t, 1));
-    trace_add(shared, "prep");
-    *prep_res = "p";
-    return LEAT_OK;
-}
-
-static leat_err awaiting_exec(leat_task *t, const void *prep_res, const void **exec_res)
-{
-    (void)prep_res, (void)exec_res;
-    LEAT_TRY(leat_sleep_ms(t, 1));
-    return LEAT_USER;
-}
-
-static leat_err awaiting_fallback(leat_task *t, const void *prep_res, const leat_error *cause, const void **exec_res)
-{
-    (void)prep_res, (void)cause;
-    *exec_res = "f";
-    return leat_sleep_ms(t, 1);
-}
-
-static leat_err awaiting_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
-{
-    (void)prep_res;
-    LEAT_TRY(leat_sleep_ms(t, 1));
-    trace_add(shared, "post:%s", (const char *)exec_res);
-    *action = leat_task_printf(t, "%s", "after");
-    return LEAT_OK;
-}
-
-static leat_err awaiting_flow_prep(leat_task *t, void *shared, const void **prep_res)
-{
-    (void)prep_res;
-    LEAT_TRY(leat_sleep_ms(t, 1));
-    trace_add(shared, "flow-prep");
-    return LEAT_OK;
-}
-
-static leat_err awaiting_flow_post(leat_task *t, void *shared, const void *prep_res, const void *walks,
-                                   const char *last_action, const char **action)
-{
-    (void)prep_res, (void)walks;
-    LEAT_TRY(leat_sleep_ms(t, 1));
-    trace_add(shared, "flow-post:%s", last_action);
-    *action = last_action;
-    return LEAT_OK;
-}
-
-static const leat_node_class awaiting = { "Awaiting", awaiting_prep, awaiting_exec, awaiting_fallback, awaiting_post };
-
-static void row_51_every_phase_may_await(void **state)
-{
-    struct trace trace = { "" };
-    leat_flow *flow = leat_flow_new(NULL);
-    leat_flow_add(flow, &awaiting, NULL);
-    assert_int_equal(run_free(*state, flow, &trace, NULL), LEAT_OK);
-    assert_string_equal(trace.text, "prep post:f");
-}
-
-static void row_53_one_kind_of_run(void **state)
-{
-    struct trace trace = { "" };
-    leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .prep = awaiting_flow_prep, .post = awaiting_flow_post });
-    leat_flow_add(flow, &awaiting, NULL);
-    struct outcome o = run_keep(*state, flow, &trace);
-    assert_int_equal(o.err, LEAT_OK);
-    assert_string_equal(o.action, "after");
-    assert_string_equal(trace.text, "flow-prep prep post:f flow-post:after");
-    leat_flow_free(flow);
-}
 
 /* ---- batches of n items with a body ---- */
 
@@ -167,29 +86,25 @@ static leat_err time_post(leat_task *t, void *shared, const void *prep_res, cons
     return LEAT_OK;
 }
 
-static leat_err blocks(void *arg)
+static leat_err backwards_exec(leat_task *t, const void *prep_res, const void **exec_res)
 {
-    enter();
-    while (leat_load_acquire(&active) < (int)(intptr_t)arg) /* all must be in here at once for any to get out */
-        ;
-    return LEAT_OK;
-}
-
-static leat_err blocking_exec(leat_task *t, const void *prep_res, const void **exec_res)
-{
-    (void)t;
     *exec_res = prep_res;
-    return blocks((void *)8);
+    enter();
+    leat_err err = leat_sleep_ms(t, 100 - (int64_t)(uintptr_t)prep_res);
+    assert_int_equal(leat_load_relaxed(&done), 50 - (int)(uintptr_t)prep_res); /* the last one ends first */
+    leave();
+    return err;
 }
 
-/* Four workers could never bring eight together: helper threads do. */
-static void row_56_blocking_phases_run_on_helper_threads(void **state)
+static void row_60_results_are_in_input_order_whatever_the_order_of_ends(void **state)
 {
-    static const leat_node_class cls = { .name = "Blocks", .prep = count_prep, .exec = blocking_exec, .post = time_post };
+    static const leat_node_class cls = { .name = "Back", .prep = count_prep, .exec = backwards_exec, .post = time_post };
+    leat_runtime *rt = runtime_make(1, true); /* all begin in the same millisecond */
+    (void)state;
     counters_reset();
-    leat_node_opts opts = { .blocking = true, .in_flight_max = 8 };
-    assert_int_equal(run_free(*state, flow_of_batch(&cls, 8, opts), NULL, NULL), LEAT_OK);
-    assert_int_equal(leat_load_relaxed(&begun), 8);
+    assert_int_equal(run_free(rt, flow_of_batch(&cls, 50, (leat_node_opts){ .in_flight_max = 50 }), NULL, NULL), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&done), 50);
+    leat_runtime_free(rt);
 }
 
 static void row_61_a_cap_and_a_window(void **state)
@@ -237,6 +152,28 @@ static void row_62_fail_fast_cancels_and_joins_the_others(void **state)
     assert_int_equal(leat_load_relaxed(&begun), 50);
     assert_string_equal(error.text, "flow \"flow\", node \"Fifth\", item 4, attempt 1 of 1: the fifth fails");
     leat_flow_free(flow);
+}
+
+static leat_err idle_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)prep_res, (void)exec_res;
+    return leat_sleep_ms(t, 2000000); /* longer than the items of "Fifth" sleep */
+}
+
+static void row_63_nothing_goes_on_whatever_the_caller_does_next(void **state)
+{
+    static const leat_node_class fifth = { .name = "Fifth", .prep = count_prep, .exec = fifth_fails_exec };
+    static const leat_node_class idle = { .name = "Idle", .exec = idle_exec };
+    counters_reset();
+    assert_int_equal(run_free(*state, flow_of_batch(&fifth, 100, (leat_node_opts){ .in_flight_max = 50 }), NULL, NULL),
+                     LEAT_USER);
+    assert_int_equal(leat_load_relaxed(&active), 0);
+    int begun_then = leat_load_relaxed(&begun), done_then = leat_load_relaxed(&done);
+    leat_flow *flow = leat_flow_new(NULL); /* the caller stays, and the pool runs on */
+    leat_flow_add(flow, &idle, NULL);
+    assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&begun), begun_then);
+    assert_int_equal(leat_load_relaxed(&done), done_then);
 }
 
 static leat_err two_fail_exec(leat_task *t, const void *prep_res, const void **exec_res)
@@ -359,12 +296,29 @@ static void row_65_each_item_has_its_own_attempts(void **state)
     assert_int_equal(leat_load_relaxed(&done), 900);
 }
 
+static leat_err third_time_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    uint32_t *next = leat_task_walk(t); /* the attempt that this walk comes to next */
+    (void)prep_res, (void)exec_res;
+    assert_int_equal(leat_task_attempt(t), (*next)++);
+    LEAT_TRY(leat_sleep_ms(t, 1));
+    return *next < 3 ? LEAT_USER : LEAT_OK;
+}
+
+static leat_err third_time_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
+{
+    (void)shared, (void)prep_res, (void)exec_res, (void)action;
+    assert_int_equal(*(uint32_t *)leat_task_walk(t), 3);
+    leat_add_relaxed(&done, 1);
+    return LEAT_OK;
+}
+
 /* ---- the gate ---- */
 
 struct counter {
     int inside; /* guarded by nothing but the gate: a data race if the gate fails, which ThreadSanitizer reports too */
     long value;
-    char last_post[8]; /* row 68: what the newest post handed over */
+    const void *last_post; /* row 68: the walk that posted last */
 };
 
 static leat_err gated(struct counter *c)
@@ -409,14 +363,26 @@ static leat_err many_sets(leat_task *t, void *shared, const void **prep_res)
 
 static leat_flow *flow_of_walks(size_t count, uint32_t in_flight)
 {
-    leat_flow_opts opts = { .batch = true, .in_flight_max = in_flight, .prep = many_sets, .self = (void *)count };
+    leat_flow_opts opts = {
+        .batch = true, .in_flight_max = in_flight, .prep = many_sets, .walk_bytes = 16, .self = (void *)count
+    };
     return leat_flow_new(&opts);
+}
+
+static void row_66_each_walk_has_its_own_attempts(void **state)
+{
+    static const leat_node_class cls = { .name = "Third", .exec = third_time_exec, .post = third_time_post };
+    counters_reset();
+    leat_flow *flow = flow_of_walks(300, 100);
+    leat_flow_add(flow, &cls, &(leat_node_opts){ .max_attempts = 3, .retry_wait_ms = 1 });
+    assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&done), 300);
 }
 
 static void row_67_prep_and_post_never_overlap(void **state)
 {
     static const leat_node_class cls = { .name = "Gated", .prep = gated_prep, .exec = quick_exec, .post = gated_post };
-    struct counter c = { 0, 0, "" };
+    struct counter c = { 0, 0, NULL };
     leat_flow *flow = flow_of_walks(400, 64);
     leat_node *first = leat_flow_add(flow, &cls, NULL);
     leat_flow_link(first, NULL, leat_flow_add(flow, &cls, NULL));
@@ -424,11 +390,32 @@ static void row_67_prep_and_post_never_overlap(void **state)
     assert_int_equal(c.value, 400 * 2 * 3);
 }
 
+/* Reads, lets others try, and writes: no await in between, so nothing comes in between. */
+static leat_err adding_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
+{
+    struct counter *c = shared;
+    long value = c->value;
+    (void)t, (void)prep_res, (void)exec_res, (void)action;
+    sched_yield();
+    c->value = value + 1;
+    return LEAT_OK;
+}
+
+static void row_69_read_modify_write_between_two_awaits_is_atomic(void **state)
+{
+    static const leat_node_class cls = { .name = "Adding", .exec = quick_exec, .post = adding_post };
+    struct counter c = { 0, 0, NULL };
+    leat_flow *flow = flow_of_walks(2000, 64);
+    leat_flow_add(flow, &cls, NULL);
+    assert_int_equal(run_free(*state, flow, &c, NULL), LEAT_OK);
+    assert_int_equal(c.value, 2000);
+}
+
 static leat_err hand_post(leat_task *t, void *shared, const void *prep_res, const void *exec_res, const char **action)
 {
     struct counter *c = shared;
     (void)prep_res, (void)exec_res, (void)action;
-    snprintf(c->last_post, sizeof c->last_post, "%p", (void *)t);
+    c->last_post = leat_task_walk(t);
     sched_yield();
     return LEAT_OK;
 }
@@ -436,10 +423,8 @@ static leat_err hand_post(leat_task *t, void *shared, const void *prep_res, cons
 static leat_err take_prep(leat_task *t, void *shared, const void **prep_res)
 {
     struct counter *c = shared;
-    char mine[sizeof c->last_post];
     (void)prep_res;
-    snprintf(mine, sizeof mine, "%p", (void *)t);
-    assert_string_equal(c->last_post, mine); /* nobody came between this walk's post and prep */
+    assert_ptr_equal(c->last_post, leat_task_walk(t)); /* nobody came between this walk's post and prep */
     c->value++;
     return LEAT_OK;
 }
@@ -448,7 +433,7 @@ static void row_68_nothing_comes_between_a_post_and_the_next_prep(void **state)
 {
     static const leat_node_class hand = { .name = "Hand", .exec = quick_exec, .post = hand_post };
     static const leat_node_class take = { .name = "Take", .prep = take_prep, .exec = quick_exec };
-    struct counter c = { 0, 0, "" };
+    struct counter c = { 0, 0, NULL };
     leat_flow *flow = flow_of_walks(2000, 64);
     leat_node *first = leat_flow_add(flow, &hand, NULL);
     leat_flow_link(first, NULL, leat_flow_add(flow, &take, NULL));
@@ -538,7 +523,7 @@ static leat_err until_two_exec(leat_task *t, const void *prep_res, const void **
 static void row_71_exec_runs_outside_the_gate(void **state)
 {
     static const leat_node_class cls = { .name = "Both", .prep = enter_prep, .exec = until_two_exec, .post = gated_post };
-    struct counter c = { 0, 0, "" };
+    struct counter c = { 0, 0, NULL };
     counters_reset();
     leat_flow *flow = flow_of_walks(2, 2);
     leat_flow_add(flow, &cls, NULL);
@@ -549,18 +534,19 @@ static void row_71_exec_runs_outside_the_gate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(row_51_every_phase_may_await, each_test),
-        cmocka_unit_test_setup(row_53_one_kind_of_run, each_test),
-        cmocka_unit_test_setup(row_56_blocking_phases_run_on_helper_threads, each_test),
+        cmocka_unit_test_setup(row_60_results_are_in_input_order_whatever_the_order_of_ends, each_test),
         cmocka_unit_test_setup(row_61_a_cap_and_a_window, each_test),
         cmocka_unit_test_setup(row_62_fail_fast_cancels_and_joins_the_others, each_test),
+        cmocka_unit_test_setup(row_63_nothing_goes_on_whatever_the_caller_does_next, each_test),
         cmocka_unit_test_setup(row_62_option_wait_all, each_test),
         cmocka_unit_test_setup(row_62_option_collect, each_test),
         cmocka_unit_test_setup(row_64_canceling_the_run_cancels_all_items, each_test),
         cmocka_unit_test_setup(row_64_the_deadline_of_a_run_cancels_all_items, each_test),
         cmocka_unit_test_setup(row_65_each_item_has_its_own_attempts, each_test),
+        cmocka_unit_test_setup(row_66_each_walk_has_its_own_attempts, each_test),
         cmocka_unit_test_setup(row_67_prep_and_post_never_overlap, each_test),
         cmocka_unit_test_setup(row_68_nothing_comes_between_a_post_and_the_next_prep, each_test),
+        cmocka_unit_test_setup(row_69_read_modify_write_between_two_awaits_is_atomic, each_test),
         cmocka_unit_test_setup(option_concurrent_shared_switches_the_gate_off, each_test),
         cmocka_unit_test_setup(row_70_one_budget_for_the_whole_tree, each_test),
         cmocka_unit_test_setup(row_71_items_that_compute_run_on_all_workers, each_test),
