@@ -157,6 +157,7 @@ const fault_step *fault_i_script(fault_connection *c, bool early)
     const fault_step *step = NULL;
     size_t size = early ? c->in.head_size : c->in.head_size + c->in.body_size;
     pthread_mutex_lock(&s->lock);
+    if (s->opts.choose && !early) step = s->opts.choose(s->opts.choose_arg, c->in.data, size);
     for (size_t i = 0; i < s->opts.script_count && !step; i++) {
         fault_script *one = &s->opts.script[i];
         if (one->early != early || (one->times && one->used >= one->times)) continue;
@@ -179,26 +180,46 @@ static bool send_pieces(fault_connection *c, const char *data, size_t size, uint
     return true;
 }
 
-/* A completion that says the first [[...]] of the request's body, else "fine". Gives its size. */
-int fault_i_mark_body(const fault_inbox *in, char *body, size_t room)
+/* What the first [[...]] of the request's body says, brackets and all, else "fine". */
+static int mark_of(const fault_inbox *in, const char **mark)
 {
     const char *begin = in->data + in->head_size, *end = begin + in->body_size;
     const char *from = memmem(begin, in->body_size, "[[", 2);
     const char *to = from ? memmem(from, (size_t)(end - from), "]]", 2) : NULL;
     bool marked = to && to - from <= 200;
+    *mark = marked ? from : "fine";
+    return marked ? (int)(to + 2 - from) : 4;
+}
+
+int fault_i_mark_body(const fault_inbox *in, char *body, size_t room)
+{
+    const char *mark;
+    int size = mark_of(in, &mark);
     return snprintf(body, room,
                     "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"fault\",\"choices\":["
                     "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},\"finish_reason\":\"stop\"}],"
                     "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}",
-                    marked ? (int)(to + 2 - from) : 4, marked ? from : "fine");
+                    size, mark);
 }
 
-static bool send_mark(fault_connection *c)
+static int mark_stream(const fault_inbox *in, char *body, size_t room)
 {
-    char reply[1024], body[640];
-    int n = fault_i_mark_body(&c->in, body, sizeof body);
-    int all = snprintf(reply, sizeof reply,
-                       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", n, body);
+    const char *mark;
+    int size = mark_of(in, &mark), half = size / 2;
+    return snprintf(body, room,
+                    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"%.*s\"}}]}\n\n"
+                    ": still here\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%.*s\"}}]}\n\n"
+                    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":"
+                    "{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n",
+                    half, mark, size - half, mark + half);
+}
+
+static bool send_mark(fault_connection *c, bool stream)
+{
+    char reply[1200], body[900];
+    int n = stream ? mark_stream(&c->in, body, sizeof body) : fault_i_mark_body(&c->in, body, sizeof body);
+    int all = snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+                       stream ? "text/event-stream" : "application/json", n, body);
     return fault_i_send(&c->conn, reply, (size_t)all);
 }
 
@@ -265,7 +286,8 @@ static bool step_run(fault_connection *c, const fault_step *step, bool *reset)
     case FAULT_ECHO_KEY:
         return send_key(c);
     case FAULT_ECHO_MARK:
-        return send_mark(c);
+    case FAULT_ECHO_STREAM:
+        return send_mark(c, step->op == FAULT_ECHO_STREAM);
     case FAULT_FLOOD:
         return flood(c, step, size);
     case FAULT_DRAIN:

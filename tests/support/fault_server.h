@@ -25,18 +25,19 @@
 #include <stdint.h>
 
 typedef enum fault_op {
-    FAULT_END = 0,    /* end of the steps: as FAULT_KEEP */
-    FAULT_SEND,       /* data (size, 0 = up to its NUL); `piece` > 0: in pieces of that many bytes, `ms` between them */
-    FAULT_ECHO_KEY,   /* the value of the request's Authorization header */
-    FAULT_ECHO_MARK,  /* a whole reply: fault_ok, but its content is the first [[...]] of the request's body, if any */
-    FAULT_FLOOD,      /* data again and again: `piece` times, 0 = until the client goes */
-    FAULT_PAUSE,      /* ms */
-    FAULT_DRAIN,      /* reads the rest of the request's body (after an early answer) */
-    FAULT_HALF_CLOSE, /* no more bytes from us; waits for the client to go */
-    FAULT_CLOSE,      /* ends the connection: FIN */
-    FAULT_RESET,      /* ends the connection: RST */
-    FAULT_HANG,       /* says nothing until the client goes or the server is freed */
-    FAULT_KEEP,       /* reads the next request of this connection */
+    FAULT_END = 0,     /* end of the steps: as FAULT_KEEP */
+    FAULT_SEND,        /* data (size, 0 = up to its NUL); `piece` > 0: in pieces of that many bytes, `ms` between them */
+    FAULT_ECHO_KEY,    /* the value of the request's Authorization header */
+    FAULT_ECHO_MARK,   /* a whole reply: fault_ok, but its content is the first [[...]] of the request's body, if any */
+    FAULT_ECHO_STREAM, /* the same as a stream of events */
+    FAULT_FLOOD,       /* data again and again: `piece` times, 0 = until the client goes */
+    FAULT_PAUSE,       /* ms */
+    FAULT_DRAIN,       /* reads the rest of the request's body (after an early answer) */
+    FAULT_HALF_CLOSE,  /* no more bytes from us; waits for the client to go */
+    FAULT_CLOSE,       /* ends the connection: FIN */
+    FAULT_RESET,       /* ends the connection: RST */
+    FAULT_HANG,        /* says nothing until the client goes or the server is freed */
+    FAULT_KEEP,        /* reads the next request of this connection */
     /* In HTTP/2 only (fault_opts.http2); FAULT_SEND is a reply of status 200 whose stream stays open there. */
     FAULT_STREAM_REPLY, /* a whole reply: status `ms`, body `data` */
     FAULT_STREAM_RESET, /* RST_STREAM, error code `ms` */
@@ -78,6 +79,9 @@ typedef enum fault_tls {
 typedef struct fault_opts {
     fault_script *script; /* borrowed; `used` is written under the server's lock */
     size_t script_count;
+    /* Asked first, under the server's lock, with a whole request: the steps, or NULL for what the scripts say. */
+    const fault_step *(*choose)(void *arg, const char *request, size_t size);
+    void *choose_arg;
     fault_tls tls;
     uint32_t accept_delay_ms; /* before the first byte of a connection is read */
     uint32_t handshake_cuts;  /* so many connections are closed in the middle of the TLS handshake first */
