@@ -103,9 +103,9 @@ static void bodies_are_built(void **state)
         assert_string_equal(leat_i_request_for_stream(&arena, rows[r].from, strlen(rows[r].from), &size), rows[r].to);
         assert_int_equal(size, strlen(rows[r].to));
     }
-    assert_string_equal(leat_i_request_of_prompt(&arena, "m", NULL, "a \"b\"\n", &size),
+    assert_string_equal(leat_i_request_of_prompt(&arena, "m", NULL, "a \"b\"\n", "", &size),
                         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\\n\"}]}");
-    assert_string_equal(leat_i_request_of_prompt(&arena, "m", "s", "\xff", &size),
+    assert_string_equal(leat_i_request_of_prompt(&arena, "m", "s", "\xff", "", &size),
                         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
                         "\"content\":\"\xef\xbf\xbd\"}]}");
     static const char limits[] = "{\"max_tokens\":10,\"max_completion_tokens\":50.5,\"stream\":true}";

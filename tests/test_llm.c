@@ -136,6 +136,10 @@ static void clients_are_refused_with_a_sentence(void **state)
         { { .base_url = "https://example.com/v1", .key_file = "/nonexistent" }, LEAT_DENIED, "/nonexistent" },
         { { .base_url = "http://127.0.0.1:1", .cacert = "/nonexistent" }, LEAT_USAGE, "/nonexistent" },
         { { .base_url = "http://127.0.0.1:1", .max_attempts = -1 }, LEAT_USAGE, "negative" },
+        { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"a\":" }, LEAT_USAGE, "not a JSON object" },
+        { { .base_url = "http://127.0.0.1:1", .extra_body = "[1]" }, LEAT_USAGE, "not a JSON object" },
+        { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"stream\":true}" }, LEAT_USAGE, "may not set \"stream\"" },
+        { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"model\":\"m\"}" }, LEAT_USAGE, "may not set \"model\"" },
         { { .base_url = "http://127.0.0.1:1", .headers = bad_header, .header_count = 1 }, LEAT_USAGE, "header" },
     };
     (void)state;
@@ -159,9 +163,11 @@ static void short_memory_makes_no_client(void **state)
     leat_llm_free(llm); /* The loop stands now: what follows counts the client's own blocks. */
     int64_t live = leat_i_mem_live_count();
     for (uint64_t n = 1; err; n++) {
-        leat_llm_opts opts = {
-            .base_url = "http://127.0.0.1:1/v1?x=y", .key_env = "LEAT_TEST_KEY", .model = "m", .system = "s"
-        };
+        leat_llm_opts opts = { .base_url = "http://127.0.0.1:1/v1?x=y",
+                               .key_env = "LEAT_TEST_KEY",
+                               .model = "m",
+                               .system = "s",
+                               .extra_body = "{\"a\":1}" };
         leat_i_mem_fail_after(n, false);
         err = leat_llm_new(&llm, rt, &opts, NULL);
         leat_i_mem_fail_after(0, false);
@@ -172,58 +178,6 @@ static void short_memory_makes_no_client(void **state)
     }
     leat_llm_free(llm);
     assert_int_equal(leat_i_mem_live_count(), live);
-}
-
-/* ---- asking ---- */
-
-static leat_err ask_task(leat_task *t, void *arg, const void **result)
-{
-    const char *reply = NULL;
-    const void *later = NULL;
-    leat_llm *llm = arg;
-    (void)result;
-    leat_future *f = leat_llm_start(t, llm, "tell me [[first]]");
-    LEAT_TRY(leat_llm_ask(t, llm, "tell me [[second]]", &reply));
-    CHECK(strcmp(reply, "[[second]]") == 0);
-    LEAT_TRY(leat_await(t, f, &later));
-    CHECK(strcmp(later, "[[first]]") == 0);
-    LEAT_TRY(leat_llm_askf(t, llm, &later, "tell %s [[%d]]", "me", 3));
-    CHECK(strcmp(later, "[[3]]") == 0);
-    return LEAT_OK;
-}
-
-static void asking_is_one_line(void **state)
-{
-    fault_server *s = fault_server_new(&(fault_opts){ .script_count = 0 });
-    (void)state;
-    leat_llm *llm = llm_to(fault_server_url(s), NULL, false);
-    assert_int_equal(leat_task_run(rt, ask_task, llm, NULL), LEAT_OK);
-    leat_llm_free(llm);
-    fault_server_free(s);
-}
-
-static leat_err ask_and_fail(leat_task *t, void *arg, const void **result)
-{
-    const char *reply = "untouched";
-    (void)result;
-    leat_err err = leat_llm_ask(t, arg, "x", &reply);
-    CHECK(strcmp(reply, "untouched") == 0);
-    return err;
-}
-
-static void a_failure_has_its_error(void **state)
-{
-    static const fault_step refused[] = REPLY("400", "", "{\"error\":{\"message\":\"too long\"}}");
-    fault_script script = { .step = refused };
-    fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
-    leat_error error = { 0 };
-    (void)state;
-    leat_llm *llm = llm_to(fault_server_url(s), NULL, false);
-    assert_int_equal(leat_task_run(rt, ask_and_fail, llm, &error), LEAT_HTTP);
-    assert_int_equal(error.http_status, 400);
-    assert_string_equal(error.text, "HTTP 400: too long");
-    leat_llm_free(llm);
-    fault_server_free(s);
 }
 
 static void the_embedded_endpoint_answers(void **state)
@@ -262,8 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_redirect_carries_nothing_away), cmocka_unit_test(a_reply_is_read_and_squeezed),
         cmocka_unit_test(a_body_goes_out_byte_for_byte),   cmocka_unit_test(clients_are_refused_with_a_sentence),
-        cmocka_unit_test(short_memory_makes_no_client),    cmocka_unit_test(asking_is_one_line),
-        cmocka_unit_test(a_failure_has_its_error),         cmocka_unit_test(the_embedded_endpoint_answers),
+        cmocka_unit_test(short_memory_makes_no_client),    cmocka_unit_test(the_embedded_endpoint_answers),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

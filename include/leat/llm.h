@@ -69,13 +69,15 @@ typedef enum leat_http2 {
 
 /* Every field may be 0 = the default. Durations in ms. */
 typedef struct leat_llm_opts {
-    const char *base_url;  /* NULL = OPENAI_BASE_URL, else https://api.openai.com/v1; "mock:" starts the embedded endpoint */
-    const char *key_env;   /* NAME of the environment variable that holds the key; NULL = "OPENAI_API_KEY" */
-    const char *key_file;  /* a file that others cannot read, instead of the environment */
-    const char *model;     /* for leat_llm_ask; NULL = "leat-extract" with mock:, else required by leat_llm_ask */
-    const char *system;    /* system message of leat_llm_ask; NULL = none */
-    leat_limiter *limiter; /* borrowed; NULL = none */
-    int32_t max_attempts;  /* failures in all; 0 = 5 */
+    const char *base_url; /* NULL = OPENAI_BASE_URL, else https://api.openai.com/v1; "mock:" starts the embedded endpoint */
+    const char *key_env;  /* NAME of the environment variable that holds the key; NULL = "OPENAI_API_KEY" */
+    const char *key_file; /* a file that others cannot read, instead of the environment */
+    const char *model;    /* for leat_llm_ask; NULL = "leat-extract" with mock:, else required by leat_llm_ask */
+    const char *system;   /* system message of leat_llm_ask; NULL = none */
+    /* JSON object whose members are added to the requests of leat_llm_ask and its like: {"max_tokens":200,"temperature":0}. */
+    const char *extra_body;
+    leat_limiter *limiter;         /* borrowed; NULL = none */
+    int32_t max_attempts;          /* failures in all; 0 = 5 */
     int64_t throttle_time_ms;      /* time spent on throttles before giving up; 0 = 600 000 */
     int64_t connect_timeout_ms;    /* 0 = 10 000 */
     int64_t first_byte_timeout_ms; /* 0 = 120 000 */

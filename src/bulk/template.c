@@ -139,36 +139,6 @@ static leat_err form_put(const leat_i_template_opts *o, leat_i_buf *head, const 
     return LEAT_OK;
 }
 
-/* Checks the extra members and appends them; tells whether they name a model. */
-static leat_err extra_put(leat_i_template *tp, const leat_i_template_opts *o, leat_i_buf *tail, bool *model, char *why,
-                          size_t why_bytes)
-{
-    *model = false;
-    tp->facts = (leat_i_request_facts){ .is_object = true };
-    if (!o->extra_body) return LEAT_OK;
-    tp->facts = leat_i_request_look(o->extra_body, strlen(o->extra_body));
-    leat_i_json extra = leat_i_json_parse(o->extra_body, strlen(o->extra_body), NULL), key, value;
-    if (extra.type != LEAT_I_JSON_OBJECT) {
-        snprintf(why, why_bytes, "the extra body is not a JSON object");
-        return LEAT_USAGE;
-    }
-    for (size_t at = 0; leat_i_json_next_member(extra, &at, &key, &value);) {
-        bool is_model = leat_i_json_str_eq(key, "model");
-        if (leat_i_json_str_eq(key, "messages") || leat_i_json_str_eq(key, "prompt") || leat_i_json_str_eq(key, "input") ||
-            leat_i_json_str_eq(key, "stream") || (is_model && o->model)) {
-            snprintf(why, why_bytes, "the extra body may not set %.*s: it is set already",
-                     (int)(key.size < 60 ? key.size : 60), key.at);
-            return LEAT_USAGE;
-        }
-        *model = *model || is_model;
-        leat_i_buf_append(tail, ",", 1);
-        leat_i_json_put_compact(tail, key);
-        leat_i_buf_append(tail, ":", 1);
-        leat_i_json_put_compact(tail, value);
-    }
-    return LEAT_OK;
-}
-
 static leat_err frame_build(leat_i_template *tp, const leat_i_template_opts *o, leat_i_buf *b, char *why, size_t why_bytes)
 {
     const char *close = "";
@@ -182,7 +152,9 @@ static leat_err frame_build(leat_i_template *tp, const leat_i_template_opts *o, 
     LEAT_TRY(form_put(o, b, &close, why, why_bytes));
     if (!(tp->head = arena_take(&tp->arena, b, &tp->head_bytes))) return LEAT_NOMEM;
     leat_i_buf_puts(b, close);
-    LEAT_TRY(extra_put(tp, o, b, &model, why, why_bytes));
+    const char *extra = o->extra_body;
+    tp->facts = extra ? leat_i_request_look(extra, strlen(extra)) : (leat_i_request_facts){ .is_object = true };
+    LEAT_TRY(leat_i_request_put_extra(b, extra, o->model ? NULL : &model, why, why_bytes));
     if (!o->model && !model) {
         snprintf(why, why_bytes, "documents need a model");
         return LEAT_USAGE;

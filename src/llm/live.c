@@ -13,7 +13,6 @@
 
 #include "../base/json.h"
 #include "../base/lock.h"
-#include "request.h"
 #include "turn.h"
 
 struct live {
@@ -64,10 +63,9 @@ static leat_err live_call(leat_task *t, struct live *l, const void **result)
         .take = live_take, .give = live_give, .arg = l, .heard = live_heard, .is_final = live_is_final
     };
     leat_llm_reply r;
+    const char *body = NULL;
     size_t size = 0;
-    if (!l->llm->model) return leat_task_fail(t, LEAT_USAGE, "the client was made without a model");
-    const char *body = leat_i_request_of_prompt(&t->arena, l->llm->model, l->llm->system, l->prompt, &size);
-    if (!body) return LEAT_NOMEM;
+    LEAT_TRY(leat_i_ask_body(t, l->llm, l->prompt, &body, &size));
     LEAT_TRY(leat_i_llm_call_in_turn(t, l->llm, l->llm->ask_path, body, size, &turn, &r));
     *result = r.text;
     return leat_i_ask_err(t, &r);

@@ -175,6 +175,17 @@ static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt)
     return leat_i_http_origin_new(&llm->origin, rt, &opts);
 }
 
+static leat_err setup_extra(setup *s, leat_llm *llm)
+{
+    leat_i_buf b = { 0 };
+    char why[128] = "";
+    leat_err err = leat_i_request_put_extra(&b, s->opts->extra_body, NULL, why, sizeof why);
+    if (!err && !b.failed) llm->extra = leat_i_strdup(b.data ? b.data : "");
+    leat_i_buf_fini(&b);
+    if (err) return leat_i_setup_fail(s->error, err, "%s", why);
+    return llm->extra ? LEAT_OK : LEAT_NOMEM;
+}
+
 static leat_err setup_options(setup *s, leat_llm *llm)
 {
     const leat_llm_opts *o = s->opts;
@@ -208,6 +219,7 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     if (llm) llm->rt = rt;
     if (!err) err = setup_url(&s, rt);
     if (!err) err = setup_options(&s, llm);
+    if (!err) err = setup_extra(&s, llm);
     if (!err) err = setup_key(&s, llm);
     if (!err) err = setup_origin(&s, llm, rt);
     if (err == LEAT_NOMEM) (void)leat_i_setup_fail(error, err, "out of memory");
@@ -229,6 +241,7 @@ void leat_llm_free(leat_llm *llm)
     leat_i_secrets_fini(&llm->secrets);
     leat_i_free(llm->model);
     leat_i_free(llm->system);
+    leat_i_free(llm->extra);
     leat_i_free(llm);
 }
 
@@ -286,13 +299,19 @@ leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r)
     return err;
 }
 
+leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, const char **body, size_t *size)
+{
+    if (!llm->model) return leat_task_fail(t, LEAT_USAGE, "the client was made without a model");
+    *body = leat_i_request_of_prompt(&t->arena, llm->model, llm->system, prompt, llm->extra, size);
+    return *body ? LEAT_OK : LEAT_NOMEM;
+}
+
 leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const char **reply)
 {
     leat_llm_reply r;
+    const char *body = NULL;
     size_t size = 0;
-    if (!llm->model) return leat_task_fail(t, LEAT_USAGE, "the client was made without a model");
-    const char *body = leat_i_request_of_prompt(&t->arena, llm->model, llm->system, prompt, &size);
-    if (!body) return LEAT_NOMEM;
+    LEAT_TRY(leat_i_ask_body(t, llm, prompt, &body, &size));
     LEAT_TRY(leat_llm_call(t, llm, llm->ask_path, body, size, &r));
     LEAT_TRY(leat_i_ask_err(t, &r));
     *reply = r.text;

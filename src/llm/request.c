@@ -1,6 +1,7 @@
 /* request.c: see request.h. */
 #include "request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *arena_take(leat_i_arena *arena, leat_i_buf *b, bool ok, size_t *size)
@@ -18,14 +19,49 @@ static bool put_message(leat_i_buf *b, const char *role, const char *content)
 }
 
 const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, const char *system, const char *prompt,
-                                     size_t *size)
+                                     const char *extra, size_t *size)
 {
     leat_i_buf b = { 0 };
     bool ok = leat_i_buf_puts(&b, "{\"model\":") && leat_i_json_put_string(&b, model, strlen(model)) &&
               leat_i_buf_puts(&b, ",\"messages\":[");
     if (system) ok = ok && put_message(&b, "system", system) && leat_i_buf_puts(&b, ",");
-    ok = ok && put_message(&b, "user", prompt) && leat_i_buf_puts(&b, "]}");
+    ok = ok && put_message(&b, "user", prompt) && leat_i_buf_puts(&b, "]") && leat_i_buf_puts(&b, extra) &&
+         leat_i_buf_puts(&b, "}");
     return arena_take(arena, &b, ok, size);
+}
+
+/* Members that are made from other options, or would make another kind of reply. */
+static bool member_is_set(leat_i_json key)
+{
+    static const char *const ours[] = { "messages", "prompt", "input", "stream" };
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (leat_i_json_str_eq(key, ours[i])) return true;
+    return false;
+}
+
+leat_err leat_i_request_put_extra(leat_i_buf *b, const char *extra_body, bool *names_model, char *why, size_t why_bytes)
+{
+    if (names_model) *names_model = false;
+    if (!extra_body) return LEAT_OK;
+    leat_i_json extra = leat_i_json_parse(extra_body, strlen(extra_body), NULL), key, value;
+    if (extra.type != LEAT_I_JSON_OBJECT) {
+        snprintf(why, why_bytes, "the extra body is not a JSON object");
+        return LEAT_USAGE;
+    }
+    for (size_t at = 0; leat_i_json_next_member(extra, &at, &key, &value);) {
+        bool is_model = leat_i_json_str_eq(key, "model");
+        if (member_is_set(key) || (is_model && !names_model)) {
+            snprintf(why, why_bytes, "the extra body may not set %.*s: it is set already",
+                     (int)(key.size < 60 ? key.size : 60), key.at);
+            return LEAT_USAGE;
+        }
+        if (is_model) *names_model = true;
+        leat_i_buf_append(b, ",", 1);
+        leat_i_json_put_compact(b, key);
+        leat_i_buf_append(b, ":", 1);
+        leat_i_json_put_compact(b, value);
+    }
+    return LEAT_OK;
 }
 
 leat_i_request_facts leat_i_request_facts_of(const leat_i_json *picked)

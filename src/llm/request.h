@@ -2,11 +2,18 @@
 #ifndef LEAT_I_REQUEST_H
 #define LEAT_I_REQUEST_H
 
+#include "leat/base.h"
+
 #include "../base/json.h"
 
-/* A chat completion of one user message, and a system message before it unless NULL. NULL when memory is short. */
+/* A chat completion of one user message, and a system message before it unless NULL; `extra` is appended as it is: "" or what
+ * leat_i_request_put_extra made. NULL when memory is short. */
 const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, const char *system, const char *prompt,
-                                     size_t *size);
+                                     const char *extra, size_t *size);
+
+/* Checks the members of `extra_body`, a JSON object from the user (NULL = none), and appends each behind a comma. *names_model: it
+ * has a "model"; NULL = it may not. LEAT_USAGE with the reason in `why`; whether memory was short the buffer tells. */
+leat_err leat_i_request_put_extra(leat_i_buf *b, const char *extra_body, bool *names_model, char *why, size_t why_bytes);
 
 /* What a body asks for. */
 typedef struct leat_i_request_facts {

@@ -16,6 +16,7 @@ struct leat_llm {
     leat_i_http_origin *origin;
     leat_limiter *limiter;
     char *model, *system;
+    char *extra;          /* members for the bodies of leat_llm_ask, each behind a comma; "" = none */
     const char *ask_path; /* static */
     leat_i_secrets secrets;
     leat_i_estimate estimate;
@@ -30,6 +31,9 @@ struct leat_llm {
 
 /* Notes why the client could not be made, and returns `code`. `error` may be NULL. */
 leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The body of a prompt, in the task's arena. */
+leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, const char **body, size_t *size);
 
 /* What leat_llm_ask makes of a reply: LEAT_OK for one that is good, else the error of its class, told to the task. */
 leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r);
