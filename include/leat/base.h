@@ -62,6 +62,7 @@ typedef struct leat_error {
     uint32_t attempt;       /* 0-based attempt that failed */
     char node[32];          /* class name of the failing node, cut to fit; "" outside a node */
     char text[192];         /* one sentence, always NUL-ended */
+    char story[384];        /* what led to it and what it was part of: leat_error_cause reads it */
 } leat_error;
 
 /**
@@ -88,6 +89,30 @@ LEAT_API const char *leat_err_sentence(leat_err code);
  * Threads: any.
  */
 LEAT_API bool leat_err_is_retryable(leat_err code);
+
+/**
+ * Walks the story of a failure, from the nearest on: what it came from (in a fallback: the last attempt's error; of a deadline:
+ * what was under way; leat_task_fail_because: what was given), and the places that it passed on its way out (a node that called
+ * the flow, a flow around the flow).
+ *
+ *     for (size_t i = 0; (text = leat_error_cause(&error, i, &code)); i++)
+ *         puts(text);
+ *
+ * Threads: any.
+ * Owns:    the text lies in `error`. `*code` (optional) becomes the code of that cause; LEAT_OK = a place, no failure of its own.
+ * Errors:  NULL past the last. A story that is too long for leat_error.story is cut; the nearest causes stay.
+ */
+LEAT_API const char *leat_error_cause(const leat_error *error, size_t index, leat_err *code);
+
+/**
+ * Writes a failure with its whole story as text, a line each; like snprintf.
+ *
+ * Threads: any.
+ * Owns:    `size` bytes at `text` are written, the NUL included; size 0 writes nothing.
+ * Shape:   "USER: the sentence", then "  because (NET): ..." and "  in ..." for each cause and place; no newline at the end.
+ * Units:   gives the bytes that the whole text has, without the NUL.
+ */
+LEAT_API size_t leat_error_format(const leat_error *error, char *text, size_t size);
 
 /**
  * Gives the version of the library that is linked, as "major.minor.patch".

@@ -209,6 +209,21 @@ LEAT_API const char *leat_task_printf(leat_task *t, const char *fmt, ...) LEAT_P
 LEAT_API leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...) LEAT_PRINTF(3, 4);
 
 /**
+ * As leat_task_fail, and keeps what the failure came from: leat_error_cause walks it, leat_error_format prints it.
+ *
+ *     leat_err err = leat_await(t, f, &page);
+ *     if (err) return leat_task_fail_because(t, LEAT_USER, NULL, "the page of %s is missing", city);
+ *
+ * Suspends: no.
+ * Threads:  from the task `t` only.
+ * Owns:     `cause` and its story are copied; NULL = the last error that `t` was given by a call that failed.
+ * Shape:    as leat_task_fail.
+ * Errors:   gives `code`.
+ */
+LEAT_API leat_err leat_task_fail_because(leat_task *t, leat_err code, const leat_error *cause, const char *fmt, ...)
+    LEAT_PRINTF(4, 5);
+
+/**
  * Tells whether `t` was asked to stop (cancel, or a deadline has passed): for long C code between two suspensions.
  *
  * Suspends: no.

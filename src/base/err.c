@@ -1,5 +1,13 @@
-/* err.c: the list of errors of leat/base.h, as names and sentences. */
-#include "leat/base.h"
+/*
+ * err.c: the list of errors of leat/base.h, as names and sentences; the story of a failure.
+ *
+ * A story is a row of entries in leat_error.story: the code plus STORY_CODE as one byte, never 0, and the text with its NUL. A byte
+ * of 0 where an entry would begin ends it. Memory of zeros is an empty story.
+ */
+#include "err.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #define LEAT_TEXT(x)               #x
 #define LEAT_VERSION_TEXT(a, b, c) LEAT_TEXT(a) "." LEAT_TEXT(b) "." LEAT_TEXT(c)
@@ -31,6 +39,67 @@ const char *leat_err_sentence(leat_err code)
 bool leat_err_is_retryable(leat_err code)
 {
     return err_is_known(code) && err_list[code].retryable;
+}
+
+/* ---- the story ---- */
+
+#define STORY_CODE     1
+#define STORY_TEXT_MIN 16u  /* a shorter piece of a sentence tells nothing */
+#define STORY_TEXT_MAX 160u /* of one entry, so that one does not take the place of all */
+
+static size_t story_end(const leat_error *error)
+{
+    size_t at = 0;
+    while (error->story[at])
+        at += strlen(error->story + at) + 1;
+    return at;
+}
+
+void leat_i_error_add(leat_error *error, leat_err code, const char *text)
+{
+    size_t at = story_end(error), room = sizeof error->story - at;
+    if (room < STORY_TEXT_MIN + 3) return; /* the code, the NUL and the end */
+    room -= 3;
+    size_t size = strnlen(text, STORY_TEXT_MAX);
+    if (size > room) size = room;
+    error->story[at] = (char)(code + STORY_CODE);
+    memcpy(error->story + at + 1, text, size);
+    memset(error->story + at + 1 + size, 0, 2);
+}
+
+void leat_i_error_because(leat_error *error, const leat_error *cause)
+{
+    leat_err code;
+    const char *text;
+    leat_i_error_add(error, cause->code, cause->text);
+    for (size_t i = 0; (text = leat_error_cause(cause, i, &code)); i++)
+        leat_i_error_add(error, code, text);
+}
+
+const char *leat_error_cause(const leat_error *error, size_t index, leat_err *code)
+{
+    const char *at = error->story;
+    for (; *at && index > 0; index--)
+        at += strlen(at) + 1;
+    if (!*at) return NULL;
+    if (code) *code = (leat_err)((unsigned char)*at - STORY_CODE);
+    return at + 1;
+}
+
+size_t leat_error_format(const leat_error *error, char *text, size_t size)
+{
+    leat_err code;
+    const char *cause;
+    int n = snprintf(text, size, "%s: %s", leat_err_name(error->code), error->text);
+    size_t at = n > 0 ? (size_t)n : 0;
+    for (size_t i = 0; (cause = leat_error_cause(error, i, &code)); i++) {
+        char *to = at < size ? text + at : NULL;
+        size_t room = at < size ? size - at : 0;
+        n = code == LEAT_OK ? snprintf(to, room, "\n  in %s", cause)
+                            : snprintf(to, room, "\n  because (%s): %s", leat_err_name(code), cause);
+        if (n > 0) at += (size_t)n;
+    }
+    return at;
 }
 
 const char *leat_version(void)

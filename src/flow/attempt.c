@@ -148,7 +148,9 @@ static leat_err fallback_call(leat_task *t, struct leat_i_visit *v, const void *
     leat_i_trace_begin(t, v, LEAT_PHASE_FALLBACK, &span);
     err = leat_i_phase_err(t, v->node->cls->fallback(t, prep_res, cause, exec_res));
     leat_i_trace_end(t, v, &span, err);
-    if (err != LEAT_OK) *exec_res = NULL;
+    if (LEAT_LIKELY(err == LEAT_OK)) return LEAT_OK;
+    *exec_res = NULL;
+    leat_i_error_because_of(t, err, cause);
     return err;
 }
 

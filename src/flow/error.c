@@ -1,10 +1,13 @@
 /*
  * error.c: the story of a failure: one sentence that names the flow, the node, the attempt and the cause.
  *
- * The first place that a failure passes writes itself before the cause; places further out leave the sentence alone, since
- * leat_error.text is short and the root of the matter counts most.
+ * The first place that a failure passes writes itself before the cause. Places further out (the node that called the flow, the
+ * flow around it) are added to its story, for the sentence is short and the root of the matter counts most; a place that was the
+ * last one already is not added again. What led to the failure stands in the story too (base/err.h).
  */
 #include "walk.h"
+
+#include "../base/err.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,33 +37,55 @@ void leat_i_error_set(leat_task *t, const leat_error *from)
     t->error = copy == &error_nomem ? NULL : (leat_error *)copy;
 }
 
-/* Cutting the sentence to fit is meant. */
-__attribute__((format(printf, 2, 3))) static void error_write(leat_error *error, const char *fmt, ...)
+/* Where a visit is: 'flow "f", walk 3, node "n"'. The node's part is missing in a flow's own prep and post. */
+static void place_write(char *place, size_t size, const struct leat_i_visit *v)
 {
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(error->text, sizeof error->text, fmt, args);
-    va_end(args);
+    char walk[40] = "";
+    const leat_flow_opts *opts = &v->frame->flow->opts;
+    if (v->node && opts->batch) snprintf(walk, sizeof walk, ", walk %zu", v->frame->index);
+    if (v->node)
+        snprintf(place, size, ERROR_PLACED "%.32s\"%s, node \"%.32s\"", opts->name, walk, v->node->name);
+    else
+        snprintf(place, size, ERROR_PLACED "%.32s\"", opts->name);
+}
+
+static bool text_begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The last place that the failure has passed, its own sentence being the first. */
+static const char *place_last(const leat_error *error)
+{
+    const char *last = error->text, *text;
+    leat_err code;
+    for (size_t i = 0; (text = leat_error_cause(error, i, &code)); i++) {
+        if (code == LEAT_OK) last = text;
+    }
+    return last;
 }
 
 leat_err leat_i_error_place(leat_task *t, const struct leat_i_visit *v, leat_err err, const char *where)
 {
+    char place[160], item[40] = "", cause[sizeof t->error->text];
     leat_i_error_story(t, err);
     leat_error *error = t->error;
-    if (!error || strncmp(error->text, ERROR_PLACED, strlen(ERROR_PLACED)) == 0) return err;
-    char cause[sizeof error->text], walk[40] = "", item[40] = "";
-    memcpy(cause, error->text, sizeof cause);
-    if (v->node && v->frame->flow->opts.batch) snprintf(walk, sizeof walk, ", walk %zu", v->frame->index);
+    if (!error) return err;
+    place_write(place, sizeof place, v);
     if (v->item) snprintf(item, sizeof item, ", item %zu", v->index);
-    error->attempt = v->attempt;
-    const char *flow = v->frame->flow->opts.name;
-    if (v->node) {
-        snprintf(error->node, sizeof error->node, "%s", v->node->name);
-        error_write(error, ERROR_PLACED "%.32s\"%s, node \"%.32s\"%s, %s: %s", flow, walk, error->node, item, where, cause);
-    } else {
-        error->node[0] = '\0';
-        error_write(error, ERROR_PLACED "%.32s\", %s: %s", flow, where, cause);
+    if (text_begins(error->text, ERROR_PLACED)) {
+        if (text_begins(place_last(error), place)) return err;
+        snprintf(cause, sizeof cause, "%s%s%s%s", place, item, where ? ", " : "", where ? where : "");
+        leat_i_error_add(error, LEAT_OK, cause);
+        return err;
     }
+    memcpy(cause, error->text, sizeof cause);
+    error->attempt = v->attempt;
+    snprintf(error->node, sizeof error->node, "%s", v->node ? v->node->name : "");
+    int size =
+        snprintf(error->text, sizeof error->text, "%s%s%s%s: %s", place, item, where ? ", " : "", where ? where : "", cause);
+    if (size >= (int)sizeof error->text)
+        leat_i_error_add(error, err, cause); /* the whole of it, since the sentence is cut */
     return err;
 }
 
@@ -71,4 +96,11 @@ leat_err leat_i_error_place_attempt(leat_task *t, const struct leat_i_visit *v, 
     if (v->fallback) return leat_i_error_place(t, v, err, "fallback");
     snprintf(where, sizeof where, "attempt %u of %d", v->attempt + 1, max > 0 ? max : 1);
     return leat_i_error_place(t, v, err, where);
+}
+
+void leat_i_error_because_of(leat_task *t, leat_err err, const leat_error *cause)
+{
+    leat_i_error_story(t, err);
+    /* A fallback that passed the attempt's failure on has it as its own. */
+    if (t->error && t->error != cause && strcmp(t->error->text, cause->text) != 0) leat_i_error_because(t->error, cause);
 }

@@ -3,6 +3,8 @@
  */
 #include "walk.h"
 
+#include "../base/err.h"
+
 leat_i_deadline leat_i_deadline_set(leat_task *t, int64_t ms)
 {
     leat_i_deadline d = { ms, t->deadline_ns, LEAT_I_NEVER_NS };
@@ -17,15 +19,12 @@ leat_err leat_i_deadline_end(leat_task *t, const leat_i_deadline *d, leat_err er
     t->deadline_ns = d->around_ns;
     if (err != LEAT_CANCELED || d->own_ns >= d->around_ns || leat_task_now_ns(t) < d->own_ns) return err;
     if (leat_i_task_check(t) == LEAT_CANCELED) return err; /* something around it ends too, and that counts */
-    leat_error *at = t->error;
-    char place[sizeof at->node] = "";
-    uint32_t attempt = at ? at->attempt : 0;
-    if (at) __builtin_memcpy(place, at->node, sizeof place);
-    t->error = NULL;
+    const leat_error *at = t->error;                       /* what was under way; it stays in the arena */
     leat_task_fail(t, LEAT_TIMEOUT, "the %s deadline of %lld ms passed", whose, (long long)d->ms);
-    if (t->error) {
-        __builtin_memcpy(t->error->node, place, sizeof place);
-        t->error->attempt = attempt;
+    if (t->error && at) {
+        __builtin_memcpy(t->error->node, at->node, sizeof at->node);
+        t->error->attempt = at->attempt;
+        leat_i_error_because(t->error, at);
     }
     return LEAT_TIMEOUT;
 }

@@ -332,7 +332,9 @@ static enum state walker_leave(struct walker *w)
     if (out) return STATE_OUT;
     w->visit.frame = outer;
     w->visit.node = outer->node;
-    return w->err == LEAT_OK ? walker_advance(w, outer, w->action, &entered) : STATE_ENDED;
+    if (LEAT_LIKELY(w->err == LEAT_OK)) return walker_advance(w, outer, w->action, &entered);
+    leat_i_error_place(w->t, &w->visit, w->err, NULL);
+    return STATE_ENDED;
 }
 
 static enum state walker_turn(struct walker *w, enum state state)

@@ -105,10 +105,12 @@ static inline leat_err leat_i_phase_err(leat_task *t, leat_err err)
 
 /* The story of the failure `err`: t->error if it tells of it, else one made from the code's sentence. Never NULL. */
 const leat_error *leat_i_error_story(leat_task *t, leat_err err);
-/* Puts the place (flow, node, `where`) before the sentence of the failure and returns `err`. */
+/* Puts the place (flow, node, `where`; NULL = no more to say) before the sentence of the failure and returns `err`. */
 leat_err leat_i_error_place(leat_task *t, const struct leat_i_visit *v, leat_err err, const char *where);
 /* The same for a failed attempt of a node or an item. */
 leat_err leat_i_error_place_attempt(leat_task *t, const struct leat_i_visit *v, leat_err err);
+/* Adds what the failure `err` came from to its story. */
+void leat_i_error_because_of(leat_task *t, leat_err err, const leat_error *cause);
 /* Makes a copy of `from` the task's story. */
 void leat_i_error_set(leat_task *t, const leat_error *from);
 /* A copy in the task's arena; a constant that says LEAT_NOMEM when memory is short. */

@@ -13,7 +13,7 @@
 
 const leat_error *leat_i_error_of(leat_err code)
 {
-#define TASK_STORY(code, retryable, sentence) { LEAT_##code, 0, -1, 0, "", sentence },
+#define TASK_STORY(name, retryable, sentence) { .code = LEAT_##name, .retry_after_ms = -1, .text = sentence },
     static const leat_error story[] = { LEAT_ERR_MAP(TASK_STORY) };
 #undef TASK_STORY
     static const leat_error unknown = { .retry_after_ms = -1, .text = "unknown error" };

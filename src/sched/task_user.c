@@ -2,6 +2,7 @@
 #include "runtime.h"
 
 #include "../base/check.h"
+#include "../base/err.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,16 +30,35 @@ const char *leat_task_printf(leat_task *t, const char *fmt, ...)
     return "";
 }
 
+/* NULL when memory is short: the code's own sentence must do. */
+static leat_error *task_error(leat_task *t, leat_err code, const char *fmt, va_list args)
+{
+    leat_error *error = leat_i_arena_alloc(&t->arena, sizeof *error);
+    if (!error) return NULL;
+    *error = (leat_error){ .code = code, .retry_after_ms = -1 };
+    vsnprintf(error->text, sizeof error->text, fmt, args);
+    return error;
+}
+
 leat_err leat_task_fail(leat_task *t, leat_err code, const char *fmt, ...)
 {
-    leat_i_task_require(t, __func__);
-    t->error = leat_i_arena_alloc(&t->arena, sizeof *t->error);
-    if (!t->error) return code; /* The code's own sentence must do. */
-    *t->error = (leat_error){ .code = code, .retry_after_ms = -1 };
     va_list args;
+    leat_i_task_require(t, __func__);
     va_start(args, fmt);
-    vsnprintf(t->error->text, sizeof t->error->text, fmt, args);
+    t->error = task_error(t, code, fmt, args);
     va_end(args);
+    return code;
+}
+
+leat_err leat_task_fail_because(leat_task *t, leat_err code, const leat_error *cause, const char *fmt, ...)
+{
+    va_list args;
+    leat_i_task_require(t, __func__);
+    if (!cause) cause = t->error;
+    va_start(args, fmt);
+    t->error = task_error(t, code, fmt, args);
+    va_end(args);
+    if (t->error && cause) leat_i_error_because(t->error, cause);
     return code;
 }
 
