@@ -34,6 +34,32 @@ static leat_err overflows(leat_task *t, void *arg, const void **result)
     return goes_deeper(&zero) ? LEAT_OK : LEAT_USER;
 }
 
+/* A frame larger than what is left: the compiler is told to touch each page of it, as it is for users (leat's package says so). */
+__attribute__((noinline)) static int has_a_large_frame(void)
+{
+    volatile char large[1000000];
+    large[0] = 1;
+    return large[0];
+}
+
+static leat_err steps_over(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    t->name = arg;
+    return has_a_large_frame() ? LEAT_OK : LEAT_USER;
+}
+
+/* Without that: it reaches below the stack, and not further than the guard. */
+static leat_err reaches_far_below(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    t->name = arg;
+    char *low = leat_i_task_waiter(t)->low;
+    __asm__ volatile("" : "+r"(low));
+    low[-60000] = 1;
+    return LEAT_OK;
+}
+
 static leat_err writes_below(leat_task *t, void *arg, const void **result)
 {
     (void)arg, (void)result;
@@ -84,6 +110,8 @@ static int go_wrong(const char *how)
     if (strcmp(how, "canary") == 0) leat_i_os_fault = no_guard;
     if (strcmp(how, "canary") == 0) fn = writes_below;
     if (strcmp(how, "unnamed") == 0) arg = NULL;
+    if (strcmp(how, "large") == 0) fn = steps_over;
+    if (strcmp(how, "far") == 0) fn = reaches_far_below;
     if (strcmp(how, "null") == 0) fn = reads_null;
     if (strcmp(how, "chained") == 0) signal(SIGSEGV, other_handler);
     leat_runtime *rt = runtime_with(2, false);
@@ -152,6 +180,13 @@ static void an_overflow_names_the_node_and_the_remedy(void **state)
     assert_died_saying("light", "leat: stack overflow in node \"Summarize\" ");
     assert_died_saying("light", STACK_TEXT);
     assert_died_saying("unnamed", "leat: stack overflow in a task (stack of ");
+}
+
+static void a_frame_larger_than_the_stack_is_caught_too(void **state)
+{
+    (void)state;
+    assert_died_saying("large", "leat: stack overflow in node \"Summarize\" ");
+    assert_died_saying("far", "leat: stack overflow in node \"Summarize\" ");
 }
 
 static void with_guards_by_mprotect_too(void **state)
@@ -224,6 +259,7 @@ int main(int argc, char **argv)
     if (argc > 1) return go_wrong(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_names_the_node_and_the_remedy),
+        cmocka_unit_test(a_frame_larger_than_the_stack_is_caught_too),
         cmocka_unit_test(with_guards_by_mprotect_too),
         cmocka_unit_test(without_guards_a_canary_tells_at_last),
         cmocka_unit_test(other_faults_and_other_handlers_are_left_alone),

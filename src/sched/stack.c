@@ -39,6 +39,8 @@
 #define CACHE_BATCH     128u
 #define CACHE_KEEP      64u
 #define CANARY_BYTES    64u
+#define GUARD_BYTES \
+    65536u /* a function may reach so far below its caller and still be caught; it costs addresses, no memory */
 #define CANARY_BYTE     0xC5
 #define MAP_COUNT_USUAL 65530u
 
@@ -77,7 +79,7 @@ int leat_i_stack_pool_init(leat_i_stack_pool *p, uint32_t stack_bytes)
     *p = (leat_i_stack_pool){ 0 };
     size_t page = leat_i_os_page_bytes();
     p->stack_bytes = (uint32_t)((stack_bytes + page - 1) / page * page);
-    p->guard_bytes = (uint32_t)page;
+    p->guard_bytes = (uint32_t)((GUARD_BYTES + page - 1) / page * page);
     p->stride_bytes = p->stack_bytes + p->guard_bytes;
     p->guard = guard_light_works(page) ? LEAT_I_GUARD_LIGHT : LEAT_I_GUARD_MPROTECT;
     p->mprotect_left = map_count_max() / 4 / 2; /* a quarter of the mappings, and a guard costs two */
