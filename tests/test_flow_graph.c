@@ -245,6 +245,23 @@ static void a_flow_draws_itself_for_mermaid(void **state)
     leat_flow_free(flow);
 }
 
+static void ends_that_are_meant_are_drawn(void **state)
+{
+    (void)state;
+    leat_flow *flow = flow_to_draw();
+    leat_node *last = leat_flow_add_flow(flow, leat_flow_new(NULL));
+    leat_flow_end(last, NULL); /* of a flow that is empty: nothing to begin at in dot */
+    leat_flow *nodes = leat_flow_new(NULL);
+    leat_flow_end(leat_flow_add(nodes, &node_a, NULL), "en\"ough");
+    char *dot = leat_flow_dot(nodes), *mermaid = leat_flow_mermaid(nodes), *text = leat_flow_dot(flow);
+    assert_non_null(strstr(dot, "    n0_0_end [shape=point];\n    n0_0 -> n0_0_end [label=\"en\\\"ough\"];\n"));
+    assert_non_null(strstr(mermaid, "    n0_0 -- \"en#quot;ough\" --> n0_0_end(( ))\n"));
+    assert_null(strstr(text, "_end"));
+    free(dot), free(mermaid), free(text);
+    leat_flow_free(nodes);
+    leat_flow_free(flow);
+}
+
 static void an_empty_flow_can_be_drawn(void **state)
 {
     (void)state;
@@ -291,6 +308,7 @@ int main(void)
         cmocka_unit_test(each_allocation_of_the_building_may_fail),
         cmocka_unit_test(a_flow_draws_itself_for_graphviz),
         cmocka_unit_test(a_flow_draws_itself_for_mermaid),
+        cmocka_unit_test(ends_that_are_meant_are_drawn),
         cmocka_unit_test(an_empty_flow_can_be_drawn),
         cmocka_unit_test(each_allocation_of_a_drawing_may_fail),
     };

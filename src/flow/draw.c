@@ -167,6 +167,45 @@ static void put_link_mermaid(struct draw *d, const leat_node *from, const leat_i
     leat_i_buf_puts(&d->out, "\n");
 }
 
+/* An action that ends the walk on purpose leads to a point (dot) or a circle (Mermaid) beside its node. */
+static void put_stop_dot(struct draw *d, const leat_node *from, const leat_i_link *stop)
+{
+    const leat_node *a = link_end(from);
+    if (!a) return;
+    leat_i_buf_puts(&d->out, "    ");
+    put_node_id(d, from);
+    leat_i_buf_puts(&d->out, "_end [shape=point];\n    ");
+    put_node_id(d, a);
+    leat_i_buf_puts(&d->out, " -> ");
+    put_node_id(d, from);
+    leat_i_buf_puts(&d->out, "_end [label=\"");
+    put_quoted(d, stop->action);
+    leat_i_buf_puts(&d->out, "\"");
+    if (from->inner) leat_i_buf_printf(&d->out, ", ltail=cluster_%u", flow_number(d, from->inner));
+    leat_i_buf_puts(&d->out, "];\n");
+}
+
+static void put_stop_mermaid(struct draw *d, const leat_node *from, const leat_i_link *stop)
+{
+    leat_i_buf_puts(&d->out, "    ");
+    put_end_mermaid(d, from);
+    leat_i_buf_puts(&d->out, " -- \"");
+    put_quoted(d, stop->action);
+    leat_i_buf_puts(&d->out, "\" --> ");
+    put_node_id(d, from);
+    leat_i_buf_puts(&d->out, "_end(( ))\n");
+}
+
+static void put_stops(struct draw *d, const leat_node *node)
+{
+    for (const leat_i_link *l = node->ends; l; l = l->next) {
+        if (d->language == DRAW_DOT)
+            put_stop_dot(d, node, l);
+        else
+            put_stop_mermaid(d, node, l);
+    }
+}
+
 static void put_links(struct draw *d)
 {
     for (const leat_flow *f = d->top; f; f = leat_i_flow_next(f, d->top)) {
@@ -177,6 +216,7 @@ static void put_links(struct draw *d)
                 else
                     put_link_mermaid(d, n, l);
             }
+            put_stops(d, n);
         }
     }
 }
