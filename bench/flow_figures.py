@@ -42,23 +42,20 @@ def here(bench, figure):
 def samples_of(bench):
     """The programs' figures, medians over the repeats, the programs in turn so that a noisy minute hits all alike."""
     count, few = (2000, 500) if bench.smoke else (100000, 10000)
-    inner = ["--items", count, "--repeats", 1 if bench.smoke else 5]
+    inner = ["--items", count, "--repeats", 1 if bench.smoke else 9]
+    short = ["--items", few, "--repeats", 1 if bench.smoke else 25]
     runs = {
         "step": ("step", ["--steps", 100000, "--items", 100000] if bench.smoke else []),
         "items": ("flow", ["items", *inner]),
         "walks": ("flow", ["walks", *inner]),
-        "gate": ("flow", ["gate", *inner]),
-        "empty": ("flow", ["gate", *inner, "--exec-ns", 0]),
+        "gate": ("flow", ["gate", *short]),
+        "empty": ("flow", ["gate", *short, "--exec-ns", 0]),
         "waiting": ("flow", ["waiting", "--items", count]),
         "window": ("flow", ["waiting", "--items", count, "--cap", few]),
         "few": ("flow", ["waiting", "--items", few]),
         "first": ("flow", ["first", *inner]),
     }
     return bench.medians_in_turn(runs)
-
-
-def loss(got, way):
-    return 100 * (1 - got[way + "_rate"] / got["bare_rate"])
 
 
 def measure_flow(bench):
@@ -76,10 +73,10 @@ def measure_flow(bench):
         ["start of the batch to its first exec, us", got["first"]["first_exec_us"], "first"],
         ["CPU-heavy batch on 2 workers: bench/run cpu", None, None],
         ["gate when nobody contends, ns", step["gate_ns"], None],
-        ["gate's loss, walks of 2 nodes of 2 us, %", loss(got["gate"], "gated"), None],
-        ["the same with concurrent_shared, %", loss(got["gate"], "concurrent"), None],
-        ["gate's loss, empty walks, %", loss(got["empty"], "gated"), None],
-        ["the same with concurrent_shared, %", loss(got["empty"], "concurrent"), None],
+        ["gate's loss, walks of 2 nodes of 2 us, %", got["gate"]["gated_loss"], None],
+        ["the same with concurrent_shared, %", got["gate"]["concurrent_loss"], None],
+        ["gate's loss, empty walks, %", got["empty"]["gated_loss"], None],
+        ["the same with concurrent_shared, %", got["empty"]["concurrent_loss"], None],
     ]
     head = ["", "leat", "PocketFlow 0.0.3"] + (["PocketFlow here"] if bench.pocketflow else [])
     table("What the flow itself costs, 2 workers (medians of %d)" % bench.repeats, head,
@@ -93,7 +90,7 @@ def measure_flow(bench):
     marks.at_most("memory of a window / that of its width", window, 1.1)
     marks.at_most("first exec, us", got["first"]["first_exec_us"], 1000)
     marks.at_most("gate when nobody contends, ns", step["gate_ns"], 15)
-    marks.at_most("gate's loss of throughput, %", loss(got["gate"], "gated"), 10)
+    marks.at_most("gate's loss of throughput, %", got["gate"]["gated_loss"], 10)
     # "None": prep and post themselves, and what two runs of the same work differ by.
-    marks.at_most("loss with concurrent_shared, %", loss(got["gate"], "concurrent"), 2)
+    marks.at_most("loss with concurrent_shared, %", got["gate"]["concurrent_loss"], 2)
     return got, marks
