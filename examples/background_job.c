@@ -42,7 +42,7 @@ static leat_err chapter_each(leat_task *t, void *shared, size_t index, const voi
     return LEAT_OK;
 }
 
-static const leat_node_class write = { .name = "Write", .prep = chapters_prep, .exec = chapter_exec };
+static const leat_node_class writer = { .name = "Write", .prep = chapters_prep, .exec = chapter_exec };
 
 int main(void)
 {
@@ -55,7 +55,7 @@ int main(void)
     if (!err) err = leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = "mock:" }, &error);
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(
-        flow, &write,
+        flow, &writer,
         &(leat_node_opts){ .batch = true, .in_flight_max = 2, .each = chapter_each, .each_in_order = true, .self = llm });
     if (!err) err = leat_flow_submit(rt, flow, &job, NULL, &handle);
     printf("The job has started; this thread is free.\n");

@@ -47,7 +47,7 @@ static leat_err judge_post(leat_task *t, void *shared, const void *prep_res, con
     return LEAT_OK;
 }
 
-static const leat_node_class write = { "Write", write_prep, write_exec, NULL, write_post };
+static const leat_node_class writer = { "Write", write_prep, write_exec, NULL, write_post };
 static const leat_node_class judge = { .name = "Judge", .post = judge_post };
 
 int main(void)
@@ -60,11 +60,11 @@ int main(void)
     leat_err err = leat_runtime_new(&rt, NULL);
     if (!err) err = leat_llm_new(&llm, rt, &opts, &error);
     leat_flow *flow = leat_flow_new(NULL);
-    leat_node *writer = leat_flow_add(flow, &write, &(leat_node_opts){ .max_attempts = 3, .self = llm });
-    leat_node *reader = leat_flow_add(flow, &judge, NULL);
-    leat_flow_link(writer, NULL, reader);
-    leat_flow_link(reader, "again", writer);
-    leat_flow_end(reader, NULL);
+    leat_node *first = leat_flow_add(flow, &writer, &(leat_node_opts){ .max_attempts = 3, .self = llm });
+    leat_node *second = leat_flow_add(flow, &judge, NULL);
+    leat_flow_link(first, NULL, second);
+    leat_flow_link(second, "again", first);
+    leat_flow_end(second, NULL);
     if (!err) err = leat_flow_run(rt, flow, &store, &(leat_run_opts){ .error = &error });
     if (err) fprintf(stderr, "%s\n", error.text);
     leat_flow_free(flow);

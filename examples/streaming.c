@@ -1,6 +1,6 @@
 /*
- * streaming.c [TOKENS_PER_S]: prints a reply as it comes; Enter stops it. The node waits for whichever ends first, the reply or the line, and
- * neither wait costs a thread.
+ * streaming.c [TOKENS_PER_S]: prints a reply as it comes; Enter stops it. The node waits for whichever ends first, the reply or the
+ * line, and neither wait costs a thread.
  */
 #include <leat/leat.h>
 
