@@ -36,20 +36,30 @@ static const fault_step QUOTA[] = {
 };
 static const fault_step HANG[] = { { FAULT_HANG, NULL, 0, 0, 0 } };
 
+static const fault_step GOAWAY[] = {
+    { FAULT_ECHO_MARK, NULL, 0, 0, 0 },
+    { FAULT_GOAWAY, NULL, 0, 1, 0 },
+    { FAULT_PAUSE, NULL, 0, 0, 50 },
+    { FAULT_CLOSE, NULL, 0, 0, 0 },
+};
+
 static const struct kind {
     const char *name;
     const fault_step *step;
     fault_tls tls;
+    bool http2;
 } KINDS[] = {
-    { "echo-key", ECHO_KEY, FAULT_TLS_NONE },
-    { "echo-key-400", ECHO_KEY_400, FAULT_TLS_NONE },
-    { "quota", QUOTA, FAULT_TLS_NONE },
-    { "hang", HANG, FAULT_TLS_NONE },
-    { "tls-good", NULL, FAULT_TLS_GOOD },
-    { "tls-self-signed", NULL, FAULT_TLS_SELF_SIGNED },
-    { "tls-wrong-name", NULL, FAULT_TLS_WRONG_NAME },
-    { "tls-expired", NULL, FAULT_TLS_EXPIRED },
-    { "tls-old", NULL, FAULT_TLS_OLD },
+    { "echo-key", ECHO_KEY, FAULT_TLS_NONE, false },
+    { "echo-key-400", ECHO_KEY_400, FAULT_TLS_NONE, false },
+    { "quota", QUOTA, FAULT_TLS_NONE, false },
+    { "hang", HANG, FAULT_TLS_NONE, false },
+    { "tls-good", NULL, FAULT_TLS_GOOD, false },
+    { "tls-self-signed", NULL, FAULT_TLS_SELF_SIGNED, false },
+    { "tls-wrong-name", NULL, FAULT_TLS_WRONG_NAME, false },
+    { "tls-expired", NULL, FAULT_TLS_EXPIRED, false },
+    { "tls-old", NULL, FAULT_TLS_OLD, false },
+    { "http2", NULL, FAULT_TLS_GOOD, true },
+    { "http2-goaway", GOAWAY, FAULT_TLS_GOOD, true },
 };
 
 int main(int argc, char **argv)
@@ -62,7 +72,7 @@ int main(int argc, char **argv)
         return 2;
     }
     fault_script script = { .step = kind->step };
-    fault_opts opts = { .script = &script, .script_count = kind->step ? 1 : 0, .tls = kind->tls };
+    fault_opts opts = { .script = &script, .script_count = kind->step ? 1 : 0, .tls = kind->tls, .http2 = kind->http2 };
     fault_server *server = fault_server_new(&opts);
     const char *ca = fault_server_ca_file(server);
     printf("%s\n%s\n", fault_server_url(server), ca ? ca : "-");

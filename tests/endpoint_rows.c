@@ -178,6 +178,7 @@ const row endpoint_rows[] = {
     { 39, "302", 302, "Location: /v2\r\n", "", REFUSED(REDIRECT), .status = 302, .refunded = 1 },
     { 39, "307", 307, "Location: http://127.0.0.1:1/\r\n", "", REFUSED(REDIRECT), .status = 307, .refunded = 1 },
     { 40, "a kept connection dies at the next request", .special = row_dead_connection },
+    { 40, "kept TLS connections are closed while idle", .special = row_closed_while_idle },
     { 41, "reset after the request", .step = { DO(RESET) }, FAILED(RESET), .billed = 5, .conn = ROW_CONN_GONE },
     { 41, "closed after the request", .step = { DO(CLOSE) }, CURED, .attempts = 2, .billed = 1, .charge = ROW_FAILURE,
       .conn = ROW_CONN_GONE },

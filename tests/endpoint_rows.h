@@ -77,6 +77,7 @@ void call_free(one_call *c);
 
 /* Rows with a program of their own. */
 const char *row_dead_connection(leat_runtime *rt);
+const char *row_closed_while_idle(leat_runtime *rt);
 const char *row_names(leat_runtime *rt);
 const char *row_addresses(leat_runtime *rt);
 const char *row_nobody_listens(leat_runtime *rt);

@@ -156,6 +156,28 @@ const char *row_dead_connection(leat_runtime *rt)
     return why;
 }
 
+/* Row 40 over TLS, where an old curl does not notice that a kept connection was closed: nothing is lost, nothing billed, and
+ * nothing answered twice. */
+const char *row_closed_while_idle(leat_runtime *rt)
+{
+    static const fault_step close_it[] = { { .op = FAULT_ECHO_MARK }, { .op = FAULT_CLOSE } };
+    fault_script script = { .step = close_it };
+    const char *why = NULL;
+    stage s = { .server = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1, .tls = FAULT_TLS_GOOD }) };
+    leat_llm_opts opts = { .base_url = fault_server_url(s.server), .cacert = fault_server_ca_file(s.server) };
+    CHECK(leat_llm_new(&s.call.llm, rt, &opts, NULL) == LEAT_OK);
+    for (uint32_t i = 0; i < 12 && !why; i++) {
+        call_free(&s.call);
+        call_run(rt, &s.call);
+        const leat_llm_reply *y = &s.call.reply;
+        if (y->cls != LEAT_CLASS_OK || y->possibly_billed || y->attempts > 2) why = y->message[0] ? "lost" : "billed";
+        if (fault_server_counts(s.server).requests != i + 1) why = "not one request an answer";
+        if (!fault_server_wait_open(s.server, 0)) why = "the server does not close";
+    }
+    stage_end(&s);
+    return why;
+}
+
 /* Row 45. */
 const char *row_names(leat_runtime *rt)
 {

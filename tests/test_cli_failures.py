@@ -83,6 +83,18 @@ class Endpoint(Cli):
         self.assertEqual(self.fault_end(server), 3)
         self.says(2, "nowhere.pem", *self.args(server.url, "--cacert", "nowhere.pem"), env=self.env())
 
+    def test_http2(self):
+        for kind in ("http2", "http2-goaway"):
+            server = self.fault(kind)
+            args = self.args(server.url + "/v1", "--cacert", server.ca, "--overwrite", "-j", "2", count=30)
+            ended = self.ends(0, *args, "--http2", "force", env=self.env())
+            self.assertEqual(self.classes(), {"ok": 30})
+        server = self.fault("tls-good")
+        ended = self.ends(0, *self.args(server.url + "/v1", "--cacert", server.ca, "--overwrite"), "--http2", "on", env=self.env())
+        self.assertEqual(self.classes(), {"ok": 3})
+        if "HTTP/1.1" in ended.err:
+            self.assertIn("libcurl", ended.err)
+
     def test_a_refused_key_stops_the_run(self):
         server = self.fault("echo-key")
         ended = self.ends(5, *self.args(server.url + "/v1", "-j", "2", count=50), env=self.env())

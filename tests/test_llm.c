@@ -1,4 +1,6 @@
 /* test_llm.c: making clients, asking them, and what they send and read; what goes wrong stands in test_endpoint.c. */
+#include <sys/stat.h>
+
 #include "leat/limiter.h"
 #include "leat/llm.h"
 
@@ -59,6 +61,77 @@ static void a_redirect_carries_nothing_away(void **state)
     assert_true(fault_server_saw(s, "Bearer sk-test-secret"));
     fault_server_free(s);
     fault_server_free(thief);
+}
+
+/* A proxy of the usual variables gets what it needs to know, and no more; its password stays out of the sentence. */
+static void proxies_are_told_no_secrets(void **state)
+{
+    static const fault_step echo[] = { SEND("HTTP/1.1 400 X\r\nConnection: close\r\n\r\nyou said "),
+                                       { .op = FAULT_ECHO_KEY, .data = "Proxy-Authorization" },
+                                       DO(CLOSE) };
+    static const fault_step refuse[] = REPLY("407", "Proxy-Authenticate: Basic realm=\"x\"\r\n", "");
+    fault_script script[] = { { .step = refuse, .marker = "CONNECT " }, { .step = echo } };
+    fault_server *proxy = fault_server_new(&(fault_opts){ .script = script, .script_count = 2 });
+    char url[96];
+    (void)state;
+    snprintf(url, sizeof url, "http://somebody:open%%20sesame@127.0.0.1:%u", fault_server_port(proxy));
+    setenv("http_proxy", url, 1), setenv("https_proxy", url, 1), setenv("no_proxy", "direct.invalid", 1);
+    static const struct {
+        const char *base;
+        leat_class cls;
+        uint32_t requests;
+        const char *message;
+    } table[] = { { "http://plain.invalid/v1", LEAT_CLASS_REJECTED, 1, "HTTP 400: you said Basic" },
+                  { "https://packed.invalid/v1", LEAT_CLASS_CONNECT, 5, "407" },
+                  { "http://direct.invalid/v1", LEAT_CLASS_DNS, 0, "no such host" },
+                  { "http://127.0.0.1:1/v1", LEAT_CLASS_CONNECT, 0, "nobody listens" } };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        uint32_t before = fault_server_counts(proxy).requests;
+        leat_llm *llm = NULL;
+        leat_llm_opts opts = { .base_url = table[i].base, .key_env = "LEAT_TEST_KEY", .allow_http = true };
+        assert_int_equal(leat_llm_new(&llm, rt, &opts, NULL), LEAT_OK);
+        one_call c = call_once(llm, NULL, NULL);
+        if (c.reply.cls != table[i].cls || !strstr(c.reply.message, table[i].message))
+            fail_msg("%s: %s: %s", table[i].base, leat_class_name(c.reply.cls), c.reply.message);
+        assert_int_equal(fault_server_counts(proxy).requests - before, table[i].requests);
+        assert_null(strstr(c.line, "bmVzYW1l")); /* In base64 of somebody:open sesame. */
+        assert_null(strstr(c.line, "sesame"));
+        call_free(&c);
+        leat_llm_free(llm);
+    }
+    /* Of plain http a proxy reads all; of a tunnel nothing. */
+    assert_int_equal(fault_server_requests_with(proxy, "Bearer sk-test-secret"), 1);
+    unsetenv("http_proxy"), unsetenv("https_proxy"), unsetenv("no_proxy");
+    fault_server_free(proxy);
+}
+
+static void a_certificate_is_shown_where_one_is_wanted(void **state)
+{
+    fault_server *s = fault_server_new(&(fault_opts){ .tls = FAULT_TLS_MUTUAL });
+    const char *ours = fault_server_client_file(s);
+    (void)state;
+    for (int with = 0; with < 2; with++) {
+        leat_llm *llm = NULL;
+        leat_llm_opts opts = { .base_url = fault_server_url(s),
+                               .cacert = fault_server_ca_file(s),
+                               .cert = with ? ours : NULL };
+        assert_int_equal(leat_llm_new(&llm, rt, &opts, NULL), LEAT_OK);
+        one_call c = call_once(llm, NULL, NULL);
+        if (c.reply.cls != (with ? LEAT_CLASS_OK : LEAT_CLASS_TLS)) fail_msg("%d: %s", with, c.reply.message);
+        assert_int_equal(c.reply.attempts, 1);
+        assert_int_equal(c.reply.is_fatal, !with);
+        if (!with) assert_non_null(strstr(c.reply.message, "--cert"));
+        call_free(&c);
+        leat_llm_free(llm);
+    }
+    assert_int_equal(fault_server_counts(s).requests, 1);
+    leat_llm *llm = NULL;
+    leat_error error;
+    assert_int_equal(chmod(ours, 0644), 0); /* It holds the key. */
+    assert_int_equal(leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = fault_server_url(s), .cert = ours }, &error),
+                     LEAT_DENIED);
+    assert_non_null(strstr(error.text, "open to others"));
+    fault_server_free(s);
 }
 
 static void a_reply_is_read_and_squeezed(void **state)
@@ -135,6 +208,11 @@ static void clients_are_refused_with_a_sentence(void **state)
         { { .base_url = "https://example.com/v1", .key_env = "LEAT_TEST_NO_KEY" }, LEAT_DENIED, "LEAT_TEST_NO_KEY" },
         { { .base_url = "https://example.com/v1", .key_file = "/nonexistent" }, LEAT_DENIED, "/nonexistent" },
         { { .base_url = "http://127.0.0.1:1", .cacert = "/nonexistent" }, LEAT_USAGE, "/nonexistent" },
+        { { .base_url = "http://127.0.0.1:1", .cert = "/nonexistent" }, LEAT_USAGE, "/nonexistent" },
+        { { .base_url = "http://127.0.0.1:1", .cert_key = "/nonexistent" }, LEAT_USAGE, "without the certificate" },
+        { { .base_url = "http://127.0.0.1:1", .cert = "/dev/null", .cert_key = "/nonexistent" },
+          LEAT_DENIED,
+          "/nonexistent" },
         { { .base_url = "http://127.0.0.1:1", .max_attempts = -1 }, LEAT_USAGE, "negative" },
         { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"a\":" }, LEAT_USAGE, "not a JSON object" },
         { { .base_url = "http://127.0.0.1:1", .extra_body = "[1]" }, LEAT_USAGE, "not a JSON object" },
@@ -214,9 +292,14 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_redirect_carries_nothing_away), cmocka_unit_test(a_reply_is_read_and_squeezed),
-        cmocka_unit_test(a_body_goes_out_byte_for_byte),   cmocka_unit_test(clients_are_refused_with_a_sentence),
-        cmocka_unit_test(short_memory_makes_no_client),    cmocka_unit_test(the_embedded_endpoint_answers),
+        cmocka_unit_test(a_redirect_carries_nothing_away),
+        cmocka_unit_test(proxies_are_told_no_secrets),
+        cmocka_unit_test(a_certificate_is_shown_where_one_is_wanted),
+        cmocka_unit_test(a_reply_is_read_and_squeezed),
+        cmocka_unit_test(a_body_goes_out_byte_for_byte),
+        cmocka_unit_test(clients_are_refused_with_a_sentence),
+        cmocka_unit_test(short_memory_makes_no_client),
+        cmocka_unit_test(the_embedded_endpoint_answers),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

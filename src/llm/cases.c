@@ -53,6 +53,8 @@ leat_i_case leat_i_case_of_end(leat_i_http_end end, bool sent)
         return LEAT_I_CASE_TLS;
     case LEAT_I_HTTP_TLS_NONE:
         return LEAT_I_CASE_TLS_NONE;
+    case LEAT_I_HTTP_TLS_UNKNOWN:
+        return LEAT_I_CASE_TLS_UNKNOWN;
     case LEAT_I_HTTP_TLS_UNTRUSTED:
         return LEAT_I_CASE_TLS_UNTRUSTED;
     case LEAT_I_HTTP_TIMEOUT_CONNECT:

@@ -50,6 +50,7 @@ typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_B
     X(DNS_UNKNOWN,      DNS,       NO,   NONE,     1,     0,     1,     1) \
     X(TLS,              TLS,       YES,  FAILURE,  1,     0,     0,     1) \
     X(TLS_NONE,         TLS,       NO,   NONE,     1,     0,     1,     1) \
+    X(TLS_UNKNOWN,      TLS,       NO,   NONE,     1,     0,     1,     1) /* our own certificate, or the want of one */ \
     X(TLS_UNTRUSTED,    TLS,       NO,   NONE,     1,     0,     1,     1) \
     X(REDIRECT,         REDIRECT,  NO,   NONE,     1,     0,     0,     0) \
     X(AUTH,             AUTH,      NO,   NONE,     1,     0,     1,     0) \

@@ -118,6 +118,22 @@ static leat_err setup_key(setup *s, leat_llm *llm)
     return leat_i_buf_printf(&s->key_header, KEY_HEADER, s->key) ? LEAT_OK : LEAT_NOMEM;
 }
 
+/* What the variables say of proxies is curl's business; that a password stands there is ours. */
+static leat_err setup_proxies(leat_llm *llm)
+{
+    static const char *const names[] = {
+        "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"
+    };
+    leat_err err = LEAT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !err; i++) {
+        const char *proxy = getenv(names[i]);
+        char *password = proxy ? leat_i_url_password(proxy) : NULL;
+        if (password) err = leat_i_secrets_add(&llm->secrets, password);
+        leat_i_key_free(password);
+    }
+    return err;
+}
+
 static int64_t or_default(int64_t value, int64_t otherwise)
 {
     return value ? value : otherwise;
@@ -221,6 +237,7 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     if (!err) err = setup_options(&s, llm);
     if (!err) err = setup_extra(&s, llm);
     if (!err) err = setup_key(&s, llm);
+    if (!err) err = setup_proxies(llm);
     if (!err) err = setup_origin(&s, llm, rt);
     if (err == LEAT_NOMEM) (void)leat_i_setup_fail(error, err, "out of memory");
     if (s.key_header.data) explicit_bzero(s.key_header.data, s.key_header.size);

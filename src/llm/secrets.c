@@ -70,6 +70,8 @@ static leat_err forms_add_base64(leat_i_secrets *s, const char *value)
 leat_err leat_i_secrets_add(leat_i_secrets *s, const char *value)
 {
     if (strlen(value) < LEAT_I_SECRET_BYTES_MIN || s->count == LEAT_I_SECRETS_MAX) return LEAT_OK;
+    for (size_t i = 0; i < s->form_count; i++)
+        if (strcmp(s->form[i], value) == 0) return LEAT_OK;
     s->count++;
     leat_err err = form_add(s, value);
     return err ? err : forms_add_base64(s, value);

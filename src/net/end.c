@@ -42,8 +42,9 @@ leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_err
         return LEAT_I_HTTP_TLS_UNTRUSTED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CERTPROBLEM:
         return LEAT_I_HTTP_TLS;
+    case CURLE_SSL_CERTPROBLEM:
+        return LEAT_I_HTTP_TLS_UNKNOWN;
     case CURLE_BAD_CONTENT_ENCODING:
         return LEAT_I_HTTP_ENCODING;
     case CURLE_UNSUPPORTED_PROTOCOL: /* With a URL that was judged before: what came is no HTTP/1. */

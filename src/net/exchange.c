@@ -168,6 +168,7 @@ void leat_i_exchange_done(leat_i_exchange *x, CURLcode rc)
     bool was_looking_up = o->looking_up == x;
     x->is_unresolved = was_looking_up && rc == CURLE_COULDNT_RESOLVE_HOST;
     if (end == LEAT_I_HTTP_TLS && leat_i_words_no_tls(curl_words)) end = LEAT_I_HTTP_TLS_NONE;
+    if (rc != CURLE_OK && !x->header_bytes && leat_i_words_unknown(curl_words)) end = LEAT_I_HTTP_TLS_UNKNOWN;
     if (end != LEAT_I_HTTP_REPLY && end != LEAT_I_HTTP_STOPPED && !x->stop)
         leat_i_words_put(message, sizeof message, x, end, curl_words, os_errno);
     leat_i_exchange_finish(x, end, message);

@@ -21,6 +21,7 @@ typedef enum leat_i_http_end {
     LEAT_I_HTTP_TLS,           /* handshake failed */
     LEAT_I_HTTP_TLS_NONE,      /* the other side does not speak TLS */
     LEAT_I_HTTP_TLS_UNTRUSTED, /* certificate refused */
+    LEAT_I_HTTP_TLS_UNKNOWN,   /* the other side wants a certificate of ours, or another, or ours cannot be read */
     LEAT_I_HTTP_TIMEOUT_CONNECT,
     LEAT_I_HTTP_TIMEOUT_FIRST_BYTE,
     LEAT_I_HTTP_TIMEOUT_IDLE,

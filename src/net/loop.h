@@ -214,7 +214,8 @@ void leat_i_origin_resolved(leat_i_http_origin *o, leat_i_exchange *x);
 void leat_i_exchange_arm(leat_i_exchange *x);
 
 /* words.c: sentences for failures. */
-bool leat_i_words_no_tls(const char *curl_words); /* a handshake failed since the other side does not speak TLS */
+bool leat_i_words_no_tls(const char *curl_words);  /* a handshake failed since the other side does not speak TLS */
+bool leat_i_words_unknown(const char *curl_words); /* the other side does not like our certificate, or misses one */
 void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_http_end end, const char *curl_words,
                       long os_errno);
 

@@ -94,6 +94,21 @@ leat_err leat_i_url_parse(leat_i_url *url, const char *text, char *why, size_t w
     return err;
 }
 
+char *leat_i_url_password(const char *text)
+{
+    CURLU *u = curl_url();
+    char *password = NULL, *copy = NULL;
+    unsigned flags = CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME;
+    if (u && curl_url_set(u, CURLUPART_URL, text, flags) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PASSWORD, &password, CURLU_URLDECODE) == CURLUE_OK) {
+        copy = leat_i_strdup(password);
+        explicit_bzero(password, strlen(password));
+    }
+    curl_free(password);
+    curl_url_cleanup(u);
+    return copy;
+}
+
 void leat_i_url_fini(leat_i_url *url)
 {
     leat_i_free(url->origin), leat_i_free(url->host), leat_i_free(url->path), leat_i_free(url->query);

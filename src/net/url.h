@@ -24,6 +24,9 @@ typedef struct leat_i_url {
 leat_err leat_i_url_parse(leat_i_url *url, const char *text, char *why, size_t why_bytes);
 void leat_i_url_fini(leat_i_url *url); /* fine for zeroed memory */
 
+/* The password in the URL of a proxy, as it is sent; heap, wipe it; NULL when there is none (or memory is short). */
+char *leat_i_url_password(const char *text);
+
 /* The URL of `path` under `url`: "/v1" and "/v1/models" give "/v1/models", since both sides may name the version. Heap; NULL
  * when memory is short. */
 char *leat_i_url_join(const leat_i_url *url, const char *path);

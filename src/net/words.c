@@ -5,14 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool words_hold(const char *curl_words, const char *const *any)
+{
+    for (; *any; any++)
+        if (strstr(curl_words, *any)) return true;
+    return false;
+}
+
 /* The libraries of TLS have no code for it that curl hands on; these are their words for bytes that are none of theirs. */
 bool leat_i_words_no_tls(const char *curl_words)
 {
     static const char *const WORDS[] = { "wrong version number", "packet length too long", "http request",
-                                         "unexpected TLS packet" };
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
-        if (strstr(curl_words, WORDS[i])) return true;
-    return false;
+                                         "unexpected TLS packet", NULL };
+    return words_hold(curl_words, WORDS);
+}
+
+/* In TLS 1.3 the other side judges our certificate after we have begun to send: what it says of it comes with any code. */
+bool leat_i_words_unknown(const char *curl_words)
+{
+    static const char *const WORDS[] = { "alert certificate required", "alert bad certificate",
+                                         "alert unknown ca",           "alert certificate unknown",
+                                         "alert certificate expired",  "alert certificate revoked",
+                                         "alert access denied",        NULL };
+    return words_hold(curl_words, WORDS);
 }
 
 /* "OpenSSL/3.0: error:0A000102:SSL routines::unsupported protocol": the last part is for people. */
@@ -61,6 +76,8 @@ void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_h
         snprintf(out, size, "%.80s speaks no TLS: is it an http:// endpoint?", url->origin);
     } else if (end == LEAT_I_HTTP_TLS) {
         snprintf(out, size, "no TLS with %.60s: %s", url->origin, last_part(curl_words));
+    } else if (end == LEAT_I_HTTP_TLS_UNKNOWN) {
+        snprintf(out, size, "%.60s takes no such client: is it --cert? (%s)", url->origin, last_part(curl_words));
     } else if (end == LEAT_I_HTTP_TLS_UNTRUSTED) {
         snprintf(out, size, "the certificate of %.60s is not trusted: %s", url->origin, last_part(curl_words));
     } else if (end == LEAT_I_HTTP_DNS && strstr(curl_words, url->host)) {

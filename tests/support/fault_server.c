@@ -223,10 +223,10 @@ static bool send_mark(fault_connection *c, bool stream)
     return fault_i_send(&c->conn, reply, (size_t)all);
 }
 
-static bool send_key(fault_connection *c)
+static bool send_key(fault_connection *c, const char *header)
 {
     size_t size = 0;
-    const char *key = header_find(&c->in, "Authorization", &size);
+    const char *key = header_find(&c->in, header ? header : "Authorization", &size);
     return fault_i_send(&c->conn, key ? key : "", size);
 }
 
@@ -284,7 +284,7 @@ static bool step_run(fault_connection *c, const fault_step *step, bool *reset)
         if (step->piece) return send_pieces(c, step->data, size, step->piece, step->ms);
         return fault_i_send(&c->conn, step->data, size);
     case FAULT_ECHO_KEY:
-        return send_key(c);
+        return send_key(c, step->data);
     case FAULT_ECHO_MARK:
     case FAULT_ECHO_STREAM:
         return send_mark(c, step->op == FAULT_ECHO_STREAM);

@@ -27,7 +27,7 @@
 typedef enum fault_op {
     FAULT_END = 0,     /* end of the steps: as FAULT_KEEP */
     FAULT_SEND,        /* data (size, 0 = up to its NUL); `piece` > 0: in pieces of that many bytes, `ms` between them */
-    FAULT_ECHO_KEY,    /* the value of the request's Authorization header */
+    FAULT_ECHO_KEY,    /* the value of the request's header `data`; NULL = Authorization */
     FAULT_ECHO_MARK,   /* a whole reply: fault_ok, but its content is the first [[...]] of the request's body, if any */
     FAULT_ECHO_STREAM, /* the same as a stream of events */
     FAULT_FLOOD,       /* data again and again: `piece` times, 0 = until the client goes */
