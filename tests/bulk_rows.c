@@ -21,7 +21,7 @@ void test_row_append(const char *path, uint64_t line, const char *key, leat_clas
         snprintf(doc.reply.message, sizeof doc.reply.message, "it failed");
     }
     leat_i_buf b = { 0 };
-    assert_true(leat_i_row_put(&b, &doc, extras));
+    assert_true(leat_i_row_put(&b, &doc, 0, extras));
     test_append(path, b.data);
     leat_i_buf_fini(&b);
 }

@@ -10,7 +10,7 @@ static char *row_of(const leat_llm_reply *reply)
     leat_i_arena arena = { 0 };
     leat_i_row_facts facts;
     leat_i_buf b = { 0 };
-    CHECK(leat_i_row_put(&b, &doc, true));
+    CHECK(leat_i_row_put(&b, &doc, 0, true));
     CHECK(leat_i_row_read(b.data, b.size - 1, true, &arena, &facts) == LEAT_I_ROW_GOOD);
     CHECK(strcmp(facts.key, doc.key) == 0 && strcmp(facts.cls, leat_class_name(reply->cls)) == 0);
     CHECK(facts.failed == (reply->cls != LEAT_CLASS_OK && reply->cls != LEAT_CLASS_LENGTH));

@@ -36,12 +36,17 @@ static void every_key_is_found_again_at_every_size(void **state)
     leat_i_ids ids = { 0 };
     enum { KEYS = 20000 };
     for (unsigned i = 0; i < KEYS; i++) {
-        assert_int_equal(mark(&ids, i, i % 3 + 1), 0);
+        char own[32];
+        snprintf(own, sizeof own, "doc-%u", i);
+        leat_i_ids_set_check(&ids, own, strlen(own), 1); /* of a key that is not there: nothing */
+        assert_int_equal(mark(&ids, i, i % 7 + 1), 0);
+        if (i % 2 == 0) leat_i_ids_set_check(&ids, own, strlen(own), UINT32_MAX - i);
         if (i % 997 == 0)
             for (unsigned k = 0; k <= i; k += 61) {
                 char key[32];
                 snprintf(key, sizeof key, "doc-%u", k);
-                assert_int_equal(leat_i_ids_flags(&ids, key, strlen(key)), k % 3 + 1);
+                assert_int_equal(leat_i_ids_flags(&ids, key, strlen(key)), k % 7 + 1);
+                assert_int_equal(leat_i_ids_check(&ids, key, strlen(key)), k % 2 ? 0 : UINT32_MAX - k);
             }
     }
     assert_int_equal(leat_i_ids_count(&ids), KEYS);

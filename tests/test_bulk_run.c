@@ -171,8 +171,7 @@ static void files_are_documents(void **state)
     test_puts(test_path(&j->dir, "docs/c"), "Gamma.");
     assert_int_equal(job_run(j), LEAT_OK);
     assert_int_equal(j->summary.rows_ok, 1);
-    snprintf(command, sizeof command, "touch -d 2099-01-01 %s/docs/a", j->dir.path);
-    assert_int_equal(system(command), 0);
+    test_puts(test_path(&j->dir, "docs/a"), "Omega.");
     assert_int_equal(job_run(j), LEAT_MISMATCH);
     assert_non_null(strstr(j->error.text, "docs/a was changed"));
     assert_int_equal(j->summary.exit_code, 3);

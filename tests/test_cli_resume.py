@@ -51,6 +51,92 @@ class Resume(Cli):
         self.assertEqual(len(self.rows()), 10)
         self.assertEqual(self.requests(), 10)
 
+    def test_a_change_anywhere_is_noticed(self):
+        """Of the same length, in the middle of a large file; what has no row yet may change."""
+        lines = [self.batch_line(f"doc-{i}", f"Text {i}. " + "It is long. " * 2000) for i in range(150)]
+        self.write("in.jsonl", "\n".join(lines) + "\n")
+        self.ends(0, *self.args)
+        rows = (self.dir / "out.jsonl").read_bytes().splitlines(keepends=True)
+        self.assertGreater((self.dir / "in.jsonl").stat().st_size, 3 << 20)
+        changed = list(lines)
+        changed[70] = changed[70].replace("Text 70", "Test 70")
+        self.write("in.jsonl", "\n".join(changed) + "\n")
+        self.says(3, "line 71 of the input (doc-70) was changed since its row was written", *self.args)
+        self.says(3, "line 71 of the input (doc-70)", "check", "in.jsonl", "-o", "out.jsonl")
+        self.ends(0, *self.args, "--force-resume")
+        self.assertEqual((self.dir / "out.jsonl").read_bytes(), b"".join(rows))
+        # Its row taken out, the line is like a new one.
+        (self.dir / "out.jsonl").write_bytes(b"".join(r for r in rows if b'"doc-70"' not in r))
+        self.ends(0, *self.args)
+        self.assertEqual(self.requests(), 151)
+
+    def test_what_is_gone_is_noticed(self):
+        self.batch("in.jsonl", 10)
+        self.ends(0, *self.args)
+        lines = (self.dir / "in.jsonl").read_text().splitlines(keepends=True)
+        self.write("in.jsonl", "".join(lines[:3] + lines[4:]))
+        self.says(3, "has a row for doc-3, which is not in the input any more", *self.args)
+        self.write("in.jsonl", "".join(reversed(lines)))
+        self.ends(0, *self.args)
+        self.assertEqual(self.requests(), 10)
+
+    def test_a_last_line_that_grew_is_noticed(self):
+        self.write("in.txt", "One sentence.\nHalf a")
+        args = ["run", "in.txt", "-o", "out.jsonl", "--base-url", self.mocked.url, "--format", "lines", "--model", "m"]
+        self.ends(0, *args)
+        self.write("in.txt", "One sentence.\nHalf a sentence.\nAnother.\n")
+        self.says(3, "line 2 of the input (in.txt:2) was changed", *args)
+        self.write("in.txt", "One sentence.\nHalf a\nAnother.\n")
+        self.ends(0, *args)
+        self.assertEqual(len(self.rows()), 3)
+        self.assertEqual(self.requests(), 3)
+
+    def test_standard_input_is_compared_while_it_is_read(self):
+        args = ["run", "-", "-o", "out.jsonl", "--base-url", self.mocked.url, "--template", "{{text}}", "--model", "m"]
+        self.ends(0, *args, input="Eins.\nZwei.\n")
+        self.ends(0, *args, input="Eins.\nZwei.\nDrei.\n")
+        self.says(3, "line 2 of the input (-:2) was changed", *args, input="Eins.\nDeux.\nDrei.\nVier.\n")
+        self.says(3, "has a row for -:3, which is not in the input any more", *args, input="Eins.\nZwei.\n")
+        with open(self.dir / "again", "w+") as again:  # A file that is standard input is read once, too.
+            again.write("Eins.\nZwei.\nDrei.\nVier.\n")
+            again.seek(0)
+            self.ends(0, *args, stdin=again)
+        self.assertEqual(len(self.rows()), 4)
+        self.ends(0, *args, "--force-resume", input="Un.\n")
+        self.assertEqual(self.requests(), 4)
+
+    def test_a_document_from_a_pipe_is_compared(self):
+        args = ["run", "-", "-o", "out.jsonl", "--base-url", self.mocked.url, "--format", "files", "--model", "m"]
+        self.ends(0, *args, input="One text.")
+        self.ends(0, *args, input="One text.")
+        self.says(3, "the file - was changed since its row was written", *args, input="Another.")
+        self.assertEqual(self.requests(), 1)
+
+    def test_files_are_known_by_what_they_hold(self):
+        for name in "abc":
+            self.write(f"fd/{name}.txt", f"The text of {name}.")
+        args = ["run", "fd", "-o", "out.jsonl", "--base-url", self.mocked.url, "--template", "{{text}}", "--model", "m"]
+        a, b = self.dir / "fd/a.txt", self.dir / "fd/b.txt"
+        self.ends(0, *args)
+        args[1] = "fd/"  # As a shell completes it.
+        self.ends(0, *args)
+        os.utime(a)  # Its time alone says nothing, neither that it is new nor that it is old.
+        self.ends(0, *args)
+        os.rename(a, self.dir / "kept")
+        self.write("fd/a.txt", "Another text.")
+        os.utime(a, (1, 1))
+        self.says(3, "the file fd/a.txt was changed since its row was written", *args)
+        os.rename(b, a)
+        os.rename(self.dir / "kept", b)
+        self.says(3, "the file fd/a.txt was changed", *args)
+        os.rename(b, self.dir / "kept")
+        os.rename(a, b)
+        self.says(3, "has a row for fd/a.txt, which is not in the input any more", *args)
+        os.rename(self.dir / "kept", a)
+        self.write("fd/d.txt", "One more.")
+        self.ends(0, *args)
+        self.assertEqual(self.requests(), 4)
+
     def test_changed_settings_are_refused_and_named(self):
         self.write("a.txt", "A document.")
         args = ["run", "a.txt", "-o", "out.jsonl", "--base-url", self.mocked.url]

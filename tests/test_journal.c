@@ -345,25 +345,6 @@ static void rows_in_the_form_of_others_can_be_forced(void **state)
     assert_int_equal(j.rows, 1);
 }
 
-static void a_changed_input_is_refused(void **state)
-{
-    (void)state;
-    fill(3);
-    leat_bulk_opts o = options();
-    leat_i_journal j;
-    leat_error error;
-    test_puts(in, "THE input\n");
-    assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
-    o.force_resume = true;
-    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
-    o.force_resume = false;
-    assert_int_equal(reopen(&o, &j, &error), LEAT_OK); /* the forced run's input is the known one now */
-    test_append(in, "and more\n");
-    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
-    test_puts(in, "the input\n");
-    assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH); /* it had grown, and has shrunk since */
-}
-
 static void an_empty_output_is_a_start(void **state)
 {
     (void)state;
@@ -491,7 +472,6 @@ int main(void)
         JOURNAL_TEST(strangers_are_refused),
         JOURNAL_TEST(rows_without_settings_need_force),
         JOURNAL_TEST(rows_in_the_form_of_others_can_be_forced),
-        JOURNAL_TEST(a_changed_input_is_refused),
         JOURNAL_TEST(an_empty_output_is_a_start),
         JOURNAL_TEST(a_second_user_is_refused),
         JOURNAL_TEST(links_and_folders_are_no_outputs),

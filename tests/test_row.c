@@ -32,7 +32,7 @@ static leat_doc doc_good(void)
 static char *row_text(const leat_doc *d, bool extras)
 {
     leat_i_buf b = { 0 };
-    assert_true(leat_i_row_put(&b, d, extras));
+    assert_true(leat_i_row_put(&b, d, 0, extras));
     char *copy = strdup(b.data);
     leat_i_buf_fini(&b);
     return copy;
@@ -184,21 +184,52 @@ static void a_short_buffer_gives_no_half_row(void **state)
     (void)state;
     leat_doc d = doc_good();
     leat_i_buf b = { .max = 100 };
-    assert_false(leat_i_row_put(&b, &d, true));
+    assert_false(leat_i_row_put(&b, &d, 0, true));
     assert_true(b.failed);
     leat_i_buf_fini(&b);
+}
+
+/* A row knows what it was made from, with and without the leat object; where that is not known it agrees with all. */
+static void a_row_fits_its_key_and_text(void **state)
+{
+    (void)state;
+    static const char text[] = "the text", other[] = "the texT";
+    uint64_t hash = leat_i_row_text_hash(text, strlen(text)), changed = leat_i_row_text_hash(other, strlen(other));
+    for (int extras = 0; extras < 2; extras++) {
+        leat_i_arena arena = { 0 };
+        leat_i_row_facts f;
+        leat_doc d = { .line = 1, .key = "a" };
+        d.reply = (leat_llm_reply){ .cls = LEAT_CLASS_OK, .http_status = 200, .body = "{}", .body_bytes = 2, .ttft_ms = -1 };
+        for (int known = 0; known < 2; known++) {
+            leat_i_buf b = { 0 };
+            assert_true(leat_i_row_put(&b, &d, known ? hash : 0, extras));
+            assert_int_equal(leat_i_row_read(b.data, b.size - 1, extras, &arena, &f), LEAT_I_ROW_GOOD);
+            assert_true(f.check != 0);
+            assert_true(leat_i_row_fits(f.check, "a", 1, hash));
+            assert_true(leat_i_row_fits(f.check, "a", 1, 0));
+            assert_int_equal(leat_i_row_fits(f.check, "a", 1, changed), !known);
+            assert_false(leat_i_row_fits(f.check, "b", 1, hash));
+            assert_true(leat_i_row_begins(b.data, b.size));
+            for (size_t i = 0; i < LEAT_I_ROW_BEGIN_BYTES; i++) {
+                b.data[i] ^= 0x40;
+                assert_false(leat_i_row_begins(b.data, b.size));
+                assert_true(leat_i_row_begins(b.data, i));
+                b.data[i] ^= 0x40;
+            }
+            leat_i_buf_fini(&b);
+        }
+        leat_i_arena_fini(&arena);
+    }
+    assert_true(leat_i_row_fits(0, "a", 1, hash));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(row_has_exactly_this_form),
-        cmocka_unit_test(row_without_a_reply_has_an_error),
-        cmocka_unit_test(rows_are_read_back),
-        cmocka_unit_test(bodies_cannot_forge_a_row),
-        cmocka_unit_test(every_flipped_bit_is_noticed),
-        cmocka_unit_test(both_forms_of_failure_are_read),
-        cmocka_unit_test(a_short_buffer_gives_no_half_row),
+        cmocka_unit_test(row_has_exactly_this_form),    cmocka_unit_test(row_without_a_reply_has_an_error),
+        cmocka_unit_test(rows_are_read_back),           cmocka_unit_test(bodies_cannot_forge_a_row),
+        cmocka_unit_test(every_flipped_bit_is_noticed), cmocka_unit_test(both_forms_of_failure_are_read),
+        cmocka_unit_test(a_row_fits_its_key_and_text),  cmocka_unit_test(a_short_buffer_gives_no_half_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

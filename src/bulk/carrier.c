@@ -65,7 +65,7 @@ static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
     leat_i_buf row = { 0 };
     leat_error error;
     leat_err err = LEAT_OK;
-    if (!leat_i_row_put(&row, &d->doc, !run->opts->no_extras))
+    if (!leat_i_row_put(&row, &d->doc, d->text_hash, !run->opts->no_extras))
         err = leat_i_fail(&error, LEAT_NOMEM, "out of memory while writing a row");
     else
         err = leat_i_writer_put(t, &run->writer, row.data, row.size, &error);
@@ -123,11 +123,16 @@ static bool document_walk(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 
 static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
+    leat_error error;
     leat_err err = leat_i_doc_prepare(t, &run->feed, d);
-    if (!err && (!d->to_ask || document_walk(t, run, d)))
+    if (!err && d->is_done) {
+        if (leat_i_doc_verify(&run->feed, d, &error))
+            leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(error.code), &error);
+    } else if (!err && (!d->to_ask || document_walk(t, run, d))) {
         row_put(t, run, d);
-    else if (err && err != LEAT_CANCELED) /* that is a stop while it waited for the document, which is asked again */
+    } else if (err && err != LEAT_CANCELED) { /* that is a stop while it waited for the document, which is asked again */
         stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
+    }
     leat_i_doc_clear(d);
 }
 

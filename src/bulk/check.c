@@ -88,14 +88,15 @@ static leat_err documents_read(leat_task *t, checker *c)
     leat_i_doc_clear(&d);
     while (!(err = leat_i_feed_next(t, &c->feed, &d, &got, c->error)) && got) {
         err = leat_i_doc_prepare(t, &c->feed, &d);
-        if (err) {
-            (void)leat_i_fail(c->error, err, "out of memory while reading a document");
-            break;
-        }
-        document_count(c, &d);
+        err = err         ? leat_i_fail(c->error, err, "out of memory while reading a document")
+              : d.is_done ? leat_i_doc_verify(&c->feed, &d, c->error)
+                          : LEAT_OK;
+        if (err) break;
+        if (!d.is_done) document_count(c, &d);
         leat_i_doc_clear(&d);
     }
     leat_i_doc_clear(&d);
+    if (!err) err = leat_i_verify_end(&c->feed, &c->journal, c->error);
     c->check->documents = leat_load_relaxed(&c->feed.documents);
     c->check->bytes = leat_load_relaxed(&c->feed.bytes_taken);
     return err;
@@ -108,6 +109,7 @@ static leat_err check_task(leat_task *t, void *arg, const void **result)
     leat_err err = leat_i_feed_init(&c->feed, c->opts, &c->ids, c->error);
     if (!err) err = leat_blocking(t, job_look, c);
     c->check->rows_done = c->journal.rows;
+    c->feed.verify = c->journal.rows > 0 && !c->opts->force_resume;
     if (!err) err = documents_read(t, c);
     leat_i_feed_fini(&c->feed);
     leat_i_ids_fini(&c->ids);

@@ -9,6 +9,7 @@
 #include "../base/json.h"
 #include "../llm/turn.h"
 #include "fail.h"
+#include "row.h"
 #include "source.h"
 
 enum { DOC_STEP_BYTES = 64 * 1024, DOC_FIRST_BYTES = 8 * 1024, DOC_BYTES_DEFAULT = 16 * 1024 * 1024 };
@@ -32,7 +33,8 @@ void leat_i_doc_clear(struct leat_i_doc *d)
     memset(&d->doc, 0, sizeof d->doc);
     d->doc.inner = d;
     d->facts = (leat_i_request_facts){ 0 };
-    d->to_ask = d->answered = false;
+    d->text_hash = 0;
+    d->to_ask = d->is_done = d->answered = false;
 }
 
 /* ---- files ---- */
@@ -87,6 +89,7 @@ static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc 
         leat_i_buf_fini(&job.text);
         return job.rc == -ECANCELED ? LEAT_CANCELED : LEAT_NOMEM;
     }
+    if (job.rc == 0) d->text_hash = leat_i_row_text_hash(job.text.data ? job.text.data : "", job.text.size);
     if (job.rc == -EFBIG)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes", d->doc.key, job.bytes_max);
     else if (job.rc == -EBADMSG)
@@ -145,6 +148,7 @@ leat_err leat_i_doc_prepare(leat_task *t, const leat_i_feed *f, struct leat_i_do
 {
     if (!d->to_ask || (f->opts->format != LEAT_BULK_FILES && f->opts->format != LEAT_BULK_LINES)) return LEAT_OK;
     if (f->opts->format == LEAT_BULK_FILES) LEAT_TRY(file_take(t, f, d));
+    if (d->is_done) return LEAT_OK;
     if (d->to_ask) text_check(f, d);
     return d->to_ask ? body_build(f, d) : LEAT_OK;
 }

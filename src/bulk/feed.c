@@ -25,6 +25,7 @@ leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids
     memset(f, 0, sizeof *f);
     f->opts = opts;
     f->ids = ids;
+    f->seen = LEAT_I_ID_SEEN;
     f->url = opts->url ? opts->url : "/v1/chat/completions";
     if (f->url[0] != '/') return leat_i_fail(error, LEAT_USAGE, "the URL path %.80s does not start with /", f->url);
     if (format_is_built(opts)) {
@@ -88,7 +89,7 @@ static leat_err doc_take_line_key(struct leat_i_doc *d, const leat_i_piece *p)
 
 static leat_err key_mark(leat_i_feed *f, struct leat_i_doc *d, uint32_t *before)
 {
-    return leat_i_ids_mark(f->ids, d->doc.key, strlen(d->doc.key), LEAT_I_ID_SEEN, before) ? LEAT_OK : LEAT_NOMEM;
+    return leat_i_ids_mark(f->ids, d->doc.key, strlen(d->doc.key), f->seen, before) ? LEAT_OK : LEAT_NOMEM;
 }
 
 /* Settles the key against all keys before it. *skip = it has its row from an earlier run. */
@@ -102,12 +103,13 @@ static leat_err key_settle(leat_i_feed *f, struct leat_i_doc *d, const leat_i_pi
         LEAT_TRY(doc_take_line_key(d, p));
     }
     LEAT_TRY(key_mark(f, d, &before));
-    if (before & LEAT_I_ID_SEEN) {
+    if (before & f->seen) {
         leat_i_doc_bad(d, LEAT_CLASS_DUPLICATE, "%s: the id %.80s was used before", name, d->doc.key);
         LEAT_TRY(doc_take_line_key(d, p));
         LEAT_TRY(key_mark(f, d, &before));
     }
     *skip = (before & LEAT_I_ID_DONE) != 0;
+    f->matched += *skip;
     return LEAT_OK;
 }
 
@@ -188,14 +190,33 @@ static leat_err piece_keep(const leat_i_feed *f, struct leat_i_doc *d, const lea
     return LEAT_OK;
 }
 
-static leat_err piece_to_doc(leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, bool *skip)
+static leat_err piece_to_doc(leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, bool *skip, leat_error *error)
 {
     leat_i_batch_line line;
     d->to_ask = true;
     d->doc.line = p->number;
-    LEAT_TRY(piece_look(f, d, p, &line));
-    LEAT_TRY(key_settle(f, d, p, skip));
-    return *skip ? LEAT_OK : piece_keep(f, d, p, &line);
+    leat_err err = piece_look(f, d, p, &line);
+    if (!err && p->text) d->text_hash = leat_i_row_text_hash(p->text, p->bytes);
+    if (!err) err = key_settle(f, d, p, skip);
+    if (!err && *skip && f->verify && !f->reader.files) return leat_i_doc_verify(f, d, error);
+    if (!err && *skip && f->verify && d->to_ask) {
+        d->is_done = true;
+        *skip = false;
+    } else if (f->only_done) {
+        *skip = true;
+    }
+    if (!err && !*skip) err = piece_keep(f, d, p, &line);
+    return err ? leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p->number) : LEAT_OK;
+}
+
+leat_err leat_i_doc_verify(const leat_i_feed *f, const struct leat_i_doc *d, leat_error *error)
+{
+    size_t size = strlen(d->doc.key);
+    if (leat_i_row_fits(leat_i_ids_check(f->ids, d->doc.key, size), d->doc.key, size, d->text_hash)) return LEAT_OK;
+    if (f->reader.files)
+        return leat_i_fail(error, LEAT_MISMATCH, "the file %.120s was changed since its row was written", d->doc.key);
+    return leat_i_fail(error, LEAT_MISMATCH, "line %llu of the input (%.80s) was changed since its row was written",
+                       (unsigned long long)d->doc.line, d->doc.key);
 }
 
 /* ---- the turn ---- */
@@ -220,8 +241,10 @@ static leat_err feed_fill(leat_task *t, leat_i_feed *f, leat_error *error)
 static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error)
 {
     /* Written under the turn; relaxed, since the ticker only wants to know about how far it is. */
-    while (!leat_load_relaxed(&f->ended)) {
+    while (!leat_load_relaxed(&f->ended) && !(f->only_done && f->matched >= f->matched_max)) {
         leat_i_piece p;
+        if (f->only_done && leat_i_asked_to_stop(f->opts->stop_signal) > 0)
+            return leat_i_fail(error, LEAT_CANCELED, "stopped while the input was compared with the rows");
         leat_i_take take = leat_i_reader_take(&f->reader, &p);
         leat_store_relaxed(&f->bytes_taken, leat_i_reader_bytes(&f->reader));
         if (take == LEAT_I_TAKE_END) {
@@ -233,10 +256,9 @@ static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
             continue;
         }
         bool skip = false;
-        leat_err err = piece_to_doc(f, d, &p, &skip);
-        if (err) return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p.number);
+        LEAT_TRY(piece_to_doc(f, d, &p, &skip, error));
         (void)leat_add_relaxed(&f->documents, 1);
-        if (skip) (void)leat_add_relaxed(&f->skipped, 1);
+        if (skip || d->is_done) (void)leat_add_relaxed(&f->skipped, 1);
         if (!skip) {
             *got = true;
             return LEAT_OK;
@@ -259,40 +281,6 @@ leat_err leat_i_feed_next(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
     if (err) return leat_i_fail(error, err, "stopped while waiting for the input");
     err = feed_take(t, f, d, got, error);
     leat_semaphore_release(f->turn);
-    return err;
-}
-
-/* ---- files that have changed ---- */
-
-static leat_err file_check(const char *path, const leat_i_ids *ids, int64_t changed_ns, leat_i_arena *arena,
-                           leat_error *error)
-{
-    struct stat st;
-    size_t bytes;
-    const char *key = leat_i_clean_utf8(path, strlen(path), arena, &bytes);
-    if (!key) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
-    if (!(leat_i_ids_flags(ids, key, bytes) & LEAT_I_ID_DONE) || leat_i_os_stat(path, &st) < 0) return LEAT_OK;
-    int64_t mtime_ns = (int64_t)st.st_mtim.tv_sec * LEAT_I_NS_PER_S + st.st_mtim.tv_nsec;
-    if (mtime_ns <= changed_ns) return LEAT_OK;
-    return leat_i_fail(error, LEAT_MISMATCH, "the file %.120s was changed since the earlier run", path);
-}
-
-leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *ids, int64_t changed_ns, leat_error *error)
-{
-    leat_i_reader r;
-    leat_i_arena arena = { 0 };
-    leat_i_piece p;
-    leat_i_take take;
-    leat_err err = leat_i_reader_init(&r, opts, error);
-    while (!err && (take = leat_i_reader_take(&r, &p)) != LEAT_I_TAKE_END) {
-        if (leat_i_asked_to_stop(opts->stop_signal) > 0)
-            err = leat_i_fail(error, LEAT_CANCELED, "stopped while the files were looked at");
-        if (err) break;
-        err = take == LEAT_I_TAKE_MORE ? leat_i_reader_fill(&r, error) : file_check(p.path, ids, changed_ns, &arena, error);
-        leat_i_arena_rewind(&arena, (leat_i_arena_mark){ 0 });
-    }
-    leat_i_reader_fini(&r);
-    leat_i_arena_fini(&arena);
     return err;
 }
 

@@ -14,15 +14,18 @@
 #include "../base/os.h"
 
 enum {
-    IDS_FLAG_MASK = 3,
+    IDS_FLAG_MASK = 7,
+    IDS_CHECK_SHIFT = 3,
     IDS_ROOM_MIN = 32,
     IDS_MAPPED_BYTES_MIN = 64 * 1024,
 };
 
+#define IDS_KEY_MASK (~(uint64_t)0 << (32 + IDS_CHECK_SHIFT))
+
 static struct leat_i_id id_of(const char *key, size_t key_bytes)
 {
     XXH128_hash_t h = XXH3_128bits(key, key_bytes);
-    return (struct leat_i_id){ .low = h.low64 & ~(uint64_t)IDS_FLAG_MASK, .high = h.high64 };
+    return (struct leat_i_id){ .low = h.low64 & IDS_KEY_MASK, .high = h.high64 };
 }
 
 static size_t shard_index(struct leat_i_id id)
@@ -43,7 +46,7 @@ static struct leat_i_id *place_find(const struct leat_i_ids_shard *s, struct lea
     for (;;) {
         struct leat_i_id *p = &s->place[i];
         if ((p->low & IDS_FLAG_MASK) == 0) return p;
-        if (p->high == id.high && (p->low & ~(uint64_t)IDS_FLAG_MASK) == id.low) return p;
+        if (p->high == id.high && (p->low & IDS_KEY_MASK) == id.low) return p;
         if (++i == s->room) i = 0;
     }
 }
@@ -73,7 +76,7 @@ static bool shard_grow(struct leat_i_ids_shard *s)
     for (uint32_t i = 0; i < s->room; i++) {
         struct leat_i_id id = s->place[i];
         if ((id.low & IDS_FLAG_MASK) == 0) continue;
-        struct leat_i_id bare = { .low = id.low & ~(uint64_t)IDS_FLAG_MASK, .high = id.high };
+        struct leat_i_id bare = { .low = id.low & IDS_KEY_MASK, .high = id.high };
         *place_find(&bigger, bare) = id;
     }
     if (s->place) places_free(s->place, s->room);
@@ -96,11 +99,30 @@ bool leat_i_ids_mark(leat_i_ids *ids, const char *key, size_t key_bytes, uint32_
     return true;
 }
 
-uint32_t leat_i_ids_flags(const leat_i_ids *ids, const char *key, size_t key_bytes)
+static struct leat_i_id *id_find(const leat_i_ids *ids, const char *key, size_t key_bytes)
 {
     struct leat_i_id id = id_of(key, key_bytes);
     const struct leat_i_ids_shard *s = &ids->shard[shard_index(id)];
-    return s->room == 0 ? 0 : (uint32_t)(place_find(s, id)->low & IDS_FLAG_MASK);
+    struct leat_i_id *p = s->room ? place_find(s, id) : NULL;
+    return p && (p->low & IDS_FLAG_MASK) ? p : NULL;
+}
+
+uint32_t leat_i_ids_flags(const leat_i_ids *ids, const char *key, size_t key_bytes)
+{
+    const struct leat_i_id *p = id_find(ids, key, key_bytes);
+    return p ? (uint32_t)(p->low & IDS_FLAG_MASK) : 0;
+}
+
+void leat_i_ids_set_check(leat_i_ids *ids, const char *key, size_t key_bytes, uint32_t check)
+{
+    struct leat_i_id *p = id_find(ids, key, key_bytes);
+    if (p) p->low = (p->low & (IDS_KEY_MASK | IDS_FLAG_MASK)) | (uint64_t)check << IDS_CHECK_SHIFT;
+}
+
+uint32_t leat_i_ids_check(const leat_i_ids *ids, const char *key, size_t key_bytes)
+{
+    const struct leat_i_id *p = id_find(ids, key, key_bytes);
+    return p ? (uint32_t)(p->low >> IDS_CHECK_SHIFT) : 0;
 }
 
 uint64_t leat_i_ids_count(const leat_i_ids *ids)

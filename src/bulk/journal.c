@@ -71,7 +71,6 @@ static leat_err file_open_locked(leat_i_journal *j, leat_error *error)
         rc = leat_i_os_stat(j->path, &path_st);
         if (rc == 0 && open_st.st_dev == path_st.st_dev && open_st.st_ino == path_st.st_ino) {
             j->bytes = open_st.st_size;
-            j->changed_ns = (int64_t)open_st.st_mtim.tv_sec * LEAT_I_NS_PER_S + open_st.st_mtim.tv_nsec;
             return LEAT_OK;
         }
         (void)leat_i_os_close(j->fd);
@@ -248,10 +247,7 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
         if (rc < 0) return output_fail(j, rc, "empty", error);
         j->bytes = 0;
     }
-    if (j->bytes > 0)
-        LEAT_TRY(rows_take(j, opts, now, ids, error));
-    else
-        j->changed_ns = 0;
+    if (j->bytes > 0) LEAT_TRY(rows_take(j, opts, now, ids, error));
     return leat_i_settings_save(now, path, error);
 }
 

@@ -29,7 +29,6 @@ typedef struct leat_i_journal {
     bool created;           /* there was none of this name before */
     bool foreign;           /* refused, since it holds what leat has not written */
     int64_t bytes;
-    int64_t changed_ns; /* wall clock of the last change before this run; 0 = it was empty */
     uint64_t rows, rows_failed, rows_dropped;
     int64_t torn_bytes;      /* cut off */
     uint64_t bad_rows;       /* dropped by force */

@@ -80,14 +80,31 @@ static void put_extras(leat_i_buf *b, const leat_doc *doc, size_t row_start)
     leat_i_buf_puts(b, "\"}");
 }
 
-bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, bool extras)
+uint64_t leat_i_row_text_hash(const char *text, size_t size)
+{
+    uint64_t h = XXH3_64bits(text, size);
+    return h ? h : 1;
+}
+
+static uint64_t row_id(const char *key, size_t key_bytes, uint64_t text_hash)
+{
+    return text_hash ? XXH3_64bits_withSeed(key, key_bytes, text_hash) : XXH3_64bits(key, key_bytes);
+}
+
+bool leat_i_row_fits(uint32_t check, const char *key, size_t key_bytes, uint64_t text_hash)
+{
+    return check == 0 || text_hash == 0 || check == (uint32_t)row_id(key, key_bytes, text_hash) ||
+           check == (uint32_t)row_id(key, key_bytes, 0);
+}
+
+bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, uint64_t text_hash, bool extras)
 {
     const leat_llm_reply *r = &doc->reply;
     size_t key_bytes = strlen(doc->key), start = b->size;
     /* One growth in place of many: nearly all rows are their body and some hundred bytes. */
     if (!leat_i_buf_grow(b, r->body_bytes + key_bytes + ROW_FIXED_BYTES)) return false;
     char hex[17];
-    leat_i_hex_put(hex, XXH3_64bits(doc->key, key_bytes));
+    leat_i_hex_put(hex, row_id(doc->key, key_bytes, text_hash));
     leat_i_buf_puts(b, "{\"id\":\"batch_req_");
     leat_i_buf_append(b, hex, 16);
     leat_i_buf_puts(b, "\",\"custom_id\":");

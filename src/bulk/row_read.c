@@ -48,6 +48,13 @@ static leat_i_row_state facts_key(leat_i_json string, leat_i_arena *arena, leat_
     return facts->key ? LEAT_I_ROW_GOOD : LEAT_I_ROW_NOMEM;
 }
 
+/* 32 bits of an id of leat's form. */
+static void facts_check(leat_i_row_facts *facts, const char *hex)
+{
+    uint64_t id = 0;
+    facts->check = leat_i_hex_get(hex, &id) ? (uint32_t)id : 0;
+}
+
 static void facts_class(leat_i_row_facts *facts, const char *name, size_t size)
 {
     if (size >= sizeof facts->cls) size = sizeof facts->cls - 1;
@@ -87,6 +94,7 @@ static leat_i_row_state read_summed(const char *line, size_t size, leat_i_arena 
     if (!head_is_ours || memcmp(line + HEAD_BYTES + HEX_BYTES, ROW_KEY, sizeof ROW_KEY - 1) != 0) return LEAT_I_ROW_FOREIGN;
     leat_i_json key = string_at(line + KEY_AT, tail);
     if (key.type == LEAT_I_JSON_NONE || !class_find(line, tail, facts)) return LEAT_I_ROW_FOREIGN;
+    facts_check(facts, line + HEAD_BYTES);
     return facts_key(key, arena, facts);
 }
 
@@ -110,6 +118,7 @@ static leat_i_row_state read_plain(const char *line, size_t size, leat_i_arena *
     } else if (leat_i_json_u64(leat_i_json_get(v[1], "status_code"), &status) && status >= 400) {
         facts_class(facts, leat_class_name(LEAT_CLASS_REJECTED), strlen(leat_class_name(LEAT_CLASS_REJECTED)));
     }
+    if (leat_i_row_begins(line, size)) facts_check(facts, line + HEAD_BYTES);
     return facts_key(v[0], arena, facts);
 }
 

@@ -70,8 +70,7 @@ static leat_err job_open(void *arg)
     leat_err err = leat_i_settings_make(&now, run->opts, &arena, job->error);
     if (!err) err = leat_i_journal_open(&run->journal, run->opts, &now, &run->ids, job->error);
     leat_i_arena_fini(&arena);
-    bool check = !err && run->opts->format == LEAT_BULK_FILES && run->journal.rows > 0 && !run->opts->force_resume;
-    return check ? leat_i_feed_check_files(run->opts, &run->ids, run->journal.changed_ns, job->error) : err;
+    return err;
 }
 
 static void repairs_tell(const leat_i_run *run)
@@ -102,6 +101,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     leat_err err = leat_blocking(t, job_open, &job);
     if (err) return error->code ? err : leat_i_fail(error, err, "no helper thread could be started");
     repairs_tell(run);
+    LEAT_TRY(leat_i_verify(t, run, error));
     leat_i_writer_init(&run->writer, &run->journal, o->sync);
     leat_i_slots_init(&run->slots, run->concurrency);
     run->carrier = leat_i_alloc_zeroed(2 * (size_t)run->concurrency * sizeof *run->carrier);
@@ -212,6 +212,8 @@ static void end_check(leat_i_run *run)
     if (run_is_empty(run)) {
         (void)leat_i_fail(&why, LEAT_INPUT, "the input holds no documents");
         leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_INPUT), &why);
+    } else if (leat_i_verify_end(&run->feed, &run->journal, &why)) {
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(why.code), &why);
     } else if (leat_load_relaxed(&c->asked_failed) > 0 && leat_load_relaxed(&c->ok) == 0 &&
                leat_load_relaxed(&c->reached) == 0 && leat_load_relaxed(&c->by_class[LEAT_CLASS_USER]) == 0) {
         (void)leat_i_fail(&why, LEAT_NET,

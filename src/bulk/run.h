@@ -37,6 +37,10 @@ typedef struct leat_i_feed {
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
     const char *url; /* of formats without their own */
+    uint32_t seen;   /* the flag of keys that were met: LEAT_I_ID_SEEN, or in verify.c LEAT_I_ID_MET */
+    bool verify;     /* documents that have their rows are compared with them: lines here, files by the caller */
+    bool only_done;  /* gives no others, and ends with the last row's: after matched_max of them */
+    uint64_t matched, matched_max; /* documents that have their rows; guarded by the turn */
     /* Written under the turn, read by the ticker too. */
     LEAT_ATOMIC(bool) ended;           /* the input is at its end */
     LEAT_ATOMIC(uint64_t) documents;   /* taken from the input */
@@ -55,7 +59,9 @@ struct leat_i_doc {
     char *text;                 /* the line or the file */
     leat_i_buf body;            /* a body that was built */
     leat_i_request_facts facts; /* of the body */
+    uint64_t text_hash;         /* of its line or file; 0 = not known */
     bool to_ask;                /* else it has its row already: bad input */
+    bool is_done;               /* a file that has its row, to be compared with it */
     bool has_slot;
     bool at_endpoint;               /* a request of it is on its way: counted in in_flight */
     bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
@@ -73,8 +79,8 @@ leat_err leat_i_feed_next(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
 leat_err leat_i_doc_prepare(leat_task *t, const leat_i_feed *f, struct leat_i_doc *d);
 void leat_i_doc_bad(struct leat_i_doc *d, leat_class cls, const char *fmt, ...) LEAT_PRINTF(3, 4);
 void leat_i_doc_clear(struct leat_i_doc *d); /* gives all memory back; ready for the next */
-/* Files that have their row and were changed after the earlier run: LEAT_MISMATCH. For FILES, before a run goes on. */
-leat_err leat_i_feed_check_files(const leat_bulk_opts *opts, const leat_i_ids *ids, int64_t changed_ns, leat_error *error);
+/* Whether the document, prepared, is the one that its row was made from: LEAT_MISMATCH and a sentence that names it. */
+leat_err leat_i_doc_verify(const leat_i_feed *f, const struct leat_i_doc *d, leat_error *error);
 /* Counts the files of a FILES input into file_count, for leat_blocking; f->stop ends it. Gives LEAT_OK. */
 leat_err leat_i_feed_count_files(void *feed);
 void leat_i_feed_fini(leat_i_feed *f);
@@ -149,6 +155,12 @@ void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *attempt, int64_t no
 /* The rules about an endpoint that is not there, or not any more. True = the run stops, and the document gets no row. */
 bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *reply);
 bool leat_i_ever_good(const leat_i_run *run); /* a good row came, in this run or before it */
+
+/* Before a run goes on: has each row its document in the input, unchanged? LEAT_MISMATCH and a sentence that names the first that
+ * has not. An input that can be read only once is compared while it is read instead. */
+leat_err leat_i_verify(leat_task *t, leat_i_run *run, leat_error *error);
+/* Behind the end of such an input: has each row had its document? */
+leat_err leat_i_verify_end(const leat_i_feed *f, const leat_i_journal *j, leat_error *error);
 
 void leat_i_summary_fill(leat_i_run *run);
 

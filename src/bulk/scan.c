@@ -77,6 +77,13 @@ static leat_i_row_state row_read(scanner *s, const char *line, size_t size, leat
     return state;
 }
 
+static leat_err row_is_met(scanner *s, const leat_i_row_facts *facts)
+{
+    if (leat_i_ids_flags(s->ids, facts->key, facts->key_bytes) & s->opts->unmet) return LEAT_OK;
+    return leat_i_fail(s->error, LEAT_MISMATCH, "%.60s has a row for %.80s, which is not in the input any more", s->path,
+                       facts->key);
+}
+
 static leat_err line_scan(scanner *s, const char *line, size_t size, int64_t at)
 {
     leat_i_row_facts facts;
@@ -92,9 +99,11 @@ static leat_err line_scan(scanner *s, const char *line, size_t size, int64_t at)
     case LEAT_I_ROW_GOOD:
         break;
     }
+    if (s->opts->unmet) return row_is_met(s, &facts);
     if (row_is_to_retry(s->opts, &facts)) return range_add(s->scan, at, bytes) ? LEAT_OK : scan_nomem(s);
     uint32_t before;
     if (!leat_i_ids_mark(s->ids, facts.key, facts.key_bytes, LEAT_I_ID_DONE, &before)) return scan_nomem(s);
+    leat_i_ids_set_check(s->ids, facts.key, facts.key_bytes, facts.check);
     if (before & LEAT_I_ID_DONE) return line_is_bad(s, at, bytes, "repeats the custom_id of a row before it");
     s->scan->rows++;
     s->scan->failed += facts.failed;

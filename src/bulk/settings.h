@@ -2,8 +2,8 @@
  * settings.h: OUT.leat, the small file beside an output that says what the output was made from: so that going on with another
  * template, model or input is noticed before anything is asked.
  *
- * Limits, timeouts, host and key are not in it: they may change from run to run. An input is known by its size and the XXH3-128
- * of its first and last MiB; one that only grew still has them. Written whole: temporary file, fsync, rename, fsync of the folder.
+ * Limits, timeouts, host and key are not in it: they may change from run to run. What the inputs held is in the rows (verify.c); here
+ * are their names. Written whole: temporary file, fsync, rename, fsync of the folder.
  */
 #ifndef LEAT_I_BULK_SETTINGS_H
 #define LEAT_I_BULK_SETTINGS_H
@@ -12,29 +12,20 @@
 
 #include "../base/mem.h"
 
-typedef struct leat_i_input_print {
-    const char *path;
-    bool sized;     /* a regular file: the fields below are set */
-    uint64_t bytes; /* when it was looked at */
-    uint64_t head[2], tail[2];
-} leat_i_input_print;
-
 typedef struct leat_i_settings {
     const char *format, *url, *model;                /* NULL where the format does not use it */
     uint64_t template_hash, system_hash, extra_hash; /* XXH3-64; 0 = not used or not set */
     bool extras;                                     /* rows have the `leat` object */
-    leat_i_input_print *input;
+    const char **input;                              /* paths, without slashes at their ends */
     size_t input_count;
 } leat_i_settings;
 
-enum { LEAT_I_PRINT_BYTES = 1024 * 1024 };
-
-/* What `opts` asks for, with the prints of its inputs. Text is borrowed from `opts`, the rest is in the arena. */
+/* What `opts` asks for. Text is borrowed from `opts`, the rest is in the arena. */
 leat_err leat_i_settings_make(leat_i_settings *s, const leat_bulk_opts *opts, leat_i_arena *arena, leat_error *error);
 /* Reads the file. `*found` = it is there. LEAT_MISMATCH when it is there and not readable as one. */
 leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena *arena, bool *found, leat_error *error);
 /* LEAT_OK when a run with `now` may go on where one with `old` stopped; else LEAT_MISMATCH and a sentence that names the first
- * difference. Reads the inputs' first and last MiB as they were. */
+ * difference. */
 leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settings *now, leat_error *error);
 /* Whether nothing of that name is there, or something that a run has written: of any version, and damaged too. */
 bool leat_i_settings_may_replace(const char *path);

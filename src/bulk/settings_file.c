@@ -12,7 +12,7 @@
 #include "hex.h"
 
 #define SETTINGS_HEAD "{\"leat\":"
-enum { SETTINGS_VERSION = 1, SETTINGS_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SETTINGS_VERSION = 2, SETTINGS_BYTES_MAX = 64 * 1024 * 1024 };
 
 static leat_err load_fail(leat_error *error, const char *path, const char *why)
 {
@@ -41,19 +41,6 @@ static void put_hex(leat_i_buf *b, const char *name, const uint64_t *v, size_t c
     leat_i_buf_append(b, "\"", 1);
 }
 
-static void put_input(leat_i_buf *b, const leat_i_input_print *p)
-{
-    leat_i_buf_puts(b, "{\"path\":");
-    leat_i_json_put_string(b, p->path, strlen(p->path));
-    if (p->sized) {
-        leat_i_buf_puts(b, ",\"bytes\":");
-        leat_i_buf_put_u64(b, p->bytes);
-        put_hex(b, "head", p->head, 2);
-        put_hex(b, "tail", p->tail, 2);
-    }
-    leat_i_buf_append(b, "}", 1);
-}
-
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error)
 {
     leat_i_buf b = { 0 };
@@ -66,7 +53,7 @@ leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_e
     leat_i_buf_puts(&b, s->extras ? ",\"extras\":true,\"input\":[" : ",\"extras\":false,\"input\":[");
     for (size_t i = 0; i < s->input_count; i++) {
         if (i > 0) leat_i_buf_append(&b, ",", 1);
-        put_input(&b, &s->input[i]);
+        leat_i_json_put_string(&b, s->input[i], strlen(s->input[i]));
     }
     leat_i_buf_puts(&b, "]}\n");
     int rc = b.failed ? -ENOMEM : leat_i_file_replace(path, b.data, b.size);
@@ -100,19 +87,10 @@ static bool get_hex(leat_i_json object, const char *name, uint64_t *v, size_t co
     return true;
 }
 
-static bool get_input(leat_i_json object, leat_i_arena *arena, leat_i_input_print *p)
-{
-    memset(p, 0, sizeof *p);
-    if (!get_text(object, "path", arena, &p->path) || !p->path) return false;
-    leat_i_json bytes = leat_i_json_get(object, "bytes");
-    if (bytes.type == LEAT_I_JSON_NONE) return true;
-    p->sized = true;
-    return leat_i_json_u64(bytes, &p->bytes) && get_hex(object, "head", p->head, 2) && get_hex(object, "tail", p->tail, 2);
-}
-
 static bool get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
 {
     leat_i_json element;
+    size_t size;
     if (array.type != LEAT_I_JSON_ARRAY) return false;
     for (size_t at = 0; leat_i_json_next_element(array, &at, &element);)
         s->input_count++;
@@ -120,7 +98,7 @@ static bool get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *
     if (!s->input) return false;
     size_t i = 0;
     for (size_t at = 0; leat_i_json_next_element(array, &at, &element); i++)
-        if (!get_input(element, arena, &s->input[i])) return false;
+        if (element.type != LEAT_I_JSON_STRING || !(s->input[i] = leat_i_json_text(element, arena, &size))) return false;
     return true;
 }
 

@@ -71,12 +71,15 @@ static int level_push(leat_i_tree *t)
 int leat_i_tree_start(leat_i_tree *t, const char *path)
 {
     leat_i_buf_clear(&t->path);
-    if (!leat_i_buf_puts(&t->path, path)) return -ENOMEM;
+    /* A folder is the same with and without a slash at its end, and so are the names below it. */
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
     struct leat_i_tree_level *l = leat_i_alloc_zeroed(sizeof *l);
     if (!l) return -ENOMEM;
     /* The path given is the one entry of a level of its own: so the walk has one way to take an entry. */
     l->entry = leat_i_alloc(sizeof *l->entry);
-    if (!l->entry || !leat_i_buf_append(&l->names, path, strlen(path) + 1)) {
+    if (!l->entry || !leat_i_buf_append(&l->names, path, size) || !leat_i_buf_append(&l->names, "", 1)) {
         level_free(l);
         return -ENOMEM;
     }

@@ -38,7 +38,7 @@ static void check_row(const leat_doc *doc, bool extras, size_t flip, leat_i_aren
 {
     leat_i_buf b = { 0 };
     leat_i_row_facts facts;
-    HOLDS(leat_i_row_put(&b, doc, extras) && b.data[b.size - 1] == '\n' &&
+    HOLDS(leat_i_row_put(&b, doc, flip, extras) && b.data[b.size - 1] == '\n' &&
           memchr(b.data, '\n', b.size) == b.data + b.size - 1);
     HOLDS(leat_i_json_parse(b.data, b.size, NULL).type == LEAT_I_JSON_OBJECT);
     HOLDS(leat_i_row_read(b.data, b.size - 1, extras, arena, &facts) == LEAT_I_ROW_GOOD);
