@@ -108,6 +108,23 @@ class Endpoint(Cli):
         self.ends(0, *self.args(mocked.url, count=50), env=self.env())
         self.assertEqual(self.classes(), {"ok": 50})
 
+    def test_several_endpoints(self):
+        """Two that are well and have limits and keys of their own, one that denies its key, one that is not there."""
+        one, two, denies = self.mock("--rpm", "3000"), self.mock("--key", KEY), self.mock("--key", "another")
+        args = [a for a in self.args(one.url, count=300) if a not in ("--base-url", one.url)]
+        ended = self.ends(0, *args, "--endpoint", f"{one.url},rpm=3000,jobs=5", "--endpoint", f"{two.url},key-env=SECOND_KEY",
+                          "--endpoint", f"{denies.url},key-env=SECOND_KEY", "--endpoint", "http://127.0.0.1:9/v1",
+                          env={"SECOND_KEY": KEY})
+        self.assertEqual(self.classes(), {"ok": 300})
+        self.assertNotIn(KEY, ended.err)
+        counted = [self.mock_end(m) for m in (one, two, denies)]
+        self.assertEqual(counted[0]["answered"] + counted[1]["answered"], 300)
+        self.assertGreater(counted[0]["answered"], 0)
+        self.assertGreater(counted[1]["answered"], 0)
+        self.assertEqual(counted[0]["refused_429"], 0)
+        self.assertLessEqual(counted[0]["in_flight_peak"], 5)
+        self.assertEqual(counted[2]["answered"], 0)
+
     def test_a_key_that_is_wrong_at_the_mock(self):
         mocked = self.mock("--key", "the right one")
         ended = self.ends(5, *self.args(mocked.url), env=self.env())

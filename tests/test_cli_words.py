@@ -53,6 +53,21 @@ class Words(Cli):
         self.ends(0, *line, "--adaptive", "--limits", "manual", "--overwrite")
         self.ends(0, *line, "--overwrite", "--rpd", "1000", "--limit", "bytes=1e6/minute", "--limit", "tokens=1e9/day")
 
+    def test_endpoints(self):
+        self.batch("in.jsonl", 1)
+        line = ["run", "in.jsonl", "-o", "out.jsonl"]
+        for wrong, why in (("rpm=5", "no URL comes first"), (",http://h", "no URL comes first"),
+                           ("http://h,rpm=0", "not a number above 0"), ("http://h,speed=5", "no such setting of an endpoint"),
+                           ("http://h,jobs=0", "not a whole number from 1"), ("http://h,words=1/day", "there is no such limit"),
+                           ("http://h,rpm=5,requests=6/minute", "was given before"),
+                           ("http://h,key-file=a,key-env=PATH", "it has a key-env and a key-file"),
+                           ("http://h,key-env=NOT_THERE_AT_ALL", "the environment has no variable of that name")):
+            self.says(2, why, *line, "--endpoint", wrong)
+        said = self.says(2, "a key does not belong on a command line", *line, "--endpoint", f"http://h,key={KEY}")
+        self.assertNotIn(KEY, said.err)
+        self.says(2, "--endpoint names the URL", *line, "--endpoint", "mock:", "--base-url", "mock:")
+        self.ends(0, *line, "--endpoint", "mock:,rpm=6000,tokens=1e9/day,jobs=3", "--rpd", "10")
+
     def test_what_excludes_each_other(self):
         self.batch("in.jsonl", 1)
         for one, other in ((["--max-attempts", "3"], ["--max-retries", "2"]), (["--resume"], ["--overwrite"]),

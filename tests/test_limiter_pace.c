@@ -100,6 +100,19 @@ static void test_a_change_judges_from_the_last_grant(void **state)
     assert_true(leat_i_pace_ready_ns(&p, 10 * S) <= 10 * S);
 }
 
+/* Ten requests of a burst at a slow pace are ten at a fast one, not as many as fit into their time. */
+static void test_a_faster_pace_keeps_what_is_left_of_a_burst(void **state)
+{
+    (void)state;
+    leat_i_pace p = { 0 };
+    leat_i_pace_set(&p, 6, 10);
+    assert_int_equal(take_all(&p, 1 * S, 1), 1);
+    leat_i_pace_set(&p, 600, 10);
+    assert_int_equal(take_all(&p, 1 * S, 100), 10);
+    leat_i_pace_untake(&p);
+    assert_int_equal(take_all(&p, 1 * S, 100), 1);
+}
+
 static void test_untake_gives_the_slot_back(void **state)
 {
     (void)state;
@@ -235,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_a_long_pause_earns_only_the_slack),
         cmocka_unit_test(test_burst_goes_at_once_and_is_earned_again),
         cmocka_unit_test(test_a_change_judges_from_the_last_grant),
+        cmocka_unit_test(test_a_faster_pace_keeps_what_is_left_of_a_burst),
         cmocka_unit_test(test_untake_gives_the_slot_back),
         cmocka_unit_test(test_a_pause_holds_all_then_starts_slowly),
         cmocka_unit_test(test_a_pause_without_limit_ramps_from_the_rate_seen),

@@ -148,12 +148,111 @@ static void many_lines_of_limits_are_bounded(void **state)
     assert_true(stats.requests_per_min == 0);
 }
 
+/* ---- several endpoints ---- */
+
+typedef struct pair {
+    leat_runtime *rt;
+    leat_limiter *l;
+    leat_llm *llm;
+} pair;
+
+static pair pair_new(const char *one_url, const char *other_url, leat_error *error)
+{
+    static const leat_limiter_opts limits[2];
+    pair p;
+    leat_llm_endpoint endpoints[] = { { .base_url = one_url }, { .base_url = other_url } };
+    assert_int_equal(leat_runtime_new(&p.rt, &(leat_runtime_opts){ .worker_count = 1, .virtual_clock = true }), LEAT_OK);
+    assert_int_equal(leat_limiter_new_many(&p.l, limits, 2), LEAT_OK);
+    leat_llm_opts opts = { .endpoints = endpoints, .endpoint_count = 2, .limiter = p.l, .model = "m" };
+    if (leat_llm_new(&p.llm, p.rt, &opts, error)) fail_msg("%s", error->text);
+    return p;
+}
+
+static void pair_free(pair *p)
+{
+    leat_llm_free(p->llm);
+    leat_runtime_free(p->rt);
+    leat_limiter_free(p->l);
+}
+
+static leat_err forty(leat_task *t, void *arg, const void **result)
+{
+    const char *reply;
+    (void)result;
+    for (int i = 0; i < 40; i++)
+        LEAT_TRY(leat_llm_ask(t, arg, "[[fine]]", &reply));
+    return LEAT_OK;
+}
+
+/* A key that is denied at one endpoint costs one request there and no document; denied everywhere it ends the run. */
+static void a_denied_key_leaves_the_others(void **state)
+{
+    (void)state;
+    leat_error error = { 0 };
+    const fault_step denied[] = { { .op = FAULT_SEND, .data = fault_reply(401, "", "{}") }, { .op = FAULT_KEEP } };
+    fault_script script[] = { { .step = denied } };
+    fault_server *bad = fault_server_new(&(fault_opts){ .script = script, .script_count = 1 });
+    fault_server *good = fault_server_new(&(fault_opts){ .script_count = 0 });
+    pair p = pair_new(fault_server_url(bad), fault_server_url(good), &error);
+    assert_int_equal(leat_task_run(p.rt, forty, p.llm, &error), LEAT_OK);
+    assert_int_equal(fault_server_counts(bad).requests, 1);
+    assert_int_equal(fault_server_counts(good).requests, 40);
+    leat_limiter_stats stats;
+    leat_limiter_read(p.l, &stats);
+    assert_true(stats.endpoint_count == 2 && stats.endpoints_out == 1 && stats.endpoints_denied == 1);
+    pair_free(&p);
+    p = pair_new(fault_server_url(bad), fault_server_url(bad), &error);
+    assert_int_equal(leat_task_run(p.rt, forty, p.llm, &error), LEAT_DENIED);
+    assert_int_equal(fault_server_counts(bad).requests, 3);
+    pair_free(&p);
+    fault_server_free(bad);
+    fault_server_free(good);
+}
+
+static void a_dead_endpoint_leaves_the_others(void **state)
+{
+    (void)state;
+    leat_error error = { 0 };
+    fault_server *good = fault_server_new(&(fault_opts){ .script_count = 0 });
+    fault_server *dead = fault_server_new(&(fault_opts){ .script_count = 0 });
+    char url[64];
+    snprintf(url, sizeof url, "%s", fault_server_url(dead));
+    fault_server_free(dead);
+    pair p = pair_new(url, fault_server_url(good), &error);
+    assert_int_equal(leat_task_run(p.rt, forty, p.llm, &error), LEAT_OK);
+    assert_int_equal(fault_server_counts(good).requests, 40);
+    pair_free(&p);
+    fault_server_free(good);
+}
+
+static void endpoints_and_limiter_must_agree(void **state)
+{
+    (void)state;
+    leat_runtime *rt;
+    leat_limiter *l;
+    leat_llm *llm = NULL;
+    leat_error error = { 0 };
+    const leat_llm_endpoint endpoints[] = { { .base_url = "http://127.0.0.1:1" }, { .base_url = "http://127.0.0.1:2" } };
+    assert_int_equal(leat_runtime_new(&rt, NULL), LEAT_OK);
+    assert_int_equal(leat_limiter_new(&l, NULL), LEAT_OK);
+    leat_llm_opts opts = { .endpoints = endpoints, .endpoint_count = 2 };
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, &error), LEAT_USAGE);
+    assert_string_equal(error.text, "2 endpoints need a limiter made for as many");
+    opts.limiter = l;
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, &error), LEAT_USAGE);
+    assert_null(llm);
+    leat_limiter_free(l);
+    assert_int_equal(leat_limiter_new_many(&l, NULL, 0), LEAT_USAGE);
+    assert_int_equal(leat_limiter_new_many(&l, NULL, 1001), LEAT_USAGE);
+    leat_runtime_free(rt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(busy_answers_hold_nobody_else_back),
-        cmocka_unit_test(limits_are_learned_from_headers),
-        cmocka_unit_test(many_lines_of_limits_are_bounded),
+        cmocka_unit_test(busy_answers_hold_nobody_else_back), cmocka_unit_test(limits_are_learned_from_headers),
+        cmocka_unit_test(many_lines_of_limits_are_bounded),   cmocka_unit_test(a_denied_key_leaves_the_others),
+        cmocka_unit_test(a_dead_endpoint_leaves_the_others),  cmocka_unit_test(endpoints_and_limiter_must_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,9 @@ typedef struct leat_limiter_stats {
     double tokens_per_min;
     double requests_per_min_now; /* what their refusals leave of it for the moment; 0 = no limit */
     uint32_t in_flight_max;      /* now, of all endpoints together; 0 = no limit */
-    uint32_t endpoints_out;      /* endpoints that are left alone for the moment */
+    uint32_t endpoint_count;
+    uint32_t endpoints_out;    /* of these, left alone for the moment */
+    uint32_t endpoints_denied; /* of those, since their key is refused for good */
 } leat_limiter_stats;
 
 /* What a request has shown about its endpoint. */

@@ -67,6 +67,11 @@ typedef enum leat_http2 {
     LEAT_HTTP2_FORCE, /* with any libcurl */
 } leat_http2;
 
+/* One of several endpoints that do the same work: other machines, or other keys. Fields of 0 are those of leat_llm_opts. */
+typedef struct leat_llm_endpoint {
+    const char *base_url, *key_env, *key_file;
+} leat_llm_endpoint;
+
 /* Every field may be 0 = the default. Durations in ms. */
 typedef struct leat_llm_opts {
     const char *base_url; /* NULL = OPENAI_BASE_URL, else https://api.openai.com/v1; "mock:" starts the embedded endpoint */
@@ -76,7 +81,9 @@ typedef struct leat_llm_opts {
     const char *system;   /* system message of leat_llm_ask; NULL = none */
     /* JSON object whose members are added to the requests of leat_llm_ask and its like: {"max_tokens":200,"temperature":0}. */
     const char *extra_body;
-    leat_limiter *limiter;         /* borrowed; NULL = none */
+    const leat_llm_endpoint *endpoints; /* several: each attempt goes to the one that has room; NULL = the one above */
+    size_t endpoint_count;
+    leat_limiter *limiter;         /* borrowed; NULL = none; several endpoints need one made for as many */
     int32_t max_attempts;          /* failures in all; 0 = 5 */
     int64_t throttle_time_ms;      /* time spent on throttles before giving up; 0 = 600 000 */
     int64_t connect_timeout_ms;    /* 0 = 10 000 */

@@ -6,9 +6,9 @@
 #include "../base/json.h"
 #include "../base/os.h"
 #include "../bulk/exit_code.h"
+#include "endpoint_args.h"
 #include "guess.h"
 #include "help.h"
-#include "limit_args.h"
 #include "limits.h"
 #include "run_args.h"
 #include "say.h"
@@ -52,9 +52,11 @@ static int descriptors_check(const leat_i_run_args *args)
     return LEAT_I_EXIT_MACHINE;
 }
 
-static leat_llm_opts llm_opts_of(const leat_i_run_args *args, leat_limiter *limiter)
+static leat_llm_opts llm_opts_of(const leat_i_run_args *args, const leat_i_endpoint_args *e, leat_limiter *limiter)
 {
     leat_llm_opts opts = {
+        .endpoints = e->endpoint,
+        .endpoint_count = e->endpoint ? e->count : 0,
         .base_url = args->base_url,
         .key_env = args->key_env,
         .key_file = args->key_file,
@@ -91,16 +93,16 @@ static int say_failed(leat_err err, const leat_error *error)
     return err == LEAT_DENIED ? LEAT_I_EXIT_USAGE : leat_i_exit_of(err);
 }
 
-static int parts_init(run_parts *parts, const leat_i_run_args *args)
+static int parts_init(run_parts *parts, leat_i_run_args *args)
 {
     leat_error error = { 0 };
-    leat_limiter_opts limits;
-    int exit_code = leat_i_limit_args(args, &limits);
+    leat_i_endpoint_args e;
+    int exit_code = leat_i_endpoint_args_read(args, &e);
     if (exit_code) return exit_code;
     leat_err err = leat_runtime_new(&parts->rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"run" });
-    if (!err) err = leat_limiter_new(&parts->limiter, &limits);
+    if (!err) err = leat_limiter_new_many(&parts->limiter, e.limits, e.count);
     if (!err) {
-        leat_llm_opts opts = llm_opts_of(args, parts->limiter);
+        leat_llm_opts opts = llm_opts_of(args, &e, parts->limiter);
         err = leat_llm_new(&parts->llm, parts->rt, &opts, &error);
     }
     return err ? say_failed(err, &error) : LEAT_I_EXIT_OK;

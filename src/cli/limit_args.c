@@ -34,6 +34,11 @@ static bool number_between(const char *from, const char *to, double *value)
     return leat_i_number_double(word, value) && *value > 0 && *value <= LIMIT_MAX;
 }
 
+static double *limit_field(leat_limiter_opts *opts, int index)
+{
+    return (double *)(void *)((char *)opts + LIMITS[index].at);
+}
+
 static bool word_is(const char *from, size_t size, const char *word)
 {
     return strlen(word) == size && memcmp(from, word, size) == 0;
@@ -48,7 +53,7 @@ static int limit_refuse(const char *command, const char *given, const char *why)
     return LEAT_I_EXIT_USAGE;
 }
 
-static int limit_take(const char *command, const char *given, leat_limiter_opts *opts)
+int leat_i_limit_take(const char *command, const char *given, leat_limiter_opts *opts)
 {
     const char *equals = strchr(given, '='), *slash = equals ? strchr(equals, '/') : NULL;
     double value;
@@ -56,7 +61,7 @@ static int limit_take(const char *command, const char *given, leat_limiter_opts 
     if (!number_between(equals + 1, slash, &value)) return limit_refuse(command, given, "not a number above 0");
     for (int i = 0; i < LIMIT_COUNT; i++) {
         if (!word_is(given, (size_t)(equals - given), LIMITS[i].name) || strcmp(slash + 1, LIMITS[i].period) != 0) continue;
-        double *field = (double *)(void *)((char *)opts + LIMITS[i].at);
+        double *field = limit_field(opts, i);
         if (*field != 0) {
             leat_i_say_error(command, "--limit '%s': the limit of %s a %s was given before", given, LIMITS[i].name,
                              LIMITS[i].period);
@@ -66,6 +71,17 @@ static int limit_take(const char *command, const char *given, leat_limiter_opts 
         return LEAT_I_EXIT_OK;
     }
     return limit_refuse(command, given, "there is no such limit");
+}
+
+void leat_i_limit_defaults(leat_limiter_opts *opts, const leat_limiter_opts *defaults)
+{
+    for (int i = 0; i < LIMIT_COUNT; i++) {
+        double *field = limit_field(opts, i);
+        if (*field == 0) *field = *(const double *)(const void *)((const char *)defaults + LIMITS[i].at);
+    }
+    if (opts->in_flight_max == 0) opts->in_flight_max = defaults->in_flight_max;
+    opts->in_flight_min = defaults->in_flight_min;
+    opts->adaptive = defaults->adaptive;
 }
 
 int leat_i_limit_args(const leat_i_run_args *args, leat_limiter_opts *opts)
@@ -90,7 +106,7 @@ int leat_i_limit_args(const leat_i_run_args *args, leat_limiter_opts *opts)
         return LEAT_I_EXIT_USAGE;
     }
     for (size_t i = 0; i < args->limit.count; i++) {
-        int exit_code = limit_take(args->parsed.command->name, args->limit.item[i], opts);
+        int exit_code = leat_i_limit_take(args->parsed.command->name, args->limit.item[i], opts);
         if (exit_code) return exit_code;
     }
     return LEAT_I_EXIT_OK;

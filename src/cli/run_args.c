@@ -26,6 +26,7 @@ static const leat_i_conflict CONFLICTS[] = {
     { "force-resume", "overwrite", NULL },
     { "retry-failed", "overwrite", NULL },
     { "key-env", "key-file", NULL },
+    { "endpoint", "base-url", "--endpoint names the URL" },
 };
 
 /* ---- values that name a file or are the text ---- */
@@ -77,9 +78,9 @@ static bool key_env_is_name(const char *name)
 }
 
 /* Somebody will put the key itself here: so the value is never repeated. */
-static int key_env_check(const leat_i_run_args *args)
+int leat_i_key_env_check(const leat_i_run_args *args, const char *name)
 {
-    if (!args->key_env || (key_env_is_name(args->key_env) && getenv(args->key_env))) return LEAT_I_EXIT_OK;
+    if (!name || (key_env_is_name(name) && getenv(name))) return LEAT_I_EXIT_OK;
     leat_i_say_error(
         args->parsed.command->name,
         "--key-env: the environment has no variable of that name (it takes the NAME of a variable, never the key)");
@@ -175,7 +176,7 @@ int leat_i_run_args_init(leat_i_run_args *args, const leat_i_command *command, i
     leat_i_say_mode((leat_bulk_progress)args->progress);
     if (!leat_i_options_agree(&args->parsed, CONFLICTS, sizeof CONFLICTS / sizeof *CONFLICTS)) return LEAT_I_EXIT_USAGE;
     exit_code = inputs_take(args);
-    if (!exit_code) exit_code = key_env_check(args);
+    if (!exit_code) exit_code = leat_i_key_env_check(args, args->key_env);
     if (!exit_code) exit_code = header_check(args);
     if (!exit_code) exit_code = retry_failed_check(args);
     if (!exit_code) exit_code = output_check(args);
@@ -193,6 +194,7 @@ void leat_i_run_args_fini(leat_i_run_args *args)
 bool leat_i_run_args_mock(const leat_i_run_args *args)
 {
     const char *url = args->base_url ? args->base_url : getenv("OPENAI_BASE_URL");
+    if (args->endpoint.count > 0) return strncmp(args->endpoint.item[0], "mock:", 5) == 0;
     return url && strcmp(url, "mock:") == 0;
 }
 

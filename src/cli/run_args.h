@@ -26,7 +26,7 @@ typedef struct leat_i_run_args {
     int http2;
     uint64_t body_bytes_max;
     bool allow_http, stream;
-    leat_i_list header;
+    leat_i_list header, endpoint;
     /* Limits. */
     double requests_per_min, requests_per_day, tokens_per_min, input_tokens_per_min, output_tokens_per_min;
     leat_i_list limit;
@@ -55,5 +55,7 @@ void leat_i_run_args_fini(leat_i_run_args *args);
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts);
 /* Whether the endpoint is the embedded one. */
 bool leat_i_run_args_mock(const leat_i_run_args *args);
+/* LEAT_I_EXIT_OK when `name` (NULL is fine) is that of a variable in the environment. */
+int leat_i_key_env_check(const leat_i_run_args *args, const char *name);
 
 #endif

@@ -68,6 +68,11 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "base-url", .kind = LEAT_I_OPTION_TEXT, .arg = "URL", .at = FIELD(base_url), .group = "Endpoint",
       .fallback = "$OPENAI_BASE_URL, else https://api.openai.com/v1",
       .help = "The endpoint; mock: is the embedded one, started for this run." },
+    { .name = "endpoint", .kind = LEAT_I_OPTION_LIST, .arg = "URL[,NAME=VALUE...]", .at = FIELD(endpoint),
+      .help = "One of several endpoints or keys that share the work; give it once for each. Each request goes to the one that has "
+              "room; one that is dead or denies its key is left alone and tried again. Behind the URL: key-env=NAME, "
+              "key-file=FILE, jobs=N in flight, rpm=N, rpd=N, tpm=N, itpm=N, otpm=N, and what --limit takes. What is not named is "
+              "as the other options say, for each of them." },
     { .name = "key-env", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(key_env), .fallback = "OPENAI_API_KEY",
       .help = "The environment variable that holds the key. Endpoints on this machine need none." },
     { .name = "key-file", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(key_file),

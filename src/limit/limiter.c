@@ -435,7 +435,9 @@ static void stats_add(leat_limiter_stats *s, leat_i_member *m, uint32_t index, i
     limit_add(&s->requests_per_min_now, now.requests_per_min, index);
     limit_add(&in_flight_max, now.in_flight_max, index);
     s->in_flight_max = in_flight_max < UINT32_MAX ? (uint32_t)in_flight_max : UINT32_MAX;
+    s->endpoint_count++;
     s->endpoints_out += m->health.is_open;
+    s->endpoints_denied += m->health.is_gone;
 }
 
 void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats)

@@ -31,15 +31,25 @@ static int64_t ns_of(double ns)
     return (int64_t)(ns < top ? ns : top);
 }
 
+/* The pace becomes faster: what was left to be caught up, or to burst, stays as many requests, and becomes so much less time. */
+static void slot_rescale(leat_i_pace *p, double share)
+{
+    int64_t behind_ns = p->last_ns - p->slot_ns;
+    if (behind_ns > 0) p->slot_ns = p->last_ns - ns_of((double)behind_ns * share);
+    p->undo_slot_ns = max_ns(p->undo_slot_ns, p->slot_ns - p->interval_ns);
+}
+
 void leat_i_pace_set(leat_i_pace *p, double requests_per_min, uint32_t burst)
 {
     if (requests_per_min <= 0) {
         p->interval_ns = p->burst_ns = p->slack_ns = 0;
         return;
     }
+    int64_t before_ns = p->interval_ns;
     p->interval_ns = ns_of(ceil(60.0 * (double)LEAT_I_NS_PER_S / (LEAT_I_PACE_SHARE * requests_per_min)));
     p->burst_ns = ns_of((double)p->interval_ns * burst);
     p->slack_ns = LEAT_I_PACE_SLACK_NS + p->burst_ns;
+    if (before_ns > p->interval_ns) slot_rescale(p, (double)p->interval_ns / (double)before_ns);
 }
 
 /* The ramp's stage at `now_ns`: how often its interval has halved. */
@@ -88,6 +98,7 @@ void leat_i_pace_take(leat_i_pace *p, int64_t now_ns)
 {
     LEAT_ASSERT(leat_i_pace_ready_ns(p, now_ns) <= now_ns);
     tally_add(p, now_ns);
+    p->last_ns = now_ns;
     p->undo_slot_ns = p->slot_ns;
     if (!p->started) {
         /* Nothing to catch up at the start: only the burst that was asked for. */

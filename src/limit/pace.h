@@ -30,6 +30,7 @@ typedef struct leat_i_pace {
     int64_t burst_ns;     /* the part of the slack that the burst is */
     int64_t slot_ns;      /* slot of the last grant */
     int64_t undo_slot_ns; /* slot_ns before the last grant */
+    int64_t last_ns;      /* of the last grant */
     int64_t floor_ns;     /* end of the last pause: nobody before; 0 = there was none */
     int64_t ramp_ns;      /* interval at floor_ns; halves each step; 0 = no ramp */
     int64_t step_ns;      /* of the ramp */

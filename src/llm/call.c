@@ -24,6 +24,7 @@ typedef struct call {
     leat_llm *llm;
     leat_llm_reply *reply;
     leat_i_http_request request;
+    const char *path;            /* NULL = the endpoint's own of chat completions */
     const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
     size_t inputs; /* of a request for embeddings; 0 = unknown, or another request */
@@ -307,7 +308,7 @@ static void attempt_learn(call *c, reading *rd, const leat_i_http_reply *h, cons
     int64_t wait_ms, date_s = h->date ? leat_i_http_date_s(h->date) : -1;
     if (!llm->limiter || !h->limits || llm->ignore_limits) return;
     if (date_s < 0) date_s = leat_i_os_wall_ns() / LEAT_I_NS_PER_S;
-    leat_i_rates_read(h->limits, date_s, &llm->rates, &told, &wait_ms);
+    leat_i_rates_read(h->limits, date_s, &llm->place[grant->endpoint_index].rates, &told, &wait_ms);
     if (h->status == 429 && rd->retry_after_ms < 0) rd->retry_after_ms = wait_ms;
     (void)leat_limiter_learn(c->t, llm->limiter, grant->endpoint_index, &told);
 }
@@ -349,8 +350,8 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
         .http_status = h->status,
         .throttled = rule->cls == LEAT_CLASS_THROTTLED,
         .billed = rule->billed && h->sent,
-        .fatal = rule->fatal,
-        .unreached = rule->unreached,
+        .fatal = c->reply->is_fatal,
+        .unreached = c->reply->is_unreached,
         .message = c->reply->message,
         .again = c->again,
         .wait_ms = c->wait_ms,
@@ -362,18 +363,35 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
     c->wait_ms = a.wait_ms;
 }
 
+/* With several endpoints: one that is refused for good is no reason to stop while there are others; the limiter knows already. */
+static bool others_remain(const call *c, leat_verdict verdict)
+{
+    leat_limiter_stats stats;
+    if (c->llm->place_count < 2 || verdict != LEAT_VERDICT_DENIED) return false;
+    leat_limiter_read(c->llm->limiter, &stats);
+    return stats.endpoints_denied < stats.endpoint_count;
+}
+
 static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h)
 {
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
     leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry) };
-    r->is_fatal = rule->fatal;
-    r->is_unreached = rule->unreached;
+    bool elsewhere = others_remain(c, leat_i_verdict_of(rd->what, h->status, rd->overloaded));
+    r->is_fatal = rule->fatal && !elsewhere;
+    r->is_unreached = rule->unreached && !elsewhere;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
     if ((rule->billed || rd->late) && h->sent) r->possibly_billed++;
-    c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms);
+    c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms) || elsewhere;
     if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
     attempt_tell(c, rule, h);
+}
+
+static void request_aim(call *c, uint32_t place_index)
+{
+    const leat_i_llm_place *place = &c->llm->place[place_index];
+    c->request.origin = place->origin;
+    c->request.path = c->path ? c->path : place->ask_path;
 }
 
 /* One attempt. LEAT_OK = the reply tells what came of it, and c->again whether another one follows. */
@@ -389,6 +407,7 @@ static leat_err attempt(call *c)
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
     if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
+    request_aim(c, grant.endpoint_index);
     c->reply->attempts++;
     c->mark = leat_i_arena_save(&c->t->arena);
     leat_err err = attempt_exchange(c, &rd, &h);
@@ -397,8 +416,8 @@ static leat_err attempt(call *c)
         return err;
     }
     attempt_learn(c, &rd, &h, &grant);
-    attempt_count(c, &rd, &h);
     attempt_settle(c, &rd, &grant);
+    attempt_count(c, &rd, &h);
     if (h.end == LEAT_I_HTTP_CANCELED) {
         c->again = false;
         err = leat_i_task_check(c->t);
@@ -498,8 +517,8 @@ leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, 
     call c = { .t = t, .llm = llm, .reply = reply, .turn = turn };
     memset(reply, 0, sizeof *reply);
     attempt_clear(reply);
-    c.request.origin = llm->origin;
-    c.request.path = path;
+    c.path = path;
+    request_aim(&c, 0);
     c.policy.failures_max = llm->attempts_max;
     c.policy.throttle_max_ms = llm->throttle_max_ms;
     c.policy.random = leat_add_relaxed(&llm->random, UINT64_C(0x9e3779b97f4a7c15)); /* relaxed: only to differ. */

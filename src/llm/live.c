@@ -66,7 +66,7 @@ static leat_err live_call(leat_task *t, struct live *l, const void **result)
     const char *body = NULL;
     size_t size = 0;
     LEAT_TRY(leat_i_ask_body(t, l->llm, l->prompt, &body, &size));
-    LEAT_TRY(leat_i_llm_call_in_turn(t, l->llm, l->llm->ask_path, body, size, &turn, &r));
+    LEAT_TRY(leat_i_llm_call_in_turn(t, l->llm, NULL, body, size, &turn, &r));
     *result = r.text;
     return leat_i_ask_err(t, &r);
 }

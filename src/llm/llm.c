@@ -11,6 +11,7 @@
 
 #include "../net/url.h"
 #include "request.h"
+#include "turn.h"
 
 #define DEFAULT_URL "https://api.openai.com/v1"
 #define MOCK_URL    "mock:"
@@ -39,11 +40,13 @@ leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ..
 typedef struct setup { /* what the making of a client needs and the client does not */
     const leat_llm_opts *opts;
     leat_error *error;
+    bool is_mock;
+    /* Of one endpoint at a time. */
+    leat_llm_endpoint endpoint;
     const char *base_url;
     leat_i_url url;
     char *key;
     leat_i_buf key_header;
-    bool is_mock;
 } setup;
 
 static void *mock_make(leat_runtime *rt)
@@ -61,7 +64,7 @@ static void mock_free(void *mock)
 static leat_err setup_url(setup *s, leat_runtime *rt)
 {
     char why[96] = "";
-    const char *url = s->opts->base_url;
+    const char *url = s->endpoint.base_url;
     if (!url) url = getenv("OPENAI_BASE_URL");
     if (!url || !*url) url = DEFAULT_URL;
     s->is_mock = strcmp(url, MOCK_URL) == 0;
@@ -107,11 +110,12 @@ static leat_err setup_key(setup *s, leat_llm *llm)
         if (!header_is_usable(o->headers[i]))
             return leat_i_setup_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
         has_key |= header_is_key(o->headers[i]);
-        LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));
+        /* They are the same for each endpoint. */
+        if (llm->place_count == 0) LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));
     }
     if (s->is_mock || has_key) return LEAT_OK;
-    const char *env = o->key_env ? o->key_env : "OPENAI_API_KEY";
-    LEAT_TRY(leat_i_key_read(&s->key, o->key_file, env, s->error));
+    const char *env = s->endpoint.key_env ? s->endpoint.key_env : "OPENAI_API_KEY";
+    LEAT_TRY(leat_i_key_read(&s->key, s->endpoint.key_file, env, s->error));
     if (!s->key && s->url.loopback) return LEAT_OK;
     if (!s->key) return leat_i_setup_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
     LEAT_TRY(leat_i_secrets_add(&llm->secrets, s->key));
@@ -164,7 +168,7 @@ static bool setup_http2(const setup *s, leat_runtime *rt)
     return false;
 }
 
-static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt)
+static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt, leat_i_llm_place *place)
 {
     const leat_llm_opts *o = s->opts;
     const char *headers[HEADERS_MAX + 1];
@@ -188,7 +192,48 @@ static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt)
         .body_bytes_max = llm->body_bytes_max,
         .buffer_bytes = RECEIVE_BYTES,
     };
-    return leat_i_http_origin_new(&llm->origin, rt, &opts);
+    place->ask_path = s->url.path[0] ? "/chat/completions" : "/v1/chat/completions";
+    return leat_i_http_origin_new(&place->origin, rt, &opts);
+}
+
+static leat_llm_endpoint endpoint_at(const leat_llm_opts *o, size_t index)
+{
+    leat_llm_endpoint e = { o->base_url, o->key_env, o->key_file };
+    if (o->endpoint_count == 0) return e;
+    const leat_llm_endpoint *given = &o->endpoints[index];
+    if (given->base_url) e.base_url = given->base_url;
+    if (given->key_env || given->key_file) e.key_env = given->key_env, e.key_file = given->key_file;
+    return e;
+}
+
+static leat_err setup_place(setup *s, leat_llm *llm, leat_runtime *rt, size_t index)
+{
+    s->endpoint = endpoint_at(s->opts, index);
+    leat_err err = setup_url(s, rt);
+    if (!err) err = setup_key(s, llm);
+    if (!err) err = setup_origin(s, llm, rt, &llm->place[index]);
+    if (!err) llm->place_count++;
+    if (s->key_header.data) explicit_bzero(s->key_header.data, s->key_header.size);
+    leat_i_buf_fini(&s->key_header);
+    leat_i_key_free(s->key);
+    leat_i_url_fini(&s->url);
+    s->key = NULL;
+    return err;
+}
+
+static leat_err setup_places(setup *s, leat_llm *llm, leat_runtime *rt)
+{
+    const leat_llm_opts *o = s->opts;
+    size_t count = o->endpoint_count ? o->endpoint_count : 1;
+    leat_limiter_stats stats;
+    leat_limiter_read(o->limiter, &stats);
+    if (o->limiter ? stats.endpoint_count != count : count > 1)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "%zu endpoints need a limiter made for as many", count);
+    llm->place = leat_i_alloc_zeroed(count * sizeof *llm->place);
+    if (!llm->place) return LEAT_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        LEAT_TRY(setup_place(s, llm, rt, i));
+    return LEAT_OK;
 }
 
 static leat_err setup_extra(setup *s, leat_llm *llm)
@@ -208,21 +253,18 @@ static leat_err setup_options(setup *s, leat_llm *llm)
     if (o->max_attempts < 0 || o->throttle_time_ms < 0 || o->connect_timeout_ms < 0 || o->first_byte_timeout_ms < 0 ||
         o->idle_timeout_ms < 0 || o->request_timeout_ms < 0)
         return leat_i_setup_fail(s->error, LEAT_USAGE, "attempts and durations must not be negative");
-    const char *model = o->model || !s->is_mock ? o->model : MOCK_MODEL;
     llm->limiter = o->limiter;
-    llm->model = leat_i_strdup(model);
     llm->system = leat_i_strdup(o->system);
     llm->attempts_max = (uint32_t)or_default(o->max_attempts, DEFAULT_ATTEMPTS);
     llm->throttle_max_ms = or_default(o->throttle_time_ms, DEFAULT_THROTTLE_MS);
     llm->body_bytes_max = o->body_bytes_max ? o->body_bytes_max : DEFAULT_BODY_BYTES;
     llm->stream = o->stream;
     llm->ignore_limits = o->ignore_limits;
-    llm->ask_path = s->url.path[0] ? "/chat/completions" : "/v1/chat/completions";
     leat_i_estimate_init(&llm->estimate);
     uint64_t seed;
     leat_i_os_random(&seed, sizeof seed);
     leat_store_relaxed(&llm->random, seed); /* relaxed: nobody else knows the client yet. */
-    return (model && !llm->model) || (o->system && !llm->system) ? LEAT_NOMEM : LEAT_OK;
+    return o->system && !llm->system ? LEAT_NOMEM : LEAT_OK;
 }
 
 leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opts, leat_error *error)
@@ -233,17 +275,13 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
     leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
     if (llm) llm->rt = rt;
-    if (!err) err = setup_url(&s, rt);
     if (!err) err = setup_options(&s, llm);
     if (!err) err = setup_extra(&s, llm);
-    if (!err) err = setup_key(&s, llm);
     if (!err) err = setup_proxies(llm);
-    if (!err) err = setup_origin(&s, llm, rt);
+    if (!err) err = setup_places(&s, llm, rt);
+    const char *model = s.opts->model || !s.is_mock ? s.opts->model : MOCK_MODEL;
+    if (!err && model && !(llm->model = leat_i_strdup(model))) err = LEAT_NOMEM;
     if (err == LEAT_NOMEM) (void)leat_i_setup_fail(error, err, "out of memory");
-    if (s.key_header.data) explicit_bzero(s.key_header.data, s.key_header.size);
-    leat_i_buf_fini(&s.key_header);
-    leat_i_key_free(s.key);
-    leat_i_url_fini(&s.url);
     if (err)
         leat_llm_free(llm);
     else
@@ -254,7 +292,9 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
 void leat_llm_free(leat_llm *llm)
 {
     if (!llm) return;
-    leat_i_http_origin_free(llm->origin);
+    for (uint32_t i = 0; i < llm->place_count; i++)
+        leat_i_http_origin_free(llm->place[i].origin);
+    leat_i_free(llm->place);
     leat_i_secrets_fini(&llm->secrets);
     leat_i_free(llm->model);
     leat_i_free(llm->system);
@@ -329,7 +369,7 @@ leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const cha
     const char *body = NULL;
     size_t size = 0;
     LEAT_TRY(leat_i_ask_body(t, llm, prompt, &body, &size));
-    LEAT_TRY(leat_llm_call(t, llm, llm->ask_path, body, size, &r));
+    LEAT_TRY(leat_i_llm_call_in_turn(t, llm, NULL, body, size, NULL, &r));
     LEAT_TRY(leat_i_ask_err(t, &r));
     *reply = r.text;
     return LEAT_OK;

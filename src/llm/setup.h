@@ -11,13 +11,19 @@
 #include "rates.h"
 #include "secrets.h"
 
+typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limiter's */
+    leat_i_http_origin *origin;
+    const char *ask_path; /* static; of a completion, where the caller names none */
+    leat_i_rates_memory rates;
+} leat_i_llm_place;
+
 struct leat_llm {
     leat_runtime *rt;
-    leat_i_http_origin *origin;
+    leat_i_llm_place *place;
+    uint32_t place_count;
     leat_limiter *limiter;
     char *model, *system;
-    char *extra;          /* members for the bodies of leat_llm_ask, each behind a comma; "" = none */
-    const char *ask_path; /* static */
+    char *extra; /* members for the bodies of leat_llm_ask, each behind a comma; "" = none */
     leat_i_secrets secrets;
     leat_i_estimate estimate;
     uint32_t attempts_max;
@@ -25,7 +31,6 @@ struct leat_llm {
     size_t body_bytes_max;
     bool stream;
     bool ignore_limits;
-    leat_i_rates_memory rates;
     LEAT_ATOMIC(uint64_t) random; /* seeds the calls; any thread */
 };
 

@@ -38,7 +38,7 @@ typedef struct leat_i_llm_turn {
     bool (*is_final)(void *arg); /* after an attempt: no other may follow; NULL = one may */
 } leat_i_llm_turn;
 
-/* As leat_llm_call, in turn. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
+/* As leat_llm_call, in turn; `turn` may be NULL, and `path` too: the endpoint's own of chat completions. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
 leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
                                  const leat_i_llm_turn *turn, leat_llm_reply *reply);
 
