@@ -79,7 +79,9 @@ static void a_plain_port_is_told_from_a_tls_one(void **state)
     assert_int_equal(job_run(j), LEAT_DENIED);
     assert_int_equal(j->summary.exit_code, 5);
     assert_non_null(strstr(j->error.text, "speaks no TLS: is it an http:// endpoint?"));
-    assert_int_equal(j->summary.requests, 1); /* no second attempt could help */
+    /* The first that shows what the port speaks is the last: most often the very first. Where the server was faster to hang up than
+     * its words were to be read, there is another. */
+    assert_true(j->summary.requests >= 1 && j->summary.rows_failed == 0);
     job_endpoint(j, NULL, NULL);
     finish(j, 3);
 }
@@ -89,13 +91,14 @@ typedef struct late {
     uint16_t port;
     leat_mock *mock;
     leat_err err;
+    LEAT_ATOMIC(bool) quit;
 } late;
 
 static void *late_thread(void *arg)
 {
     late *l = arg;
     leat_limiter_stats s = { 0 };
-    while (s.granted < 20) {
+    while (s.granted < 20 && !leat_load_relaxed(&l->quit)) {
         leat_limiter_read(l->limiter, &s);
         usleep(500);
     }
@@ -119,6 +122,7 @@ static void an_endpoint_that_comes_late_is_waited_for(void **state)
     job_client(j, &(leat_llm_opts){ .base_url = url, .limiter = l.limiter, .max_attempts = 2 });
     assert_int_equal(pthread_create(&thread, NULL, late_thread, &l), 0);
     leat_err err = job_run(j);
+    leat_store_relaxed(&l.quit, true);
     pthread_join(thread, NULL);
     assert_int_equal(l.err, LEAT_OK);
     assert_int_equal(err, LEAT_OK);
