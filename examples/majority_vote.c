@@ -10,18 +10,15 @@
 enum { PLANS = 4, VOTERS = 5 };
 
 static const char *const plans[PLANS] = {
-    "Dig the leat deeper from the sluice to the mill, so that the wheel of the mill turns in a dry summer too, and line the "
-    "leat "
-    "with clay where it leaks, as was done a hundred years ago when the summer was as dry as this one.",
-    "Build a dam across the upper valley, which would cost more than the mill and everybody in it are worth, drown two "
-    "farms and "
-    "a chapel, and be finished, if ever, by the grandchildren of those who voted for it.",
-    "Buy a steam engine on credit, with a chimney, a stoker and a cart of coal every Monday, and hope that the price of "
-    "coal "
-    "stays what it was last year and that nobody minds the smoke on washing days.",
-    "Ask the parish to pray for rain every Sunday until the harvest, as that is free of charge and has never done anybody "
-    "any "
-    "harm, and let the baker of the next village sell us bread at whatever price pleases him.",
+    "Dig the leat deeper from the sluice to the mill, so that the wheel of the mill turns in a dry summer too, and "
+    "line the leat with clay where it leaks, as was done a hundred years ago "
+    "when a summer was as dry as this one is.",
+    "Build a dam across the upper valley, which would cost more than the mill and everybody in it are worth, drown "
+    "two farms and a chapel, and be finished, if ever, by the grandchildren of those who voted for it.",
+    "Buy a steam engine on credit, with a chimney, a stoker and a cart of coal every Monday, and hope that the "
+    "price of coal stays what it was last year and that nobody minds the smoke on washing days.",
+    "Ask the parish to pray for rain every Sunday until the harvest, as that is free of charge and has never done "
+    "anybody any harm, and let the baker of the next village sell us bread at whatever price pleases him.",
 };
 
 static leat_err voters_prep(leat_task *t, void *shared, const void **prep_res)

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 static const char question[] =
-    "A leat is a channel that carries water to a mill. Somebody dug it along the slope, mile after mile, with a spade. It "
-    "falls "
-    "just enough for the water to run, and no more. Sheep drink from it. In winter it freezes, and then there is no bread.";
+    "A leat is a channel that carries water to a mill. Somebody dug it along the slope, mile after mile, with a spade. "
+    "It falls just enough for the water to run, and no more. Sheep drink from it. In winter it freezes, and then there "
+    "is no bread.";
 
 static leat_err print_piece(leat_task *t, void *arg, const char *piece)
 {
