@@ -15,3 +15,4 @@ leat_test(test_endpoint_bad LIBRARIES fault_server PkgConfig::JANSSON SOURCES bu
 leat_test(test_llm LIBRARIES fault_server SOURCES endpoint_calls.c)
 leat_test(test_llm_noise LIBRARIES fault_server)
 leat_test(test_llm_limits LIBRARIES fault_server)
+leat_test(test_sweep_llm SOURCES support/sweep.c)

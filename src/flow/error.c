@@ -14,27 +14,25 @@
 
 #define ERROR_PLACED "flow \"" /* how a sentence begins that knows its place */
 
-/* What is told when there is no memory for a story. */
-static const leat_error error_nomem = { .code = LEAT_NOMEM, .retry_after_ms = -1, .text = "out of memory" };
-
 const leat_error *leat_i_error_story(leat_task *t, leat_err err)
 {
     if (!t->error || t->error->code != err) leat_task_fail(t, err, "%s", leat_err_sentence(err));
-    return t->error ? t->error : &error_nomem;
+    return t->error ? t->error : leat_i_error_of(err); /* no memory for a story: the code is still right */
 }
 
 const leat_error *leat_i_error_copy(leat_task *t, const leat_error *from)
 {
     leat_error *copy = leat_i_arena_alloc(&t->arena, sizeof *copy);
-    if (!copy) return &error_nomem;
+    if (!copy) return leat_i_error_of(from->code);
     *copy = *from;
     return copy;
 }
 
 void leat_i_error_set(leat_task *t, const leat_error *from)
 {
-    const leat_error *copy = leat_i_error_copy(t, from);
-    t->error = copy == &error_nomem ? NULL : (leat_error *)copy;
+    leat_error *copy = leat_i_arena_alloc(&t->arena, sizeof *copy);
+    if (copy) *copy = *from;
+    t->error = copy;
 }
 
 /* Where a visit is: 'flow "f", walk 3, node "n"'. The node's part is missing in a flow's own prep and post. */

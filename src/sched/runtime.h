@@ -123,7 +123,6 @@ void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
 void leat_i_task_cancel(leat_task *task); /* any thread, while the task's memory lives */
 void leat_i_worker_free_tasks(leat_i_worker *w);
-const leat_error *leat_i_error_of(leat_err code); /* the story of an error that nobody told: the code's sentence */
 
 /* clock.c */
 void leat_i_clock_evaluate(leat_runtime *rt); /* virtual: if all wait, jump to the next timer and wake its worker */

@@ -135,6 +135,8 @@ void leat_i_task_cancel(leat_task *t);
  * a visit does. */
 void leat_i_task_end_children(leat_task *t, leat_future *mark);
 
+const leat_error *leat_i_error_of(leat_err code); /* the story of an error that nobody told: the code's sentence */
+
 /* LEAT_OK, or why `t` should stop now: LEAT_CANCELED (cancel, run or node deadline), LEAT_TIMEOUT (attempt deadline). */
 leat_err leat_i_task_check(leat_task *t);
 

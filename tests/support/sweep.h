@@ -24,7 +24,7 @@ typedef struct sweep {
     void *arg;
     uint32_t may;             /* errors it may end with, as SWEEP_MAY(code); LEAT_OK always is */
     void (*after)(void *arg); /* when nothing fails any more, after each round; NULL = none */
-    bool no_system;           /* only allocations */
+    uint64_t every_up_to;     /* n goes in steps of one so far; 0 = 120 */
 } sweep;
 
 #define SWEEP_MAY(code) (UINT32_C(1) << (code))
