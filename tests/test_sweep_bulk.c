@@ -51,6 +51,8 @@ static leat_err job_with(job *j, leat_runtime *rt, leat_llm *llm)
     leat_err err = leat_bulk_run(rt, &opts, &j->summary, &j->error);
     if (err == LEAT_OK) err = leat_bulk_check_input(rt, &opts, &check, NULL, NULL, &j->error);
     if (err == LEAT_OK && check.documents != DOCUMENTS) err = LEAT_USER;
+    if (err == LEAT_MISMATCH)
+        print_message("%s\n", j->error.text); /* nothing was changed, so nothing may be said to differ */
     if (err != LEAT_OK && (j->error.code != err || !j->error.text[0])) err = LEAT_USER; /* a failure has its sentence */
     return err;
 }

@@ -179,7 +179,12 @@ static leat_err rows_are_ours(leat_i_journal *j, leat_error *error)
 /* The same of OUT.leat, which is replaced whole. */
 static leat_err settings_are_ours(leat_i_journal *j, const char *path, leat_error *error)
 {
-    if (leat_i_settings_may_replace(path)) return LEAT_OK;
+    char text[80];
+    int rc = leat_i_settings_may_replace(path);
+    if (rc > 0) return LEAT_OK;
+    if (rc < 0)
+        return leat_i_fail(error, rc == -ENOMEM ? LEAT_NOMEM : LEAT_IO, "cannot read %.120s: %s", path,
+                           leat_i_errno_text(rc, text, sizeof text));
     j->foreign = true;
     return leat_i_fail(error, LEAT_MISMATCH,
                        "%.120s was not made by leat, which needs that name: remove it yourself, or name another output",

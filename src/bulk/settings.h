@@ -27,8 +27,9 @@ leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena
 /* LEAT_OK when a run with `now` may go on where one with `old` stopped; else LEAT_MISMATCH and a sentence that names the first
  * difference. */
 leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settings *now, leat_error *error);
-/* Whether nothing of that name is there, or something that a run has written: of any version, and damaged too. */
-bool leat_i_settings_may_replace(const char *path);
+/* 1 = nothing of that name is there, or something that a run has written: of any version, and damaged too; 0 = somebody else's;
+ * -errno when it cannot be known. */
+int leat_i_settings_may_replace(const char *path);
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error);
 
 #endif

@@ -66,60 +66,76 @@ leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_e
 
 /* ---- reading ---- */
 
-/* A member that is a string or null. False = it is something else, or memory is short. */
-static bool get_text(leat_i_json object, const char *name, leat_i_arena *arena, const char **text)
+/* What leat_i_file_read says of things that no run has made: a link, no regular file, far too long. */
+static bool file_is_strange(int rc)
+{
+    return rc == -ELOOP || rc == -EINVAL || rc == -EFBIG;
+}
+
+/* These answer LEAT_MISMATCH for what does not look as leat writes it. */
+
+/* A member that is a string or null. */
+static leat_err get_text(leat_i_json object, const char *name, leat_i_arena *arena, const char **text)
 {
     leat_i_json v = leat_i_json_get(object, name);
     size_t size;
     *text = NULL;
-    if (v.type == LEAT_I_JSON_NULL) return true;
-    if (v.type != LEAT_I_JSON_STRING) return false;
+    if (v.type == LEAT_I_JSON_NULL) return LEAT_OK;
+    if (v.type != LEAT_I_JSON_STRING) return LEAT_MISMATCH;
     *text = leat_i_json_text(v, arena, &size);
-    return *text != NULL;
+    return *text ? LEAT_OK : LEAT_NOMEM;
 }
 
-static bool get_hex(leat_i_json object, const char *name, uint64_t *v, size_t count)
+static leat_err get_hex(leat_i_json object, const char *name, uint64_t *v, size_t count)
 {
     leat_i_json string = leat_i_json_get(object, name);
-    if (string.type != LEAT_I_JSON_STRING || string.size != count * 16 + 2) return false;
+    if (string.type != LEAT_I_JSON_STRING || string.size != count * 16 + 2) return LEAT_MISMATCH;
     for (size_t i = 0; i < count; i++)
-        if (!leat_i_hex_get(string.at + 1 + i * 16, &v[i])) return false;
-    return true;
+        if (!leat_i_hex_get(string.at + 1 + i * 16, &v[i])) return LEAT_MISMATCH;
+    return LEAT_OK;
 }
 
-static bool get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
+static leat_err get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
 {
     leat_i_json element;
     size_t size;
-    if (array.type != LEAT_I_JSON_ARRAY) return false;
+    if (array.type != LEAT_I_JSON_ARRAY) return LEAT_MISMATCH;
     for (size_t at = 0; leat_i_json_next_element(array, &at, &element);)
         s->input_count++;
     s->input = leat_i_arena_alloc(arena, (s->input_count + 1) * sizeof *s->input);
-    if (!s->input) return false;
+    if (!s->input) return LEAT_NOMEM;
     size_t i = 0;
-    for (size_t at = 0; leat_i_json_next_element(array, &at, &element); i++)
-        if (element.type != LEAT_I_JSON_STRING || !(s->input[i] = leat_i_json_text(element, arena, &size))) return false;
-    return true;
+    for (size_t at = 0; leat_i_json_next_element(array, &at, &element); i++) {
+        if (element.type != LEAT_I_JSON_STRING) return LEAT_MISMATCH;
+        s->input[i] = leat_i_json_text(element, arena, &size);
+        if (!s->input[i]) return LEAT_NOMEM;
+    }
+    return LEAT_OK;
 }
 
-static bool settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *arena)
+static leat_err settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *arena)
 {
     leat_i_json extras = leat_i_json_get(whole, "extras");
     s->extras = extras.type == LEAT_I_JSON_TRUE;
-    return get_text(whole, "format", arena, &s->format) && s->format && get_text(whole, "url", arena, &s->url) &&
-           get_text(whole, "model", arena, &s->model) && get_hex(whole, "template", &s->template_hash, 1) &&
-           get_hex(whole, "system", &s->system_hash, 1) && get_hex(whole, "extra_body", &s->extra_hash, 1) &&
-           (s->extras || extras.type == LEAT_I_JSON_FALSE) && get_inputs(leat_i_json_get(whole, "input"), arena, s);
+    LEAT_TRY(get_text(whole, "format", arena, &s->format));
+    LEAT_TRY(get_text(whole, "url", arena, &s->url));
+    LEAT_TRY(get_text(whole, "model", arena, &s->model));
+    LEAT_TRY(get_hex(whole, "template", &s->template_hash, 1));
+    LEAT_TRY(get_hex(whole, "system", &s->system_hash, 1));
+    LEAT_TRY(get_hex(whole, "extra_body", &s->extra_hash, 1));
+    if (!s->format || (!s->extras && extras.type != LEAT_I_JSON_FALSE)) return LEAT_MISMATCH;
+    return get_inputs(leat_i_json_get(whole, "input"), arena, s);
 }
 
-bool leat_i_settings_may_replace(const char *path)
+int leat_i_settings_may_replace(const char *path)
 {
     leat_i_buf b = { .max = SETTINGS_BYTES_MAX };
     int rc = leat_i_file_read(path, &b);
     size_t size = b.size < sizeof SETTINGS_HEAD - 1 ? b.size : sizeof SETTINGS_HEAD - 1;
-    bool ours = rc == -ENOENT || (rc == 0 && memcmp(b.data ? b.data : "", SETTINGS_HEAD, size) == 0);
+    if (rc == 0) rc = memcmp(b.data ? b.data : "", SETTINGS_HEAD, size) == 0;
     leat_i_buf_fini(&b);
-    return ours;
+    if (rc == -ENOENT) return 1;
+    return file_is_strange(rc) ? 0 : rc;
 }
 
 leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena *arena, bool *found, leat_error *error)
@@ -134,16 +150,21 @@ leat_err leat_i_settings_load(leat_i_settings *s, const char *path, leat_i_arena
     uint64_t version = 0;
     if (rc == -ENOMEM) {
         err = leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    } else if (file_is_strange(rc)) {
+        err = load_fail(error, path, rc == -ELOOP ? "it is a symbolic link" : "it is no file of leat's");
     } else if (rc < 0) {
-        err = load_fail(error, path, rc == -ELOOP ? "it is a symbolic link" : leat_i_errno_text(rc, text, sizeof text));
+        /* It may be quite right, so nobody may go on as if it were not there. */
+        err = leat_i_fail(error, LEAT_IO, "%.120s cannot be read: %s", path, leat_i_errno_text(rc, text, sizeof text));
     } else {
         leat_i_json whole = leat_i_json_parse(b.data ? b.data : "", b.size, NULL);
         if (!leat_i_json_u64(leat_i_json_get(whole, "leat"), &version))
             err = load_fail(error, path, "it is damaged, or not leat's");
         else if (version != SETTINGS_VERSION)
             err = load_fail(error, path, "it was written by another version of leat");
-        else if (!settings_parse(s, whole, arena))
+        else if ((err = settings_parse(s, whole, arena)) == LEAT_MISMATCH)
             err = load_fail(error, path, "it is damaged");
+        else if (err == LEAT_NOMEM)
+            err = leat_i_fail(error, LEAT_NOMEM, "out of memory");
         else
             *found = true;
     }
