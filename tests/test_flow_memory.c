@@ -131,6 +131,71 @@ static void the_memory_of_a_source_goes_with_its_items(void **state)
     }
 }
 
+/* ---- batches in batches under one budget: what waits for a permit must not be the product of the widths ---- */
+
+#define TREE_WALKS  20
+#define TREE_ITEMS  200
+#define TREE_BUDGET 4
+
+struct tree {
+    LEAT_ATOMIC(int) now, most;
+    LEAT_ATOMIC(int64_t) done, live_max;
+};
+
+static leat_err tree_sets(leat_task *t, void *shared, const void **prep_res)
+{
+    static const leat_param_set set[TREE_WALKS];
+    static const leat_param_sets sets = { .set = set, .count = TREE_WALKS };
+    (void)t, (void)shared;
+    *prep_res = &sets;
+    return LEAT_OK;
+}
+
+static leat_err tree_items(leat_task *t, void *shared, const void **prep_res)
+{
+    static const void *const item[TREE_ITEMS];
+    static const leat_items items = { .item = item, .count = TREE_ITEMS };
+    (void)t, (void)shared;
+    *prep_res = &items;
+    return LEAT_OK;
+}
+
+static leat_err tree_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    struct tree *tree = leat_task_self(t);
+    (void)prep_res, (void)exec_res;
+    int now = leat_add_relaxed(&tree->now, 1) + 1, most = leat_load_relaxed(&tree->most);
+    while (now > most && !leat_cas_relaxed(&tree->most, &most, now))
+        ;
+    int64_t live = leat_i_mem_live_count(), max = leat_load_relaxed(&tree->live_max);
+    while (live > max && !leat_cas_relaxed(&tree->live_max, &max, live))
+        ;
+    leat_err err = leat_sleep_ms(t, 1);
+    leat_sub_relaxed(&tree->now, 1);
+    leat_add_relaxed(&tree->done, 1);
+    return err;
+}
+
+static void a_budget_bounds_the_memory_of_a_whole_tree(void **state)
+{
+    static const leat_node_class cls = { .name = "Tree", .prep = tree_items, .exec = tree_exec };
+    (void)state;
+    for (uint32_t workers = 1; workers <= 4; workers *= 4) {
+        struct tree tree = { 0 };
+        leat_runtime *rt = runtime_make(workers, true);
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){
+            .batch = true, .in_flight_max = TREE_WALKS, .prep = tree_sets, .policy = LEAT_BATCH_WAIT_ALL });
+        leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = TREE_ITEMS, .self = &tree });
+        int64_t base = leat_i_mem_live_count();
+        assert_int_equal(leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .in_flight_max = TREE_BUDGET }), LEAT_OK);
+        assert_int_equal(tree.done, TREE_WALKS * TREE_ITEMS);
+        assert_int_equal(tree.most, TREE_BUDGET);
+        assert_true(tree.live_max - base < 10 * (TREE_WALKS + TREE_BUDGET) + 100);
+        leat_flow_free(flow);
+        leat_runtime_free(rt);
+    }
+}
+
 static leat_err kept_prep(leat_task *t, void *shared, const void **prep_res)
 {
     static const char *const names[] = { "a0", "b1", "c2", "d3", "e4", "f5", "g6", "h7", "i8", "j9" };
@@ -365,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_batch_with_each_needs_the_memory_of_its_window, each_test),
         cmocka_unit_test_setup(the_memory_of_a_source_goes_with_its_items, each_test),
+        cmocka_unit_test_setup(a_budget_bounds_the_memory_of_a_whole_tree, each_test),
         cmocka_unit_test_setup(results_of_awaited_tasks_live_until_post_has_returned, each_test),
         cmocka_unit_test_setup(a_long_loop_needs_the_memory_of_one_visit, each_test),
         cmocka_unit_test_setup(a_long_loop_of_large_pieces_needs_the_memory_of_one, each_test),

@@ -6,7 +6,7 @@
  *
  * A cancel, and a deadline that belongs to something around the attempt, end it all: no further attempt, no fallback.
  */
-#include "walk.h"
+#include "window.h"
 
 #include <stdio.h>
 
@@ -125,7 +125,10 @@ static leat_err attempt_once(leat_task *t, struct leat_i_visit *v, const void *p
 {
     const leat_node *node = v->node;
     bool budgeted = v->frame->run->budgeted;
-    if (LEAT_UNLIKELY(budgeted)) LEAT_TRY(leat_i_permit_take(t, v));
+    if (LEAT_UNLIKELY(budgeted)) {
+        LEAT_TRY(leat_i_permit_take(t, v));
+        if (v->runner) leat_i_runner_feed(v->runner);
+    }
     leat_i_span span;
     leat_i_trace_begin(t, v, LEAT_PHASE_EXEC, &span);
     leat_err err = LEAT_LIKELY(node->opts.attempt_deadline_ms == 0) ? exec_call(t, node, prep_res, exec_res)

@@ -187,11 +187,14 @@ static leat_err window_failed(leat_task *t, struct items *b, const struct leat_i
     return err;
 }
 
-static leat_err window_work(leat_task *t, leat_i_window *w, size_t index, const void *item)
+static leat_err window_work(leat_task *t, leat_i_runner *me, size_t index, const void *item)
 {
+    leat_i_window *w = me->window;
     struct items *b = w->batch;
     const struct leat_i_visit *around = b->visit;
-    struct leat_i_visit v = { .task = t, .frame = around->frame, .node = around->node, .item = true, .index = index };
+    struct leat_i_visit v = {
+        .task = t, .frame = around->frame, .node = around->node, .item = true, .index = index, .runner = me
+    };
     const void *value;
     t->visit = &v;
     t->name = v.node->name;
@@ -211,6 +214,7 @@ static leat_err items_window(leat_task *t, struct items *b, struct leat_i_visit 
     w->batch = b;
     w->max = opts->in_flight_max;
     w->keep = !opts->each;
+    w->paced = v->frame->run->budgeted;
     w->work = window_work;
     w->pull = b->in->next ? window_pull : NULL;
     w->count = b->in->count;

@@ -83,6 +83,7 @@ struct leat_i_visit {
     LEAT_ATOMIC(bool)
     permit;       /* the running attempt holds permits of the run's budgets; whoever exchanges it gives them back */
     size_t index; /* of that item, for messages */
+    struct leat_i_runner *runner; /* in a window: of the item; NULL else */
 };
 
 /* ---- error.c ---- */

@@ -49,8 +49,9 @@ static leat_err walks_note(leat_task *t, struct walks *b, size_t index, leat_err
     return err;
 }
 
-static leat_err walks_work(leat_task *t, leat_i_window *w, size_t index, const void *item)
+static leat_err walks_work(leat_task *t, leat_i_runner *me, size_t index, const void *item)
 {
+    const leat_i_window *w = me->window;
     struct walks *b = w->batch;
     const leat_param_set *set = w->pull ? item : &b->sets->set[index];
     const char *action = NULL;

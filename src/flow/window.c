@@ -10,6 +10,10 @@
  * worker looks for work, the runner starts a successor, which any worker may take, hands its place over, and ends. Between two
  * items it lets others go on that wait for its worker: a batch that never waits must not starve them.
  *
+ * Where attempts need permits of a run's budget (`paced`), a runner starts the other one when it holds its first permit, and ends
+ * after its item: so at most one of the window stands in line for a first permit, and batches inside batches need stacks for the
+ * permits, not for the product of their widths.
+ *
  * What happens exactly once: each index is taken by one runner (array: a counter; source: `pulling` lets one ask at a time, and
  * who finds it taken gives its place up and goes, noting that the one who asks shall start another). `places` counts the items in flight and never
  * passes `max`; `live` counts runners that may still touch the window, and the owner returns when it is 0. The first error wins;
@@ -18,11 +22,6 @@
  * The lock guards all but the counter and the flag. Nothing suspends under it; a cancel under it wakes others and no more.
  */
 #include "window.h"
-
-struct leat_i_runner { /* lives on the runner's stack */
-    leat_task *task;
-    leat_i_runner *next, *prev;
-};
 
 static leat_err runner_main(leat_task *t, void *arg, const void **result);
 
@@ -89,12 +88,11 @@ static void window_fail(leat_i_window *w, leat_task *t, leat_err err, const leat
 struct take {
     size_t index;
     const void *item;
-    bool another; /* another runner is to be started: this one is new, or one left because this one was asking */
-    bool gone;    /* the runner's place is no longer its own */
+    bool gone; /* the runner's place is no longer its own */
 };
 
 /* Takes the next item of a source. */
-static bool source_take(leat_task *t, leat_i_window *w, struct take *take, const leat_i_runner *me)
+static bool source_take(leat_task *t, leat_i_window *w, struct take *take, leat_i_runner *me)
 {
     leat_i_lock_take(&w->lock);
     bool mine = !w->pulling && !w->drained && !leat_load_relaxed(&w->stopped);
@@ -112,7 +110,7 @@ static bool source_take(leat_task *t, leat_i_window *w, struct take *take, const
     bool got = err == LEAT_OK && take->item != NULL;
     leat_i_lock_take(&w->lock);
     w->pulling = false;
-    take->another |= w->missed;
+    me->owes |= w->missed;
     w->missed = false;
     take->index = leat_load_relaxed(&w->next); /* relaxed, as the store: the lock orders them */
     if (got)
@@ -175,20 +173,31 @@ static void item_end(leat_task *t, const leat_i_window *w, const leat_i_mark *ma
         leat_i_kept_join(t, mark->children);
 }
 
-/* One item after another. true = its place is no longer its own. */
-static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
+void leat_i_runner_feed(leat_i_runner *me)
 {
-    struct take take = { .another = true };
+    leat_i_window *w = me->window;
+    if (!me->owes) return;
+    bool started = window_has_more(w) && runner_start(me->task, w, false);
+    me->owes = w->paced && !started;
+}
+
+/* One item after another. true = its place is no longer its own. */
+static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
+{
+    struct take take = { .gone = false };
     leat_i_mark mark = leat_i_mark_take(t);
     for (; w->pull ? source_take(t, w, &take, me) : array_take(w, &take); mark = leat_i_mark_take(t)) {
-        if (take.another && window_has_more(w)) runner_start(t, w, false);
-        take.another = false;
-        leat_err err = w->work(t, w, take.index, take.item);
+        if (!w->paced) leat_i_runner_feed(me);
+        leat_err err = w->work(t, me, take.index, take.item);
         if (LEAT_UNLIKELY(err != LEAT_OK)) {
             window_fail(w, t, err, me);
             return false;
         }
         item_end(t, w, &mark);
+        if (LEAT_UNLIKELY(w->paced)) {
+            leat_i_runner_feed(me);
+            if (!me->owes) return false; /* the other one waits for a permit already */
+        }
         if (t->suspended && leat_i_task_is_crowded(t) && window_has_more(w) && runner_start(t, w, true)) return true;
         leat_i_task_breathe(t);
     }
@@ -198,7 +207,7 @@ static bool runner_work(leat_task *t, leat_i_window *w, const leat_i_runner *me)
 static leat_err runner_main(leat_task *t, void *arg, const void **result)
 {
     leat_i_window *w = arg;
-    leat_i_runner me = { .task = t };
+    leat_i_runner me = { .task = t, .window = w, .owes = true };
     bool gone = false, entered = runner_enter(w, &me);
     (void)result;
     t->suspended = false;

@@ -19,8 +19,14 @@ void leat_i_kept_free(leat_i_kept *list);
 
 /* ---- the window ---- */
 
-typedef struct leat_i_runner leat_i_runner;
 typedef struct leat_i_window leat_i_window;
+
+typedef struct leat_i_runner { /* lives on the runner's stack */
+    leat_task *task;
+    leat_i_window *window;
+    struct leat_i_runner *next, *prev; /* of window->runners */
+    bool owes;                         /* it is to start another one */
+} leat_i_runner;
 
 struct leat_i_window {
     /* Set by the owner, then constant. */
@@ -29,11 +35,12 @@ struct leat_i_window {
     void *batch;                /* what `work` and `pull` need */
     uint32_t max;               /* items started and not ended */
     bool keep;                  /* what items make is kept until the owner frees `kept` */
+    bool paced;                 /* `work` waits for permits and calls leat_i_runner_feed when it has one */
     size_t count;               /* array: items in all */
     /* Gives the next item of a source, NULL at the end; one caller at a time. NULL = an array, whose items `work` knows. */
     leat_err (*pull)(leat_task *t, leat_i_window *w, const void **item);
     /* Does one item, in the task `t`. An error ends the batch; its story is t->error. */
-    leat_err (*work)(leat_task *t, leat_i_window *w, size_t index, const void *item);
+    leat_err (*work)(leat_task *t, leat_i_runner *me, size_t index, const void *item);
 
     leat_i_waiter *waiter;     /* the owner's */
     LEAT_ATOMIC(bool) stopped; /* no item starts any more */
@@ -52,6 +59,9 @@ struct leat_i_window {
     size_t each_next;            /* each in order: whose turn it is */
     leat_i_waiter **each_waiter; /* ring of `max` places: who waits for its turn; NULL = not in order */
 };
+
+/* Starts another runner if `me` is to and there is a place. */
+void leat_i_runner_feed(leat_i_runner *me);
 
 /* Runs all items and waits for the end of all; on error too, nothing runs any more when it returns. */
 leat_err leat_i_window_run(leat_i_window *w);
