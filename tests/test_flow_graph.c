@@ -90,11 +90,13 @@ static void options_of_a_flow_out_of_range_are_refused(void **state)
 static void strict_wants_a_link_for_default_where_it_is_certain_to_come(void **state)
 {
     (void)state;
-    for (int strict = 0; strict < 2; strict++) {
-        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .strict = strict });
+    enum { LAX, STRICT, STRICT_WITH_END };
+    for (int form = LAX; form <= STRICT_WITH_END; form++) {
+        leat_flow *flow = leat_flow_new(&(leat_flow_opts){ .name = "f", .strict = form != LAX });
         leat_node *a = leat_flow_add(flow, &node_a, NULL); /* no post: always "default" */
         leat_flow_link(a, "x", leat_flow_add(flow, &node_b, NULL));
-        if (strict) {
+        if (form == STRICT_WITH_END) leat_flow_end(a, NULL);
+        if (form == STRICT) {
             check_says(flow, LEAT_USAGE, "A", "flow \"f\": node \"A\" always gives \"default\", and no link serves it");
         } else {
             assert_int_equal(leat_flow_check(flow, NULL), LEAT_OK);
@@ -178,6 +180,7 @@ static void each_allocation_of_the_building_may_fail(void **state)
         leat_node *a = leat_flow_add(flow, &node_a, NULL);
         leat_node *i = leat_flow_add_flow(flow, inner);
         leat_flow_link(leat_flow_link(a, "x", i), NULL, a);
+        leat_flow_end(a, "enough");
         leat_err err = leat_flow_check(flow, NULL);
         leat_i_mem_fail_after(0, false);
         leat_flow_free(flow);
