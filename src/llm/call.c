@@ -382,6 +382,8 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     r->is_unreached = rule->unreached && !elsewhere;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
     if ((rule->billed || rd->late) && h->sent) r->possibly_billed++;
+    /* A kept connection that was dead is seldom the only one. */
+    c->request.fresh = rule->retry == LEAT_I_RETRY_FREE;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms) || elsewhere;
     if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
     attempt_tell(c, rule, h);

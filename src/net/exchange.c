@@ -216,7 +216,9 @@ static bool slot_set_request(leat_i_slot *slot, leat_i_http_origin *o, const lea
         ok = curl_easy_setopt(e, is_get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L) == CURLE_OK && ok;
     if (!slot->has_method || slot->accepts_stream != q->accept_stream)
         ok = curl_easy_setopt(e, CURLOPT_HTTPHEADER, q->accept_stream ? o->stream_headers : o->headers) == CURLE_OK && ok;
+    if (slot->is_fresh != q->fresh) ok = curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)q->fresh) == CURLE_OK && ok;
     slot->has_method = ok;
+    slot->is_fresh = q->fresh;
     slot->is_get = is_get;
     slot->accepts_stream = q->accept_stream;
     slot->error[0] = '\0';

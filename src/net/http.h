@@ -61,6 +61,7 @@ typedef struct leat_i_http_request {
     const char *path; /* joined with the origin's URL, a common leading segment once */
     const char *body; /* borrowed until perform returns */
     size_t body_bytes;
+    bool fresh;         /* over a new connection: those that are kept may be dead */
     bool accept_stream; /* asks for text/event-stream, uncompressed */
     /* Called on the loop's thread for each piece of a 2xx body; NULL = collected into reply.body only. False = stop reading, the
      * exchange ends with STOPPED. Must be quick. */

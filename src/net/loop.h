@@ -113,7 +113,7 @@ struct leat_i_slot {
     leat_i_slot *next;  /* in the pool's idle list */
     leat_i_exchange *x; /* NULL while idle */
     uint64_t url_serial;
-    bool has_method, is_get, accepts_stream; /* as the easy handle is set now */
+    bool has_method, is_get, accepts_stream, is_fresh; /* as the easy handle is set now */
     char error[CURL_ERROR_SIZE];
 };
 

@@ -2,8 +2,8 @@
  * socket.c: the descriptors: what curl wants to hear of, and what epoll is told.
  *
  * Removal is lazy. After each reply curl says that it no longer cares for the socket, and at the next request that it does again:
- * two system calls a request. So a descriptor stays registered and is only marked inactive; if an event arrives meanwhile (the
- * server closed a kept connection), it is taken out then. That is sound only while nobody closes it behind our back, and curl
+ * two system calls a request. So a descriptor stays registered and is only marked inactive; when the server closes the kept
+ * connection meanwhile, it is taken out then. That is sound only while nobody closes it behind our back, and curl
  * does so with sockets that never became a connection, and with those of its resolver. So a descriptor may linger from its first
  * request on: from then on curl closes it through our callback.
  */
@@ -158,12 +158,29 @@ int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
     return leat_i_os_close(fd) == 0 ? 0 : -1;
 }
 
+/*
+ * Something came on a kept connection. curl looks whether one is alive before it uses it, but with TLS the last words of a server
+ * that has closed (an alert) look like life to some versions. So when the end has come, those words are taken away, and curl finds
+ * the end. What comes while the connection stands (a session ticket) must stay, and only the end is listened for from then on.
+ */
+static void dormant_event(leat_i_loop *loop, int fd, leat_i_fd *entry, uint32_t events)
+{
+    char words[256];
+    if (!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))) {
+        if (!fd_register(loop, fd, entry, EPOLLRDHUP)) fd_unregister(loop, fd, entry);
+        return;
+    }
+    for (int i = 0; i < 64 && recv(fd, words, sizeof words, MSG_DONTWAIT) > 0; i++)
+        ;
+    fd_unregister(loop, fd, entry);
+}
+
 void leat_i_socket_event(leat_i_loop *loop, int fd, uint32_t events)
 {
     leat_i_fd *entry = (size_t)fd < loop->fd_room ? &loop->fd[fd] : NULL;
     if (!entry || !entry->mask) return; /* Closed by an event of the same batch. */
     if (!entry->active) {
-        fd_unregister(loop, fd, entry); /* A kept connection was closed; curl finds that out when it wants to use it. */
+        dormant_event(loop, fd, entry, events);
         return;
     }
     int bits = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
