@@ -359,6 +359,16 @@ static bool handshake_is_cut(fault_connection *c)
     return cut;
 }
 
+/* A handshake has failed. Its alert must not be overtaken by a reset, which is what a close with unread bytes would send. */
+static void say_no(fault_connection *c)
+{
+    SSL_free(c->conn.ssl);
+    c->conn.ssl = NULL;
+    shutdown(c->conn.fd, SHUT_WR);
+    fault_i_hang(c);
+    fault_i_close(&c->conn, false);
+}
+
 static void connection_serve(fault_connection *c, bool *reset)
 {
     const unsigned char *protocol = NULL;
@@ -383,8 +393,8 @@ static void *connection_thread(void *arg)
         fault_i_close(&c->conn, reset);
         connection_count(c, -1, false);
     } else {
-        fault_i_close(&c->conn, false);
         connection_count(c, 0, true);
+        say_no(c);
     }
     free(c->in.data);
     free(c);
