@@ -90,6 +90,9 @@ char *leat_i_strdup(const char *s)
 
 char *leat_i_text_out(const char *s, size_t size)
 {
+#ifdef LEAT_CHECKS
+    leat_add_relaxed(&mem_allocs, 1); /* an allocation, but no block of ours: the caller frees it with free() */
+#endif
     char *copy = mem_must_fail() ? NULL : malloc(size + 1);
     if (!copy) return NULL;
     if (size > 0) memcpy(copy, s, size);

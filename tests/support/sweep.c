@@ -112,6 +112,7 @@ static bool round_run(const sweep *s, uint64_t n, bool system, bool persistent)
     sweep_calm();
     bool reached = system ? leat_load_relaxed(&system_seen) >= n : leat_i_mem_alloc_count() - allocs >= n;
     if (err != LEAT_OK && !(s->may & SWEEP_MAY(err))) fail_msg("%sended with %s", round_text, leat_err_name(err));
+    if (err != LEAT_OK && !reached) fail_msg("%sended with %s, though nothing failed", round_text, leat_err_name(err));
     check_held(&before);
     if (s->after) s->after(s->arg);
     alarm(0);
