@@ -13,6 +13,8 @@ leat_test(test_flow_memory)
 leat_test(test_flow_window)
 leat_test(test_flow_trace)
 leat_test(test_flow_profile)
+leat_test(test_flow_cancel)
+leat_test(test_flow_handle)
 
 add_test(NAME test_examples_talk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/test_examples_talk.py
   ${CMAKE_BINARY_DIR}/examples)

@@ -159,10 +159,12 @@ static leat_err window_pull(leat_task *t, leat_i_window *w, const void **item)
 {
     struct items *b = w->batch;
     struct leat_i_visit v = { .task = t, .frame = b->visit->frame, .node = b->visit->node };
+    leat_future *mark = t->children;
     t->visit = &v;
     t->error = NULL;
     leat_err err = leat_i_phase_err(t, b->in->next(t, b->in->state, item));
     if (err != LEAT_OK) leat_i_error_place(t, &v, err, "next");
+    leat_i_visit_join(t, mark);
     t->visit = NULL;
     return err;
 }
@@ -195,6 +197,7 @@ static leat_err window_work(leat_task *t, leat_i_runner *me, size_t index, const
     struct leat_i_visit v = {
         .task = t, .frame = around->frame, .node = around->node, .item = true, .index = index, .runner = me
     };
+    leat_future *mark = t->children;
     const void *value;
     t->visit = &v;
     t->name = v.node->name;
@@ -202,6 +205,7 @@ static leat_err window_work(leat_task *t, leat_i_runner *me, size_t index, const
     leat_err err = item_exec(t, &v, item, &value), end = LEAT_OK;
     if (LEAT_UNLIKELY(err != LEAT_OK)) end = window_failed(t, b, &v, err);
     if (end == LEAT_OK) end = w->keep ? window_put(t, b, &v, value, err) : each_call(t, b, &v, item, value, err);
+    leat_i_visit_join(t, mark);
     return end;
 }
 

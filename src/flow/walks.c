@@ -31,10 +31,12 @@ static leat_err walks_pull(leat_task *t, leat_i_window *w, const void **item)
     struct walks *b = w->batch;
     const leat_param_set *set = NULL;
     struct leat_i_visit v = { .task = t, .frame = b->frame };
+    leat_future *mark = t->children;
     t->visit = &v;
     t->error = NULL;
     leat_err err = leat_i_phase_err(t, b->sets->next(t, b->sets->state, &set));
     if (err != LEAT_OK) leat_i_error_place(t, &v, err, "next");
+    leat_i_visit_join(t, mark);
     t->visit = NULL;
     *item = set;
     return err;

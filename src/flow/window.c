@@ -164,15 +164,6 @@ static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool 
     if (waiter) leat_i_unpark(waiter);
 }
 
-/* What an item made, the item itself if it came from a source, goes with it, or stays without going on. */
-static void item_end(leat_task *t, const leat_i_window *w, const leat_i_mark *mark)
-{
-    if (!w->keep)
-        leat_i_mark_rewind(t, mark);
-    else if (LEAT_UNLIKELY(t->children != mark->children))
-        leat_i_kept_join(t, mark->children);
-}
-
 void leat_i_runner_feed(leat_i_runner *me)
 {
     leat_i_window *w = me->window;
@@ -193,7 +184,7 @@ static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
             window_fail(w, t, err, me);
             return false;
         }
-        item_end(t, w, &mark);
+        if (!w->keep) leat_i_mark_rewind(t, &mark); /* what the item made, and the item itself if it came from a source */
         if (LEAT_UNLIKELY(w->paced)) {
             leat_i_runner_feed(me);
             if (!me->owes) return false; /* the other one waits for a permit already */

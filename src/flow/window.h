@@ -13,6 +13,14 @@ typedef struct leat_i_kept leat_i_kept;
 
 /* Waits for the end of what was started since the mark, canceling it, and keeps its results. */
 void leat_i_kept_join(leat_task *t, leat_future *mark);
+/* The same at the end of a visit that lies on the stack: tasks that it started see it, and may not outlive it. */
+static inline void leat_i_visit_join(leat_task *t, leat_future *mark)
+{
+    leat_error *error = t->error;
+    if (LEAT_UNLIKELY(t->children != mark)) leat_i_kept_join(t, mark);
+    t->error = error;
+}
+
 /* Takes the task's arena and ended children over to the list; false when memory is short. */
 bool leat_i_kept_take(leat_i_kept **list, leat_task *t);
 void leat_i_kept_free(leat_i_kept *list);
