@@ -57,7 +57,7 @@ static void parse_leat(void)
     leat_i_json value[6];
     leat_i_json_parse_pick(answer, answer_bytes, pick, 6, value, NULL);
     const char *text = leat_i_json_text(value[3], &arena, &size);
-    uint64_t tokens;
+    uint64_t tokens = 0;
     if (!text || !leat_i_json_u64(value[5], &tokens)) die("leat does not parse it");
     sink += size + tokens;
     leat_i_arena_rewind(&arena, mark);
