@@ -427,7 +427,7 @@ static void a_flow_edited_from_another_thread_while_it_runs_refuses(void **state
     (void)state;
     leat_runtime *rt = runtime_make(2, false);
     for (int way = 0; way < 5; way++) {
-        struct meddler m = { NULL };
+        struct meddler m = { .flow = NULL };
         leat_error error = { .text = "" };
         leat_handle *h = meddler_start(rt, &m);
         leat_flow *inner = leat_flow_new(NULL), *placed = leat_flow_new(NULL), *other = leat_flow_new(NULL);
@@ -453,7 +453,7 @@ static void a_flow_freed_from_another_thread_while_it_runs_stays_until_its_end(v
 {
     (void)state;
     leat_runtime *rt = runtime_make(2, false);
-    struct meddler m = { NULL };
+    struct meddler m = { .flow = NULL };
     leat_error error = { .text = "" };
     leat_handle *h = meddler_start(rt, &m), *second = NULL;
     leat_flow_free(m.flow);

@@ -219,9 +219,10 @@ static void held_wakes_are_given_at_the_release(void **state)
     {
         leat_runtime *rt = runtime_with(count, false);
         for (int round = 0; round < ROUNDS(300); round++) {
-            struct held h[LEAT_I_HELD_WAKES + 4] = { 0 };
+            struct held h[LEAT_I_HELD_WAKES + 4];
             leat_handle *handle[LEAT_I_HELD_WAKES + 4];
             leat_i_held_wakes held;
+            memset(h, 0, sizeof h);
             for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++)
                 assert_int_equal(leat_task_submit(rt, waits_for_go, &h[i], &handle[i]), LEAT_OK);
             for (size_t i = 0; i < LEAT_I_HELD_WAKES + 4; i++)
