@@ -265,6 +265,39 @@ static void ends_that_are_meant_are_drawn(void **state)
     leat_flow_free(flow);
 }
 
+/* As a picture shows them: quotes, backslashes, tags and names of characters stand for themselves, and all is UTF-8. */
+static void names_are_drawn_as_they_are(void **state)
+{
+    static const leat_node_class odd = { .name = "<b>&amp;\n#\\" }, wide = { .name = "\xc3\xa4\xff" };
+    (void)state;
+    leat_flow *flow = leat_flow_new(NULL);
+    leat_node *a = leat_flow_add(flow, &odd, NULL), *b = leat_flow_add(flow, &wide, NULL);
+    leat_flow_link(a, "x\\", b);
+    char *dot = leat_flow_dot(flow), *mermaid = leat_flow_mermaid(flow);
+    assert_non_null(strstr(dot, "[label=\"<b>&amp;amp; #\\\\\""));
+    assert_non_null(strstr(dot, "[label=\"x\\\\\"]"));
+    assert_non_null(strstr(dot, "[label=\"\xc3\xa4\xef\xbf\xbd\"]"));
+    assert_non_null(strstr(mermaid, "([\"#lt;b#gt;#amp;amp; #35;\\\"])"));
+    assert_non_null(strstr(mermaid, "[\"\xc3\xa4\xef\xbf\xbd\"]"));
+    free(dot);
+    free(mermaid);
+    leat_flow_free(flow);
+}
+
+static void a_link_from_a_flow_to_itself_names_no_box(void **state)
+{
+    (void)state;
+    leat_flow *outer = leat_flow_new(NULL), *inner = leat_flow_new(NULL);
+    leat_flow_add(inner, &node_a, NULL);
+    leat_node *i = leat_flow_add_flow(outer, inner);
+    leat_flow_link(i, "again", i);
+    char *dot = leat_flow_dot(outer); /* an edge from inside a box to that box is none to Graphviz */
+    assert_null(strstr(dot, "lhead"));
+    assert_null(strstr(dot, "ltail"));
+    free(dot);
+    leat_flow_free(outer);
+}
+
 static void an_empty_flow_can_be_drawn(void **state)
 {
     (void)state;
@@ -312,6 +345,8 @@ int main(void)
         cmocka_unit_test(a_flow_draws_itself_for_graphviz),
         cmocka_unit_test(a_flow_draws_itself_for_mermaid),
         cmocka_unit_test(ends_that_are_meant_are_drawn),
+        cmocka_unit_test(names_are_drawn_as_they_are),
+        cmocka_unit_test(a_link_from_a_flow_to_itself_names_no_box),
         cmocka_unit_test(an_empty_flow_can_be_drawn),
         cmocka_unit_test(each_allocation_of_a_drawing_may_fail),
     };

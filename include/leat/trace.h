@@ -135,7 +135,7 @@ typedef struct leat_node_profile {
  * the flow; a flow that is built anew counts in the same rows.
  *
  * With it the depth of the stack is measured: before and after each visit the unused part of the stack is looked through, which
- * costs some 2 us a visit (or item) with stacks of 64 KiB. Under Valgrind it is not measured; exec of a node with `blocking` runs on
+ * costs some 3 us a visit (or item) with stacks of 64 KiB. Under Valgrind it is not measured; exec of a node with `blocking` runs on
  * a thread's own stack, which is not measured either.
  *
  * Threads: any.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../base/utf8.h"
 
 enum { DRAW_DOT, DRAW_MERMAID };
 
@@ -28,18 +29,43 @@ static uint32_t flow_number(const struct draw *d, const leat_flow *flow)
     return n;
 }
 
-/* Text inside double quotes. */
+/* How a character stands inside double quotes; NULL = as it is. Both languages know names of characters, Mermaid tags too. */
+static const char *quoted_as(int language, char c)
+{
+    bool dot = language == DRAW_DOT;
+    switch (c) {
+    case '"':
+        return dot ? "\\\"" : "#quot;";
+    case '\\':
+        return dot ? "\\\\" : NULL;
+    case '&':
+        return dot ? "&amp;" : "#amp;";
+    case '#':
+        return dot ? NULL : "#35;";
+    case '<':
+        return dot ? NULL : "#lt;";
+    case '>':
+        return dot ? NULL : "#gt;";
+    default:
+        return (unsigned char)c < ' ' ? " " : NULL;
+    }
+}
+
+/* Text inside double quotes; what is no UTF-8 would spoil the whole drawing. */
 static void put_quoted(struct draw *d, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '"' && d->language == DRAW_MERMAID)
-            leat_i_buf_puts(&d->out, "#quot;");
-        else if (*text == '#' && d->language == DRAW_MERMAID)
-            leat_i_buf_puts(&d->out, "#35;");
-        else if (*text == '"' || (*text == '\\' && d->language == DRAW_DOT))
-            leat_i_buf_printf(&d->out, "\\%c", *text);
+    const unsigned char *end = (const unsigned char *)text + strlen(text);
+    for (size_t bytes; *text; text += bytes) {
+        const char *as = quoted_as(d->language, *text);
+        bytes = leat_i_utf8_step((const unsigned char *)text, end);
+        if (bytes == 0) {
+            bytes = 1;
+            as = "\xef\xbf\xbd";
+        }
+        if (as)
+            leat_i_buf_puts(&d->out, as);
         else
-            leat_i_buf_append(&d->out, (unsigned char)*text < ' ' ? " " : text, 1);
+            leat_i_buf_append(&d->out, text, bytes);
     }
 }
 
@@ -143,8 +169,9 @@ static void put_link_dot(struct draw *d, const leat_node *from, const leat_i_lin
     leat_i_buf_puts(&d->out, " [label=\"");
     put_quoted(d, link->action);
     leat_i_buf_puts(&d->out, "\"");
-    if (from->inner) leat_i_buf_printf(&d->out, ", ltail=cluster_%u", flow_number(d, from->inner));
-    if (link->to->inner) leat_i_buf_printf(&d->out, ", lhead=cluster_%u", flow_number(d, link->to->inner));
+    if (from->inner && from != link->to) leat_i_buf_printf(&d->out, ", ltail=cluster_%u", flow_number(d, from->inner));
+    if (link->to->inner && from != link->to)
+        leat_i_buf_printf(&d->out, ", lhead=cluster_%u", flow_number(d, link->to->inner));
     leat_i_buf_puts(&d->out, "];\n");
 }
 
