@@ -106,6 +106,8 @@ const row endpoint_rows[] = {
       .stream = true, THROTTLED_ONCE },
     { 22, "an error event in the middle of a stream", 200, SSE, PART "event: error\ndata: {\"message\":\"oh\"}\n\n",
       .stream = true, FAILED(SERVER), .status = 200, .billed = 5, .message = "oh" },
+    { 22, "an error event in words", 200, SSE, "event: error\ndata: model crashed\n\n", .stream = true, CURED, .attempts = 2,
+      .refunded = 1, .charge = ROW_FAILURE },
     { 22, "an empty account in the middle of a stream", 200, SSE,
       PART "data: " ERROR("\"code\":\"insufficient_quota\",\"message\":\"m\"") "\n\n", .stream = true, REFUSED(QUOTA),
       .status = 200, .billed = 1, .fatal = true },
@@ -258,7 +260,8 @@ const row endpoint_rows[] = {
       .refunded = 8, .charge = ROW_THROTTLE },
     { 61, "many are told to come back at one time", .special = row_stampede },
     { 62, "the server works on after our timer has run out", .special = row_zombie },
-    /* Beyond the table: a good answer that holds the key, and what the endpoint thinks of trying again. */
+    /* Beyond the table: an address that has grown old, a good answer that holds the key, and what the endpoint thinks of trying again. */
+    { 0, "HTTP/2: an old address holds nobody up", .special = row_old_address },
     { 0, "the key in a good answer", 200, "x-request-id: " ROW_KEY "\r\n", ANSWER("\"I was sent " ROW_KEY "\"", "\"stop\""), FINE,
       .text = "I was sent ***", .estimated = true },
     { 0, "500", 500, "", ERROR("\"message\":\"oops\""), FAILED(SERVER), .status = 500 },

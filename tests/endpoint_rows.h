@@ -83,6 +83,7 @@ const char *row_addresses(leat_runtime *rt);
 const char *row_nobody_listens(leat_runtime *rt);
 const char *row_descriptors(leat_runtime *rt);
 const char *row_stampede(leat_runtime *rt);
+const char *row_old_address(leat_runtime *rt);
 const char *row_zombie(leat_runtime *rt);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/atomics.h"
 #include "endpoint_rows.h"
+#include "net/http.h"
 #include "support_sched.h"
 
 /* ---- what the system says ---- */
@@ -281,6 +282,58 @@ const char *row_closed_while_idle(leat_runtime *rt)
         if (!fault_server_wait_open(s.server, 0)) why = "the server does not close";
     }
     stage_end(&s);
+    return why;
+}
+
+/* HTTP/2 with a name whose address is too old to be believed: who finds a connection looks nothing up, and holds nobody up. */
+typedef struct hung {
+    leat_i_http_request request;
+    leat_i_http_reply reply[3];
+    LEAT_ATOMIC(uint32_t) next;
+} hung;
+
+static leat_err hung_task(leat_task *t, void *arg, const void **result)
+{
+    hung *h = arg;
+    (void)result;
+    return leat_i_http_perform(t, &h->request, &h->reply[leat_add_relaxed(&h->next, 1u)]); /* relaxed: only to differ. */
+}
+
+static leat_err hung_tasks(leat_task *t, void *arg, const void **result)
+{
+    leat_future *f[3];
+    (void)result;
+    for (int i = 0; i < 3; i++)
+        f[i] = leat_task_start(t, hung_task, arg);
+    return leat_await_all(t, f, 3);
+}
+
+/* The first two get no answer before the third has come. */
+const char *row_old_address(leat_runtime *rt)
+{
+    static const fault_step wait[] = { { .op = FAULT_KEEP } }, end[] = { { .op = FAULT_ECHO_MARK }, { .op = FAULT_CLOSE } };
+    fault_script script[] = { { .step = wait, .times = 2 }, { .step = end } };
+    char url[64];
+    hung h = { .request = { .path = "/v1/x", .body = "{}", .body_bytes = 2 } };
+    fault_server *s =
+        fault_server_new(&(fault_opts){ .script = script, .script_count = 2, .tls = FAULT_TLS_WRONG_NAME, .http2 = true });
+    leat_i_http_origin *o = NULL;
+    snprintf(url, sizeof url, "https://elsewhere.invalid:%u", fault_server_port(s));
+    leat_i_http_origin_opts opts = { .base_url = url,
+                                     .cacert = fault_server_ca_file(s),
+                                     .http2 = true,
+                                     .address_ms = -1,
+                                     .connect_timeout_ms = 10000,
+                                     .total_timeout_ms = 20000 };
+    CHECK(leat_i_http_origin_new(&o, rt, &opts) == LEAT_OK);
+    h.request.origin = o;
+    CHECK(leat_task_run(rt, hung_tasks, &h, NULL) == LEAT_OK);
+    const char *why = NULL;
+    for (int i = 0; i < 3; i++)
+        if (!h.reply[i].sent) why = "a request waited for the end of another";
+    if (fault_server_counts(s).connections != 1) why = "there was more than one connection";
+    leat_i_http_origin_free(o);
+    fault_server_free(s);
     return why;
 }
 

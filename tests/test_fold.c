@@ -76,6 +76,7 @@ static const struct row {
       .complete = true, .done = true, .output = true },
     { DELTA("{\"content\":\"a\"}", "null") "data: {\"error\":{\"code\":429,\"message\":\"m\"}}\n\n" DONE, NULL,
       .error = true, .output = true },
+    { "event: error\ndata: out of \"memory\"\n\n" DONE, NULL, .error = true },
     { "event: error\ndata: {\"message\":\"m\"}\n\n" DONE, NULL, .error = true },
     { DELTA("{\"content\":\"a\"}", "null") "data: [DONE] \n\n",
       HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}", .complete = true,

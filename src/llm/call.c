@@ -342,17 +342,29 @@ static int opinion_of(const char *should_retry)
 }
 
 /* The caller hears of each attempt, and may have it otherwise. */
-static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h)
+/* An endpoint may echo the key: it stays here. `*text` is in the task's memory, and its own. */
+static bool text_redact(const call *c, const char **text, size_t *size, bool pieces)
 {
+    size_t was = *size;
+    *size = leat_i_secrets_redact(&c->llm->secrets, (char *)(uintptr_t)*text, was, pieces);
+    return *size != was;
+}
+
+/* Tells who asked to be told; what it hears and shows is as clean as what is in the row. */
+static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h, bool billed)
+{
+    const char *message = c->reply->message;
+    size_t size = strlen(message);
+    (void)text_redact(c, &message, &size, true);
     leat_i_llm_attempt a = {
         .number = c->reply->attempts,
         .start_ns = leat_task_now_ns(c->t) - h->end_ns,
         .http_status = h->status,
         .throttled = rule->cls == LEAT_CLASS_THROTTLED,
-        .billed = rule->billed && h->sent,
+        .billed = billed,
         .fatal = c->reply->is_fatal,
         .unreached = c->reply->is_unreached,
-        .message = c->reply->message,
+        .message = message,
         .again = c->again,
         .wait_ms = c->wait_ms,
     };
@@ -381,12 +393,13 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     r->is_fatal = rule->fatal && !elsewhere;
     r->is_unreached = rule->unreached && !elsewhere;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
-    if ((rule->billed || rd->late) && h->sent) r->possibly_billed++;
+    bool billed = (rule->billed || rd->late) && h->sent;
+    if (billed) r->possibly_billed++;
     /* A kept connection that was dead is seldom the only one. */
     c->request.fresh = rule->retry == LEAT_I_RETRY_FREE;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms) || elsewhere;
     if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
-    attempt_tell(c, rule, h);
+    attempt_tell(c, rule, h, billed);
 }
 
 static void request_aim(call *c, uint32_t place_index)
@@ -430,21 +443,11 @@ static leat_err attempt(call *c)
 
 /* ---- the call ---- */
 
-/* An endpoint may echo the key: it stays here. `*text` is in the task's memory, and its own. */
-static bool text_redact(const call *c, const char **text, size_t *size, bool pieces)
-{
-    size_t was = *size;
-    *size = leat_i_secrets_redact(&c->llm->secrets, (char *)(uintptr_t)*text, was, pieces);
-    return *size != was;
-}
-
 static void call_redact(call *c)
 {
     leat_llm_reply *r = c->reply;
     bool failed = r->cls != LEAT_CLASS_OK && r->cls != LEAT_CLASS_LENGTH;
-    const char *message = r->message;
-    size_t size = strlen(message), id_size = strlen(r->request_id);
-    (void)text_redact(c, &message, &size, true);
+    size_t id_size = strlen(r->request_id);
     if (id_size) (void)text_redact(c, &r->request_id, &id_size, failed);
     if (r->text_bytes) (void)text_redact(c, &r->text, &r->text_bytes, failed);
     /* A key of digits may have stood there as a number: then what is left is no JSON any more. */

@@ -189,6 +189,15 @@ static bool fold_error(leat_i_fold *f, leat_i_json value)
     return false;
 }
 
+/* An error event in words. */
+static bool fold_error_words(leat_i_fold *f, const char *data, size_t size)
+{
+    if (!leat_i_buf_puts(&f->error, "{\"error\":") || !leat_i_json_put_string(&f->error, data, size) ||
+        !leat_i_buf_puts(&f->error, "}"))
+        f->failed = true;
+    return false;
+}
+
 static bool event_is_end(const char *data, size_t size)
 {
     while (size && strchr(" \t", data[size - 1]))
@@ -219,10 +228,10 @@ static bool fold_event(void *arg, const char *type, const char *data, size_t siz
     }
     if (strspn(data, " \t") == size) return true;
     leat_i_json chunk = leat_i_json_parse(data, size, NULL);
-    if (chunk.type != LEAT_I_JSON_OBJECT) return fold_break(f, data, size);
+    bool is_error = strcmp(type, "error") == 0;
+    if (chunk.type != LEAT_I_JSON_OBJECT) return is_error ? fold_error_words(f, data, size) : fold_break(f, data, size);
     leat_i_json_get_many(chunk, keys, v, 7);
-    if ((v[2].type != LEAT_I_JSON_NONE && v[2].type != LEAT_I_JSON_NULL) || strcmp(type, "error") == 0)
-        return fold_error(f, chunk);
+    if ((v[2].type != LEAT_I_JSON_NONE && v[2].type != LEAT_I_JSON_NULL) || is_error) return fold_error(f, chunk);
     fold_first(f, &f->id, v[3]);
     fold_first(f, &f->created, v[4]);
     fold_first(f, &f->model, v[5]);

@@ -273,7 +273,7 @@ void leat_i_exchange_begin(leat_i_loop *loop, leat_i_exchange *x)
  * wait are started later. */
 void leat_i_origin_resolved(leat_i_http_origin *o, leat_i_exchange *x)
 {
-    if (x) o->dns_until_ns = leat_i_os_now_ns() + LEAT_I_DNS_S * LEAT_I_NS_PER_S;
+    if (x) o->dns_until_ns = leat_i_os_add_ns(leat_i_os_now_ns(), o->address_ns);
     if (x && o->looking_up != x) return;
     o->looking_up = NULL;
     if (!o->waiting || o->is_releasable) return;

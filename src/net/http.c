@@ -75,6 +75,9 @@ leat_err leat_i_http_origin_new(leat_i_http_origin **out, leat_runtime *rt, cons
         o->cert = leat_i_strdup(opts->cert);
         o->cert_key = leat_i_strdup(opts->cert_key);
         o->http2 = opts->http2 && o->url.https;
+        o->address_ns = opts->address_ms < 0 ? 0
+                        : opts->address_ms   ? ns_of_ms(opts->address_ms)
+                                             : LEAT_I_DNS_S * LEAT_I_NS_PER_S;
         o->connect_ns = ns_of_ms(opts->connect_timeout_ms);
         o->first_byte_ns = ns_of_ms(opts->first_byte_timeout_ms);
         o->idle_ns = ns_of_ms(opts->idle_timeout_ms);

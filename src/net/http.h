@@ -42,6 +42,7 @@ typedef struct leat_i_http_origin_opts {
     bool http2;                  /* over TLS, where the endpoint agrees to it; else HTTP/1.1 */
     int64_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms;
     size_t body_bytes_max;
+    int64_t address_ms;  /* how long a looked-up address is believed; 0 = 300 000; negative = for one request */
     size_t buffer_bytes; /* receive buffer of each connection beyond the first 1,024, which have 16 KiB; 0 = 16 KiB too */
 } leat_i_http_origin_opts;
 

@@ -124,7 +124,7 @@ struct leat_i_http_origin {
     struct curl_slist *headers, *stream_headers;
     char *cacert, *cert, *cert_key;
     bool http2;
-    int64_t connect_ns, first_byte_ns, idle_ns, total_ns;
+    int64_t address_ns, connect_ns, first_byte_ns, idle_ns, total_ns;
     size_t body_bytes_max, buffer_bytes;
     /* The loop's, from here on. */
     leat_i_pool **pool;

@@ -233,7 +233,10 @@ int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int r
     x->sent_ns = now_ns;
     x->reply->sent = true;
     x->reply->reused = !x->is_new;
-    if (x->is_new) leat_i_socket_established(x, local_port);
+    if (x->is_new)
+        leat_i_socket_established(x, local_port);
+    else if (x->origin->looking_up == x)
+        leat_i_origin_resolved(x->origin, NULL); /* It found a connection, and needs no name: the next one may look. */
     leat_i_exchange_arm(x);
     return CURL_PREREQFUNC_OK;
 }
