@@ -38,6 +38,7 @@ static leat_err overflows(leat_task *t, void *arg, const void **result)
 __attribute__((noinline)) static int has_a_large_frame(void)
 {
     volatile char large[1000000];
+    __asm__ volatile("" : : "r"(large) : "memory"); /* clang would make it as small as what is used of it */
     large[0] = 1;
     return large[0];
 }
