@@ -117,6 +117,8 @@ static leat_limiter_stats stats_after(const char *first, bool ignore_limits, con
 
 static void limits_are_learned_from_headers(void **state)
 {
+    fault_server *keeper =
+        fault_server_new(&(fault_opts){ 0 }); /* Keeps what the builders give out, longer than one run's server. */
     (void)state;
     const char *reply = fault_reply(200,
                                     "x-ratelimit-limit-requests: 120\r\nX-RateLimit-Limit-Tokens: 9000\r\n"
@@ -133,6 +135,7 @@ static void limits_are_learned_from_headers(void **state)
         fault_reply(429, "anthropic-ratelimit-requests-limit: 50\r\nanthropic-ratelimit-requests-remaining: 0\r\n", "{}");
     stats = stats_after(reply, false, NULL);
     assert_true(stats.requests_per_min == 50 && stats.granted == 2 && stats.refunded == 1);
+    fault_server_free(keeper);
 }
 
 /* Thousands of lines about limits: what fits is read, and nothing breaks. */

@@ -149,6 +149,6 @@ double leat_i_pace_seen_per_min(const leat_i_pace *p, int64_t now_ns)
     int64_t at = now_ns >> TALLY_SHIFT, count = 0;
     if (p->tally_at == at) count = p->tally[0] + p->tally[1];
     if (p->tally_at == at - 1) count = p->tally[0];
-    int64_t span_ns = now_ns - max_ns((at - 1) << TALLY_SHIFT, p->start_ns);
+    int64_t span_ns = now_ns - max_ns((at - 1) * (INT64_C(1) << TALLY_SHIFT), p->start_ns);
     return (double)count * 60 * (double)LEAT_I_NS_PER_S / (double)max_ns(span_ns, LEAT_I_PACE_SPAN_NS);
 }
