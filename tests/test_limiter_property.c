@@ -27,6 +27,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/atomics.h"
 #include "limit/member.h"
 
 #define MS  INT64_C(1000000)
@@ -438,7 +439,7 @@ static void test_random_schedules(void **state)
     (void)state;
     const char *one = getenv("LEAT_SEED"), *longer = getenv("LEAT_LONG");
     uint64_t first = one ? strtoull(one, NULL, 10) : 1;
-    uint64_t count = one ? 1 : longer && longer[0] == '1' ? 1000000 : 10000;
+    uint64_t count = one ? 1 : longer && longer[0] == '1' ? 1000000 : LEAT_TSAN || LEAT_ASAN ? 1000 : 10000;
     for (uint64_t number = first; number < first + count; number++) {
         if (schedule_passes(number, &HONEST)) continue;
         print_error("schedule %" PRIu64 ": %s, at request %d (LEAT_SEED=%" PRIu64 " runs it alone)\n", number,

@@ -94,9 +94,10 @@ static leat_err one(leat_task *t, void *arg, const void **result)
     return leat_llm_ask(t, arg, "[[fine]]", &reply);
 }
 
-/* The limits after one reply of `first`, and then good ones. */
-static leat_limiter_stats stats_after(const char *first, bool ignore_limits, const leat_limiter_opts *opts)
+/* The limits after one reply of that status with these headers, and then good ones. */
+static leat_limiter_stats stats_after(int status, const char *headers, bool ignore_limits, const leat_limiter_opts *opts)
 {
+    const char *first = fault_reply(status, headers, fault_chat_body("fine", "stop"));
     const fault_step step[] = { { .op = FAULT_SEND, .data = first }, { .op = FAULT_KEEP } };
     fault_script script[] = { { .step = step, .times = 1 }, { .step = good_step } };
     fault_server *s = fault_server_new(&(fault_opts){ .script = script, .script_count = 2 });
@@ -120,20 +121,17 @@ static void limits_are_learned_from_headers(void **state)
     fault_server *keeper =
         fault_server_new(&(fault_opts){ 0 }); /* Keeps what the builders give out, longer than one run's server. */
     (void)state;
-    const char *reply = fault_reply(200,
-                                    "x-ratelimit-limit-requests: 120\r\nX-RateLimit-Limit-Tokens: 9000\r\n"
-                                    "x-ratelimit-remaining-requests: 119\r\nx-ratelimit-reset-requests: 500ms\r\n",
-                                    fault_chat_body("fine", "stop"));
-    leat_limiter_stats stats = stats_after(reply, false, NULL);
+    static const char headers[] = "x-ratelimit-limit-requests: 120\r\nX-RateLimit-Limit-Tokens: 9000\r\n"
+                                  "x-ratelimit-remaining-requests: 119\r\nx-ratelimit-reset-requests: 500ms\r\n";
+    leat_limiter_stats stats = stats_after(200, headers, false, NULL);
     assert_true(stats.requests_per_min == 120 && stats.tokens_per_min == 9000);
-    stats = stats_after(reply, false, &(leat_limiter_opts){ .requests_per_min = 60, .tokens_per_min = 10000 });
+    stats = stats_after(200, headers, false, &(leat_limiter_opts){ .requests_per_min = 60, .tokens_per_min = 10000 });
     assert_true(stats.requests_per_min == 60 && stats.tokens_per_min == 9000);
-    stats = stats_after(reply, true, NULL);
+    stats = stats_after(200, headers, true, NULL);
     assert_true(stats.requests_per_min == 0 && stats.tokens_per_min == 0);
     /* A refusal says them too. */
-    reply =
-        fault_reply(429, "anthropic-ratelimit-requests-limit: 50\r\nanthropic-ratelimit-requests-remaining: 0\r\n", "{}");
-    stats = stats_after(reply, false, NULL);
+    stats = stats_after(429, "anthropic-ratelimit-requests-limit: 50\r\nanthropic-ratelimit-requests-remaining: 0\r\n",
+                        false, NULL);
     assert_true(stats.requests_per_min == 50 && stats.granted == 2 && stats.refunded == 1);
     fault_server_free(keeper);
 }
@@ -147,7 +145,7 @@ static void many_lines_of_limits_are_bounded(void **state)
     for (int i = 0; i < 400; i++)
         used += (size_t)snprintf(headers + used, sizeof headers - used, "x-ratelimit-limit-requests-%d: 5\r\n", i);
     snprintf(headers + used, sizeof headers - used, "x-ratelimit-limit-requests: 7\r\n");
-    leat_limiter_stats stats = stats_after(fault_reply(200, headers, fault_chat_body("fine", "stop")), false, NULL);
+    leat_limiter_stats stats = stats_after(200, headers, false, NULL);
     assert_true(stats.requests_per_min == 0);
 }
 
