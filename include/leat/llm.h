@@ -189,7 +189,8 @@ LEAT_API leat_future *leat_llm_start(leat_task *t, leat_llm *llm, const char *pr
  * Owns:     `prompt` and `arg` are borrowed during the call, a piece during its call; `*reply` (optional) is the whole text and
  *           belongs to `t` until its visit ends.
  * Shape:    `on_piece` gets one or more tokens of text at once, never none; all pieces joined are the reply. An endpoint that does
- *           not stream gives one piece.
+ *           not stream gives one piece. A key that the endpoint echoes is redacted in `*reply`, not in the pieces: it may stand
+ *           across two of them.
  * Errors:   as leat_llm_ask, and what `on_piece` returned.
  * Source:   PocketFlow's cookbook: streaming, with an interrupt by the user.
  */
