@@ -63,6 +63,7 @@ class Endpoint(Cli):
         ended = self.ends(5, *self.args("https://no-such-host.invalid/v1", "--max-attempts", "2"), env=self.env())
         self.assertIn("no such host (is the base URL right?): the name no-such-host.invalid", ended.err)
         self.assertEqual(self.rows(), {})
+        self.assertNotIn("requests:", ended.err)
         self.nothing_leaked(ended)
 
     def test_certificates(self):
@@ -102,7 +103,7 @@ class Endpoint(Cli):
         self.nothing_leaked(ended)
         asked = self.fault_end(server)
         self.assertLessEqual(asked, 4)
-        self.assertGreaterEqual(int(re.search(r"requests: +(\d+)", ended.err)[1]), asked)
+        self.assertEqual(self.requests_said(ended), asked)
         # The documents were not answered, so they have no row, and go when the key is right.
         mocked = self.mock()
         self.ends(0, *self.args(mocked.url, count=50), env=self.env())
@@ -148,6 +149,58 @@ class Endpoint(Cli):
     def test_a_key_from_another_variable(self):
         mocked = self.mock("--key", KEY)
         self.ends(0, *self.args(mocked.url, "--key-env", "MY_KEY"), env={"MY_KEY": KEY, "OPENAI_API_KEY": "wrong"})
+
+    def requests_said(self, ended):
+        return int(re.search(r"requests: +([\d,]+)", ended.err)[1].replace(",", ""))
+
+    def test_a_refusal_in_the_middle_gives_up_nothing(self):
+        """Each answer that the endpoint gave has its row, so nothing is billed twice."""
+        mocked = self.mock("--error-rate", "0.05", "--error-status", "401", "--latency-ms", "50", "--latency-sigma", "0.3", "--seed", "2")
+        asked, ended = 0, None
+        for _ in range(60):
+            ended = self.leat(*self.args(mocked.url, "-j", "20", count=200))
+            asked += self.requests_said(ended)
+            if ended.code == 0:
+                break
+            self.assertEqual(ended.code, 5, ended.err)
+            self.assertIn("leat run: HTTP 401: ", ended.err)
+        self.assertEqual(self.classes(), {"ok": 200})
+        counted = self.mock_end(mocked)
+        self.assertEqual(counted["answered"], 200)
+        self.assertEqual(counted["requests"], asked)
+
+    def test_a_document_that_is_forbidden_has_its_row(self):
+        """While others are answered, a 403 is the document's own matter."""
+        mocked = self.mock("--error-rate", "0.05", "--error-status", "403", "--latency-ms", "20", "--latency-sigma", "0.3", "--seed", "2")
+        self.ends(1, *self.args(mocked.url, "-j", "20", count=200))
+        counted = self.mock_end(mocked)
+        self.assertEqual(self.classes(), {"ok": counted["answered"], "auth": counted["errors"]})
+        self.assertEqual(counted["requests"], 200)
+        self.assertGreater(counted["errors"], 0)
+
+    def test_a_key_that_is_forbidden_stops_the_run(self):
+        for count in (3, 200):
+            mocked = self.mock("--error-rate", "1", "--error-status", "403")
+            ended = self.ends(5, *self.args(mocked.url, "-j", "4", count=count))
+            self.assertIn("leat run: the endpoint refuses one document after the other: HTTP 403", ended.err)
+            self.assertEqual(self.rows(), {})
+            self.assertLessEqual(self.mock_end(mocked)["requests"], 20 + 4)
+
+    def test_a_wrong_path_makes_no_rows(self):
+        mocked = self.mock()
+        for count in (3, 200):
+            ended = self.ends(5, *self.args(mocked.url + "/nope", "-j", "4", count=count))
+            self.assertIn("leat run: the endpoint does not know the path (is the base URL right?): HTTP 404", ended.err)
+            self.assertIn("the same command goes on from here", ended.err)
+            self.assertEqual(self.rows(), {})
+        self.ends(0, *self.args(mocked.url, count=200))
+        self.assertEqual(self.classes(), {"ok": 200})
+
+    def test_a_model_that_one_line_names_wrongly_has_its_row(self):
+        mocked = self.mock("--error-rate", "0.1", "--error-status", "404", "--seed", "1")
+        self.ends(1, *self.args(mocked.url, "-j", "4", count=100))
+        counted = self.mock_end(mocked)
+        self.assertEqual(self.classes(), {"ok": counted["answered"], "rejected": counted["errors"]})
 
     def test_an_exhausted_quota_stops_the_run(self):
         server = self.fault("quota")
@@ -208,7 +261,16 @@ class Endpoint(Cli):
         self.assertGreater(stats["in_flight_peak"], 256)
 
     def test_plain_http_to_others_is_refused(self):
-        self.says(2, "plain http to another machine", *self.args("http://llm.invalid/v1"), env=self.env())
+        ended = self.says(2, "plain http to another machine", *self.args("http://llm.invalid/v1"), env=self.env())
+        self.assertIn("--allow-http", ended.err)
+
+    def test_an_empty_url_is_refused(self):
+        """A script's variable that is not set: nothing goes to an endpoint that nobody has named."""
+        self.says(2, "the base URL is empty", *self.args(""), env=self.env())
+        self.batch("in.jsonl", 1)
+        self.says(2, "the environment variable OPENAI_BASE_URL is empty", "run", "in.jsonl", "-o", "out.jsonl",
+                  env={**self.env(), "OPENAI_BASE_URL": ""})
+        self.assertFalse((self.dir / "out.jsonl").exists())
 
 
 class Output(Cli):

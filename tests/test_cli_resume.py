@@ -9,8 +9,11 @@ import re
 import signal
 import stat
 import termios
+import time
 
 from cli_support import Cli, main
+
+SECOND_WISH_S = 0.3  # Signals that come closer together than 0.1 s are one wish.
 
 
 class Resume(Cli):
@@ -288,12 +291,23 @@ class Signals(Cli):
         for line in process.stderr:
             if "stopping: " in line:
                 break
+        time.sleep(SECOND_WISH_S)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
         self.mocked.send_signal(signal.SIGCONT)
         self.assertEqual(process.returncode, 130, err)
         self.assertIn("stopping at once", err)
         self.finish()
+
+    def test_two_signals_at_once_are_one_wish(self):
+        """timeout(1) tells the process, and then its group."""
+        process = self.begin(50)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+        self.assertIn(process.returncode, (143, 130), err)
+        self.assertNotIn("stopping at once", err)
+        self.assertEqual(self.finish(), 200)
 
     def test_a_kill_loses_nothing(self):
         process = self.begin(30)
@@ -341,6 +355,7 @@ class Signals(Cli):
         for line in process.stderr:
             if "stopping: " in line:
                 break
+        time.sleep(SECOND_WISH_S)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
         os.close(ours)

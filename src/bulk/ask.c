@@ -46,8 +46,8 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     struct leat_i_doc *d = arg;
     leat_i_counters *c = &d->run->count;
     turn_back(d);
-    (void)leat_add_relaxed(&c->requests, 1);
-    if (a->number > 1) (void)leat_add_relaxed(&c->retries, 1);
+    if (a->sent) (void)leat_add_relaxed(&c->requests, 1);
+    if (a->sent && a->number > 1) (void)leat_add_relaxed(&c->retries, 1);
     if (a->throttled) (void)leat_add_relaxed(&c->throttles, 1);
     if (a->billed) (void)leat_add_relaxed(&c->possibly_billed, 1);
     if (a->http_status > 0) {

@@ -60,20 +60,40 @@ static void row_count(leat_i_run *run, const leat_llm_reply *r)
     leat_i_stop_rules(run, r);
 }
 
-static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+/* Hands a row over. False = the run stops, since rows cannot be written any more. */
+static bool row_write(leat_task *t, leat_i_run *run, const leat_i_buf *row, const leat_llm_reply *reply)
 {
-    leat_i_buf row = { 0 };
     leat_error error;
-    leat_err err = LEAT_OK;
-    if (!leat_i_row_put(&row, &d->doc, d->text_hash, !run->opts->no_extras))
-        err = leat_i_fail(&error, LEAT_NOMEM, "out of memory while writing a row");
-    else
-        err = leat_i_writer_put(t, &run->writer, row.data, row.size, &error);
-    leat_i_buf_fini(&row);
+    leat_err err = leat_i_writer_put(t, &run->writer, row->data, row->size, &error);
     if (err)
         leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     else
-        row_count(run, &d->doc.reply);
+        row_count(run, reply);
+    return !err;
+}
+
+void leat_i_carrier_write_held(leat_task *t, leat_i_run *run, leat_i_held_row *row)
+{
+    bool written = true;
+    while (row) {
+        leat_i_held_row *next = row->next;
+        if (written) written = row_write(t, run, &row->row, &row->reply);
+        leat_i_held_row_free(row);
+        row = next;
+    }
+}
+
+static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+{
+    leat_i_buf row = { 0 };
+    const leat_llm_reply *reply = &d->doc.reply;
+    bool ok = leat_i_row_put(&row, &d->doc, d->text_hash, !run->opts->no_extras);
+    if (ok && leat_i_held_wants(run, reply))
+        ok = leat_i_held_add(run, &row, reply) == LEAT_OK;
+    else if (ok && row_write(t, run, &row, reply) && reply_is_good(reply))
+        leat_i_carrier_write_held(t, run, leat_i_held_take(run));
+    leat_i_buf_fini(&row);
+    if (!ok) stop_for(run, LEAT_I_STOP_NOW, LEAT_NOMEM, "out of memory while writing a row");
 }
 
 /* ---- the walk ---- */
@@ -90,16 +110,18 @@ static void reply_from_error(leat_llm_reply *r, leat_err err, const leat_error *
 /* Reasons that concern all documents alike. True = the run stops, and this document gets no row: it is asked again. */
 static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const leat_error *error, const leat_llm_reply *r)
 {
+    /* What is in flight is paid for: it may end. While the endpoint was never reached there is nothing of the kind. */
+    leat_i_stop how = leat_load_relaxed(&run->count.reached) > 0 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW;
     if (err == LEAT_NOMEM) {
         stop_for(run, LEAT_I_STOP_NOW, LEAT_NOMEM, "out of memory");
-    } else if (!err && r->is_fatal) {
-        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
+    } else if (!err && r->is_fatal && !leat_i_held_wants(run, r)) {
+        stop_for(run, how, LEAT_DENIED, r->message);
     } else if (err == LEAT_DENIED) {
-        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, error->text[0] ? error->text : leat_err_sentence(err));
+        stop_for(run, how, LEAT_DENIED, error->text[0] ? error->text : leat_err_sentence(err));
     } else if (!err && r->cls == LEAT_CLASS_REDIRECT && !leat_i_ever_good(run)) {
-        stop_for(run, LEAT_I_STOP_NOW, LEAT_DENIED, r->message);
+        stop_for(run, how, LEAT_DENIED, r->message);
     } else if (!err && r->cls == LEAT_CLASS_LOCAL) {
-        stop_for(run, LEAT_I_STOP_NOW, LEAT_IO, r->message);
+        stop_for(run, how, LEAT_IO, r->message);
     } else if (err != LEAT_CANCELED && leat_i_stop_unanswered(run, r)) {
         return true;
     } else {

@@ -234,6 +234,7 @@ static void run_work(leat_task *t, leat_i_run *run)
     carriers_watch(t, run);
     leat_store_relaxed(&run->feed.stop, true); /* who still counts files counts for nobody */
     leat_i_task_end_children(t, mark);
+    leat_i_carrier_write_held(t, run, leat_i_held_end(run));
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run);
@@ -265,6 +266,7 @@ static void run_close(leat_i_run *run)
     if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     leat_i_feed_fini(&run->feed);
     leat_i_writer_fini(&run->writer);
+    leat_i_held_fini(&run->held);
     leat_flow_free(run->own_flow);
     leat_i_ids_fini(&run->ids);
     leat_i_free(run->carrier);

@@ -22,6 +22,7 @@
 #include "../llm/turn.h"
 #include "../sched/sched.h"
 #include "exit_code.h"
+#include "held.h"
 #include "ids.h"
 #include "journal.h"
 #include "reader.h"
@@ -124,6 +125,7 @@ typedef struct leat_i_run {
     leat_i_writer writer;
     leat_i_feed feed;
     leat_i_slots slots;
+    leat_i_held held;
     leat_flow *flow;     /* the user's, or `own_flow` */
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;
@@ -147,6 +149,8 @@ typedef struct leat_i_run {
 void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why);
 leat_i_stop leat_i_run_stopping(const leat_i_run *run);
 
+/* Writes rows that were held back, and frees them. */
+void leat_i_carrier_write_held(leat_task *t, leat_i_run *run, leat_i_held_row *row);
 leat_err leat_i_carrier_task(leat_task *t, void *carrier, const void **result);
 /* The rules that look at each finished row: too many errors, the first ones all failing. */
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply);

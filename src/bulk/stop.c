@@ -22,6 +22,8 @@ void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat
     if (harder) leat_store_seq_cst(&run->stop, (uint32_t)how);
     leat_store_relaxed(&run->feed.stop, true); /* relaxed: a hint that is looked at ten times a second */
     leat_i_lock_give(&run->stop_lock);
+    if (harder && how == LEAT_I_STOP_DRAIN && why->code != LEAT_CANCELED && leat_load_relaxed(&run->count.in_flight) > 0)
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "stopping: what is in flight is being finished; Ctrl-C gives it up");
     /* Only for news: the root itself comes here each time it polls, and must not wake itself for ever. */
     if (harder) leat_i_unpark(run->root);
 }
@@ -95,7 +97,7 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
     }
     (void)leat_i_fail(&why, LEAT_STOPPED, "the first %d documents all failed; the last one: %.120s", FIRST_FAILED_MAX,
                       reply->message);
-    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_STOPPED), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
 }
 
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)

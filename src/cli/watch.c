@@ -21,6 +21,7 @@ static struct watch {
     int signal_fd, end_fd;
     bool running;
     pthread_t thread;
+    int64_t first_ns;              /* when the first signal was read; the thread's own */
     LEAT_ATOMIC(int) count, first; /* the thread writes; relaxed, since they guard nothing */
 } watch = { .signal_fd = -1, .end_fd = -1 };
 
@@ -51,8 +52,15 @@ static void line_begin(void)
     if (leat_i_os_is_terminal(STDERR_FILENO)) (void)leat_i_os_write_all(STDERR_FILENO, "\n", 1, &done);
 }
 
+/* One wish can come as two signals: timeout(1) tells the process and then its group, and a terminal's driver the group of a script
+ * that passes it on. Nobody means two within this time. */
+enum { SAME_WISH_MS = 100 };
+
 static void signal_take(int number)
 {
+    int64_t now_ns = leat_i_os_now_ns();
+    if (leat_load_relaxed(&watch.count) == 1 && now_ns - watch.first_ns < SAME_WISH_MS * LEAT_I_NS_PER_MS) return;
+    if (leat_load_relaxed(&watch.count) == 0) watch.first_ns = now_ns;
     int before = leat_add_relaxed(&watch.count, 1);
     if (before == 0) leat_store_relaxed(&watch.first, number);
     if (before < 2) line_begin();

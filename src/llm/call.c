@@ -360,6 +360,7 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
         .number = c->reply->attempts,
         .start_ns = leat_task_now_ns(c->t) - h->end_ns,
         .http_status = h->status,
+        .sent = h->sent,
         .throttled = rule->cls == LEAT_CLASS_THROTTLED,
         .billed = billed,
         .fatal = c->reply->is_fatal,

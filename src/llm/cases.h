@@ -41,7 +41,7 @@ typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_B
     X(NOT_NOW,          SERVER,    YES,  FAILURE,  1,     0,     0,     0) /* 408, 409, 425 */ \
     X(NO_CONNECTION_YET, TIMEOUT,  YES,  FAILURE,  1,     0,     0,     1) /* the connect timer */ \
     X(TIMEOUT,          TIMEOUT,   YES,  FAILURE,  0,     1,     0,     0) /* the other three */ \
-    X(RESET_REUSED,     RESET,     FREE, NONE,     1,     0,     0,     0) /* a kept connection was dead already */ \
+    X(RESET_REUSED,     RESET,     FREE, NONE,     1,     1,     0,     0) /* a kept connection, dead already as far as one can tell */ \
     X(REFUSED,          RESET,     FREE, NONE,     1,     0,     0,     0) /* a stream of HTTP/2 that nobody looked at */ \
     X(CALM,             THROTTLED, YES,  THROTTLE, 1,     0,     0,     0) /* HTTP/2: ENHANCE_YOUR_CALM */ \
     X(RESET,            RESET,     YES,  FAILURE,  0,     1,     0,     0) \

@@ -65,8 +65,13 @@ static leat_err setup_url(setup *s, leat_runtime *rt)
 {
     char why[96] = "";
     const char *url = s->endpoint.base_url;
+    bool given = url != NULL;
     if (!url) url = getenv("OPENAI_BASE_URL");
-    if (!url || !*url) url = DEFAULT_URL;
+    if (!url) url = DEFAULT_URL;
+    /* A script's variable that is not set: documents and key would go to somebody whom nobody has named. */
+    if (!*url)
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "%s is empty: name an endpoint, or leave it out for " DEFAULT_URL,
+                                 given ? "the base URL" : "the environment variable OPENAI_BASE_URL");
     s->is_mock = strcmp(url, MOCK_URL) == 0;
     if (s->is_mock) {
         leat_mock *mock = leat_i_runtime_room(rt, LEAT_I_ROOM_MOCK, mock_make, mock_free);
@@ -80,7 +85,9 @@ static leat_err setup_url(setup *s, leat_runtime *rt)
     if (!s->url.https && !s->url.loopback && !s->opts->allow_http)
         return leat_i_setup_fail(
             s->error, LEAT_USAGE,
-            "%s is plain http to another machine: the key and the documents would be readable on the way", s->url.origin);
+            "%s is plain http to another machine: the key and the documents would be readable on the way (allow_http, or "
+            "--allow-http, permits it)",
+            s->url.origin);
     return LEAT_OK;
 }
 
