@@ -130,16 +130,23 @@ static void text_for_terminals_has_no_control_characters(void **state)
     leat_i_buf_fini(&b);
 }
 
-static void keys_become_utf8(void **state)
+/* Valid names stay as they are, and two names never become one. */
+static void names_become_utf8(void **state)
 {
     (void)state;
+    static const char *const names[][2] = {
+        { "na\xc3\xafve", "na\xc3\xafve" }, { "a\xff\"b\n", "a\\xff\"b\n" }, { "a\xfe\"b\n", "a\\xfe\"b\n" },
+        { "a\\xff\"b\n", "a\\x5cxff\"b\n" }, { "a\\x5cxff", "a\\x5cx5cxff" }, { "a\\b\\xyz", "a\\b\\xyz" },
+        { "\xc3", "\\xc3" }, { "", "" },
+    };
     leat_i_arena arena = { 0 };
-    size_t size;
-    const char *good = "na\xc3\xafve";
-    assert_ptr_equal(leat_i_clean_utf8(good, strlen(good), &arena, &size), good);
-    const char *clean = leat_i_clean_utf8("a\xff\"b\n", 5, &arena, &size);
-    assert_string_equal(clean, "a\xef\xbf\xbd\"b\n");
-    assert_int_equal(size, 7);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t size = 0;
+        const char *clean = leat_i_clean_name(names[i][0], strlen(names[i][0]), &arena, &size);
+        assert_string_equal(clean, names[i][1]);
+        assert_int_equal(size, strlen(names[i][1]));
+        if (strcmp(names[i][0], names[i][1]) == 0 && !strstr(names[i][0], "\\x")) assert_ptr_equal(clean, names[i][0]);
+    }
     leat_i_arena_fini(&arena);
 }
 
@@ -152,7 +159,7 @@ int main(void)
         cmocka_unit_test(escaped_backslashes_are_no_surrogates),
         cmocka_unit_test(memory_may_be_short_at_any_allocation),
         cmocka_unit_test(text_for_terminals_has_no_control_characters),
-        cmocka_unit_test(keys_become_utf8),
+        cmocka_unit_test(names_become_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

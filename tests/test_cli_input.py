@@ -50,6 +50,32 @@ class Formats(Cli):
         self.assertEqual(sorted(rows), ["c.txt", "docs/a.txt", "docs/sub/b.txt"])
         self.assertIn("first document", rows["docs/a.txt"]["response"]["body"]["choices"][0]["message"]["content"])
 
+    def test_names_that_are_no_text_stay_apart(self):
+        os.mkdir(self.dir / "docs")
+        for name in (b"a\xfe.txt", b"a\xff.txt", b"a\\xff.txt"):
+            with open(os.fsencode(self.dir) + b"/docs/" + name, "wb") as file:
+                file.write(b"A document of its own.")
+        self.run_all("--template", "{{text}}", "docs")
+        self.assertEqual(sorted(self.rows()), ["docs/a\\x5cxff.txt", "docs/a\\xfe.txt", "docs/a\\xff.txt"])
+        self.assertEqual(self.classes(), {"ok": 3})
+
+    def test_links_to_folders_are_left_out_and_told(self):
+        self.write("docs/a.txt", "A document.")
+        self.write("elsewhere/b.txt", "Another document.")
+        (self.dir / "docs/link").symlink_to("../elsewhere")
+        (self.dir / "docs/b.txt").symlink_to("../elsewhere/b.txt")
+        for ended in (self.ends(0, "check", "--template", "{{text}}", "docs"), self.run_all("--template", "{{text}}", "docs")):
+            self.assertIn("1 link to folders left out", ended.err)
+        self.assertEqual(sorted(self.rows()), ["docs/a.txt", "docs/b.txt"])
+
+    def test_a_byte_order_mark_is_no_text(self):
+        self.write("docs/a.txt", b"\xef\xbb\xbfA document.")
+        self.write("docs/b.txt", b"\xef\xbb\xbf")
+        self.ends(1, "run", "--template", "{{text}}", "docs", "-o", "out.jsonl", "--base-url", "mock:")
+        rows = self.rows()
+        self.assertEqual(self.classes(), {"ok": 1, "input": 1})
+        self.assertNotIn("\ufeff", json.dumps(rows["docs/a.txt"], ensure_ascii=False))
+
     def test_an_output_among_the_documents_is_refused(self):
         self.write("docs/sub/a.txt", "A document.")
         (self.dir / "link").symlink_to("docs/sub")

@@ -43,6 +43,26 @@ class Progress(Cli):
         for event in self.events("in.jsonl"):
             self.assertEqual(event["done"], 40 + event["rows"])
 
+    def test_waiting_is_told(self):
+        """Nothing is in flight for a while: the reason is said."""
+        self.batch("in.jsonl", 4)
+        ended = self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--rpm", "30", "--progress", "json")
+        events = [e for e in map(json.loads, ended.err.splitlines()) if e["event"] == "progress"]
+        self.assertTrue(any(e["waits_for_limit"] for e in events), events)
+        mocked = self.mock("--rpm", "1")
+        process = self.start("run", "in.jsonl", "-o", "more.jsonl", "--base-url", mocked.url, "--progress", "json")
+        for line in process.stderr:
+            event = json.loads(line)
+            if event["event"] == "progress" and (event["told_to_wait_s"] or event["waits_for_limit"]):
+                break
+        self.assertEqual(event["event"], "progress")
+        self.assertEqual(event["in_flight"], 0)
+
+    def test_tokens_are_a_limit_too(self):
+        self.batch("in.jsonl", 4)
+        ended = self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:", "--tpm", "100000")
+        self.assertRegex(ended.err, r"[\d.]+ % of the limit used")
+
     def test_a_pipe_has_no_share_until_its_end(self):
         text = (self.dir / self.batch("in.jsonl", 60)).read_text()
         events = self.events("-", input=text)

@@ -38,6 +38,19 @@ class Words(Cli):
             self.says(2, " 0 would let nothing through: leave it out for no limit", command, "--" + option, "0")
         self.says(2, "--sync takes one of none, group, row, not 'always'", "run", "--sync", "always")
 
+    def test_a_name_is_given_once(self):
+        self.batch("in.jsonl", 1)
+        self.says(2, "--output-file is given twice", "run", "in.jsonl", "-o", "a", "--base-url", "mock:", "--output-file", "b")
+        self.assertFalse((self.dir / "b").exists())
+        self.ends(0, "run", "in.jsonl", "-o", "a", "-j", "3", "--base-url", "mock:", "-j", "5")  # A script's default, changed.
+
+    def test_the_classes_are_listed(self):
+        words = " ".join(self.ends(0, "run", "--help").out.split())
+        self.assertIn("One of filtered, empty, truncated,", words)
+        ended = self.says(2, "there is no class of that name", "run", "x", "-o", "y", "--retry-failed=zzzzzzzzzzzz")
+        if "did you mean" not in ended.err:
+            self.assertIn("'leat run --help' lists them", ended.err)
+
     def test_limits_in_one_form(self):
         self.batch("in.jsonl", 1)
         line = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:"]

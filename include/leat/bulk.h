@@ -78,6 +78,7 @@ typedef struct leat_bulk_opts {
 
 typedef struct leat_bulk_summary {
     uint64_t rows_done_before;     /* found complete in the output */
+    uint64_t rows_failed_before;   /* of these, failed: retry_failed asks them again */
     uint64_t rows_ok, rows_failed; /* written by this run */
     uint64_t requests, throttles, possibly_billed;
     uint64_t tokens_in, tokens_out;
@@ -107,6 +108,7 @@ typedef struct leat_bulk_check {
     uint64_t documents, bad_lines, duplicate_ids;
     uint64_t doubtful;  /* good lines whose body is not what their URL path takes: a run sends them all the same */
     uint64_t rows_done; /* in the output, when one was given and exists */
+    uint64_t rows_failed; /* of these */
     uint64_t bytes;
     double tokens_in_estimate;
 } leat_bulk_check;

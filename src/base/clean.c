@@ -1,24 +1,10 @@
 /* clean.c: see clean.h. */
 #include "clean.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "json.h"
-
-const char *leat_i_clean_utf8(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes)
-{
-    *clean_bytes = bytes;
-    if (leat_i_utf8_valid(text, bytes)) return text;
-    /* The JSON writer knows how to replace what is not UTF-8, and the reader how to take it back. */
-    leat_i_buf b = { 0 };
-    const char *clean = NULL;
-    if (leat_i_json_put_string(&b, text, bytes)) {
-        leat_i_json string = { .type = LEAT_I_JSON_STRING, .escaped = true, .at = b.data, .size = b.size };
-        clean = leat_i_json_text(string, arena, clean_bytes);
-    }
-    leat_i_buf_fini(&b);
-    return clean;
-}
 
 /* Bytes of the UTF-8 character at `p`, or 0 when there is none within `left`. */
 static size_t char_bytes(const char *p, size_t left)
@@ -26,6 +12,30 @@ static size_t char_bytes(const char *p, size_t left)
     unsigned char c = (unsigned char)*p;
     size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
     return n <= left && leat_i_utf8_valid(p, n) ? n : 0;
+}
+
+static bool is_escape(const char *p, size_t left)
+{
+    return left >= 4 && p[0] == '\\' && p[1] == 'x' && isxdigit((unsigned char)p[2]) && isxdigit((unsigned char)p[3]);
+}
+
+const char *leat_i_clean_name(const char *text, size_t bytes, leat_i_arena *arena, size_t *clean_bytes)
+{
+    leat_i_buf b = { 0 };
+    *clean_bytes = bytes;
+    if (leat_i_utf8_valid(text, bytes) && !memmem(text, bytes, "\\x", 2)) return text;
+    for (size_t i = 0; i < bytes;) {
+        size_t n = char_bytes(text + i, bytes - i);
+        if (n == 0 || is_escape(text + i, bytes - i))
+            leat_i_buf_printf(&b, "\\x%02x", (unsigned char)text[i]);
+        else
+            leat_i_buf_append(&b, text + i, n);
+        i += n ? n : 1;
+    }
+    const char *clean = b.failed ? NULL : leat_i_arena_strndup(arena, b.data ? b.data : "", b.size);
+    *clean_bytes = b.size;
+    leat_i_buf_fini(&b);
+    return clean;
 }
 
 void leat_i_clean_put(leat_i_buf *b, const char *text, size_t max)

@@ -54,6 +54,9 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
         (void)leat_add_relaxed(&c->reached, 1);
         if (leat_load_relaxed(&c->unanswered) > 0) leat_store_relaxed(&c->unanswered, 0u);
     }
+    /* Relaxed: for the ticker. */
+    if (a->throttled && a->again && a->wait_ms > 0)
+        leat_store_relaxed(&d->run->told_to_wait_ns, leat_task_now_ns(t) + a->wait_ms * LEAT_I_NS_PER_MS);
     leat_i_stop_insist(d->run, a, leat_task_now_ns(t));
 }
 

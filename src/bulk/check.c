@@ -97,6 +97,9 @@ static leat_err documents_read(leat_task *t, checker *c)
     }
     leat_i_doc_clear(&d);
     if (!err) err = leat_i_verify_end(&c->feed, &c->journal, c->error);
+    char left_out[160];
+    leat_i_feed_left_out(&c->feed, left_out, sizeof left_out);
+    if (!err && left_out[0]) leat_i_runtime_log(t->rt, LEAT_LOG_WARNING, "%s", left_out);
     c->check->documents = leat_load_relaxed(&c->feed.documents);
     c->check->bytes = leat_load_relaxed(&c->feed.bytes_taken);
     return err;
@@ -109,6 +112,7 @@ static leat_err check_task(leat_task *t, void *arg, const void **result)
     leat_err err = leat_i_feed_init(&c->feed, c->opts, &c->ids, c->error);
     if (!err) err = leat_blocking(t, job_look, c);
     c->check->rows_done = c->journal.rows;
+    c->check->rows_failed = c->journal.rows_failed;
     c->feed.verify = c->journal.rows > 0 && !c->opts->force_resume;
     if (!err) err = documents_read(t, c);
     leat_i_feed_fini(&c->feed);

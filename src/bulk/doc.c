@@ -89,6 +89,11 @@ static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc 
         leat_i_buf_fini(&job.text);
         return job.rc == -ECANCELED ? LEAT_CANCELED : LEAT_NOMEM;
     }
+    /* A byte order mark is no text, here as in lines. */
+    if (job.rc == 0 && job.text.size >= 3 && memcmp(job.text.data, "\xef\xbb\xbf", 3) == 0) {
+        job.text.size -= 3;
+        memmove(job.text.data, job.text.data + 3, job.text.size);
+    }
     if (job.rc == 0) d->text_hash = leat_i_row_text_hash(job.text.data ? job.text.data : "", job.text.size);
     if (job.rc == -EFBIG)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes", d->doc.key, job.bytes_max);

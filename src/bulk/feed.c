@@ -51,6 +51,15 @@ void leat_i_feed_fini(leat_i_feed *f)
     leat_semaphore_free(f->turn);
 }
 
+void leat_i_feed_left_out(const leat_i_feed *f, char *out, size_t size)
+{
+    uint64_t links = f->reader.tree.links_left;
+    out[0] = 0;
+    if (links > 0)
+        snprintf(out, size, "%llu link%s to folders left out: links are followed to files only, or name the folder as an input",
+                 (unsigned long long)links, links == 1 ? "" : "s");
+}
+
 /* ---- keys ---- */
 
 static const char *line_key(struct leat_i_doc *d, uint64_t number)
@@ -129,7 +138,7 @@ static leat_err text_keep(struct leat_i_doc *d, const char *text, size_t bytes)
 static leat_err path_key(struct leat_i_doc *d, const leat_i_piece *p, bool with_line)
 {
     size_t bytes = 0;
-    const char *key = leat_i_clean_utf8(p->path, strlen(p->path), &d->arena, &bytes);
+    const char *key = leat_i_clean_name(p->path, strlen(p->path), &d->arena, &bytes);
     if (!key) return LEAT_NOMEM;
     char end[32] = "";
     if (with_line) snprintf(end, sizeof end, ":%llu", (unsigned long long)p->file_line);

@@ -39,6 +39,8 @@ typedef struct progress_now {
     double fraction;    /* of the documents that are done; < 0 = not known */
     double eta_s;       /* < 0 = not known */
     double limit_used;  /* < 0 = no limit */
+    bool waits_for_limit;  /* nothing is at the endpoint, since the limit lets nothing through now */
+    double told_to_wait_s; /* the same, since the endpoint has asked for it; 0 = it has not */
     double elapsed_s;
 } progress_now;
 
@@ -100,9 +102,13 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
     if (!l || n->elapsed_s <= 0) return;
     leat_limiter_stats s;
     leat_limiter_read(l, &s);
-    if (s.requests_per_min <= 0) return;
-    n->limit_used = (double)(s.granted - run->granted_before) * 60 / (s.requests_per_min * n->elapsed_s);
-    if (n->limit_used > 1) n->limit_used = 1;
+    n->limit_used = leat_i_limit_used(run, &s);
+    if (n->in_flight > 0) return;
+    int64_t told_ns = leat_load_relaxed(&run->told_to_wait_ns) - now_ns;
+    if (told_ns > 0)
+        n->told_to_wait_s = (double)told_ns / 1e9;
+    else
+        n->waits_for_limit = s.waiting > 0;
 }
 
 /* ---- the three forms ---- */
@@ -123,6 +129,8 @@ static void put_counts(leat_i_buf *b, const progress *p, const progress_now *n)
     leat_i_buf_puts(b, " done");
     if (n->failed > 0) leat_i_buf_printf(b, ", %llu failed", (unsigned long long)n->failed);
     leat_i_buf_printf(b, ", %.*f/s, %u in flight", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s, n->in_flight);
+    if (n->waits_for_limit) leat_i_buf_puts(b, ", waiting for the limit");
+    if (n->told_to_wait_s > 0) leat_i_buf_printf(b, ", the endpoint asked to wait: %.0f s", ceil(n->told_to_wait_s));
     if (n->retries > 0) leat_i_buf_printf(b, ", %llu retries", (unsigned long long)n->retries);
     if (n->limit_used >= 0) leat_i_buf_printf(b, ", limit %.0f%%", n->limit_used * 100);
     if (n->eta_s >= 0) {
@@ -190,6 +198,8 @@ static void put_json(leat_i_buf *b, const progress *p, const progress_now *n)
     put_json_number(b, "fraction", n->fraction, n->fraction >= 0);
     put_json_number(b, "eta_s", n->eta_s, n->eta_s >= 0);
     put_json_number(b, "limit_used", n->limit_used, n->limit_used >= 0);
+    put_json_number(b, "told_to_wait_s", n->told_to_wait_s, n->told_to_wait_s > 0);
+    leat_i_buf_puts(b, n->waits_for_limit ? ",\"waits_for_limit\":true" : ",\"waits_for_limit\":false");
     leat_i_buf_puts(b, "}\n");
 }
 

@@ -95,6 +95,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
         leat_limiter_stats s;
         leat_limiter_read(limiter, &s);
         run->granted_before = s.granted;
+        run->charged_before = s.tokens_charged;
     }
     LEAT_TRY(leat_i_feed_init(&run->feed, o, &run->ids, error));
     open_job job = { .run = run, .error = error };
@@ -235,6 +236,9 @@ static void run_work(leat_task *t, leat_i_run *run)
     leat_store_relaxed(&run->feed.stop, true); /* who still counts files counts for nobody */
     leat_i_task_end_children(t, mark);
     leat_i_carrier_write_held(t, run, leat_i_held_end(run));
+    char left_out[160];
+    leat_i_feed_left_out(&run->feed, left_out, sizeof left_out);
+    if (left_out[0]) leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", left_out);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run);

@@ -84,6 +84,8 @@ void leat_i_doc_clear(struct leat_i_doc *d); /* gives all memory back; ready for
 leat_err leat_i_doc_verify(const leat_i_feed *f, const struct leat_i_doc *d, leat_error *error);
 /* Counts the files of a FILES input into file_count, for leat_blocking; f->stop ends it. Gives LEAT_OK. */
 leat_err leat_i_feed_count_files(void *feed);
+/* What was left out of the input, in words for a warning; "" = nothing. */
+void leat_i_feed_left_out(const leat_i_feed *f, char *out, size_t size);
 void leat_i_feed_fini(leat_i_feed *f);
 
 /* ---- counters: written by carriers, read by the ticker; relaxed, for they order nothing ---- */
@@ -132,7 +134,9 @@ typedef struct leat_i_run {
     int64_t start_ns;
     LEAT_ATOMIC(int64_t) first_try_ns; /* start of the first attempt that found no endpoint; 0 = none did */
     LEAT_ATOMIC(bool) insistence_told; /* the user knows that it is tried for a while */
-    uint64_t granted_before;           /* the limiter's count at the start */
+    LEAT_ATOMIC(int64_t) told_to_wait_ns; /* until then some document waits since the endpoint asked for it; of the last that was told */
+    uint64_t granted_before;           /* the limiter's counts at the start */
+    double charged_before;
 
     leat_i_carrier *carrier;         /* twice the concurrency */
     leat_i_waiter *root;             /* unparked when something below changes */
@@ -167,6 +171,8 @@ leat_err leat_i_verify(leat_task *t, leat_i_run *run, leat_error *error);
 leat_err leat_i_verify_end(const leat_i_feed *f, const leat_i_journal *j, leat_error *error);
 
 void leat_i_summary_fill(leat_i_run *run);
+/* The share of the limit of requests or tokens a minute, whichever is nearer, that the run has used since its start; < 0 = no limit. */
+double leat_i_limit_used(const leat_i_run *run, const leat_limiter_stats *s);
 
 /* Progress: draws until it is canceled, then wipes the bar. */
 leat_err leat_i_ticker(leat_task *t, void *run, const void **result);

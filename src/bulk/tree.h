@@ -1,7 +1,7 @@
 /*
  * tree.h: the files under a path, in the order of their bytes, folder by folder.
  *
- * Regular files, and links to them; links to folders are not followed (they may lead in circles). Names that start with a dot
+ * Regular files, and links to them; links to folders are not followed (they may lead in circles), but counted. Names that start with a dot
  * are left out below the paths given: documents go to an endpoint, and .env or .git should not.
  */
 #ifndef LEAT_I_BULK_TREE_H
@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../base/buf.h"
 
@@ -18,6 +19,7 @@ typedef struct leat_i_tree {         /* zeroed memory is a tree with nothing in 
     struct leat_i_tree_level *level; /* innermost first */
     size_t depth;
     leat_i_buf path; /* of the entry given last */
+    uint64_t links_left; /* links to folders, not followed */
 } leat_i_tree;
 
 /* Starts at `path`, a file or a folder. 0 or -ENOMEM. Only when the one before has been walked to its end. */

@@ -60,7 +60,7 @@ static void option_head_put(leat_i_buf *b, const leat_i_option *o)
         leat_i_buf_printf(b, "[=%s]", o->arg);
     else if (o->arg)
         leat_i_buf_printf(b, " %s", o->arg);
-    if (o->choices) {
+    if (o->choices && o->kind == LEAT_I_OPTION_CHOICE) {
         leat_i_buf_puts(b, " (");
         for (size_t i = 0; o->choices[i]; i++)
             leat_i_buf_printf(b, "%s%s", i ? "|" : "", o->choices[i]);
@@ -71,12 +71,13 @@ static void option_head_put(leat_i_buf *b, const leat_i_option *o)
 
 static void option_put(leat_i_buf *b, const leat_i_option *o)
 {
-    char text[768];
+    char text[1024];
     option_head_put(b, o);
-    if (o->fallback)
-        snprintf(text, sizeof text, "%s [%s]", o->help, o->fallback);
-    else
-        snprintf(text, sizeof text, "%s", o->help);
+    int size = o->fallback ? snprintf(text, sizeof text, "%s [%s]", o->help, o->fallback)
+                           : snprintf(text, sizeof text, "%s", o->help);
+    /* Many words would make the line of the name unreadable. */
+    for (size_t i = 0; o->kind != LEAT_I_OPTION_CHOICE && o->choices && o->choices[i]; i++)
+        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s", i ? ", " : " One of ", o->choices[i]);
     wrapped_put(b, OPTION_INDENT + 4, text, 0);
 }
 

@@ -240,6 +240,12 @@ int leat_i_options_parse(const leat_i_command *command, int argc, char **argv, v
             say_refused(command, got, argv);
             return LEAT_I_EXIT_USAGE;
         }
+        /* Of numbers and choices the last counts, so that a script's can be changed behind it; a name that is dropped without a word
+         * would be a file lost. */
+        if (parsed->seen[o - command->option] && o->kind == LEAT_I_OPTION_TEXT) {
+            leat_i_say_error(command->name, "--%s is given twice; it takes one value", o->name);
+            return LEAT_I_EXIT_USAGE;
+        }
         parsed->seen[o - command->option] = true;
         exit_code = value_set(command, o, optarg, target);
         if (exit_code) return exit_code;

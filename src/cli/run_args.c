@@ -133,7 +133,7 @@ static int retry_failed_check(const leat_i_run_args *args)
         return LEAT_I_EXIT_USAGE;
     }
     leat_i_say_error(args->parsed.command->name, "--retry-failed=%s: there is no class of that name%s%s%s", given,
-                     nearest ? "; did you mean " : " ('leat help run' lists them)", nearest ? nearest : "",
+                     nearest ? "; did you mean " : " ('leat run --help' lists them)", nearest ? nearest : "",
                      nearest ? "?" : "");
     return LEAT_I_EXIT_USAGE;
 }

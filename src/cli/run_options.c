@@ -10,6 +10,15 @@ static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none"
 
 static const char *const HTTP2S[] = { "off", "on", "force", NULL };
 
+static const char *const CLASSES[] = {
+#define CLASS_NAME(code, name, meaning) name,
+    LEAT_CLASS_MAP(CLASS_NAME)
+#undef CLASS_NAME
+        NULL
+};
+_Static_assert(LEAT_CLASS_OK == 0 && LEAT_CLASS_LENGTH == 1 && LEAT_CLASS_FILTERED == 2, "the good ones come first");
+#define FAILED_CLASSES (CLASSES + LEAT_CLASS_FILTERED)
+
 /* A choice's index is the value of the library's enum. */
 _Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3, "FORMATS");
 _Static_assert(LEAT_BULK_SYNC_NONE == 0 && LEAT_BULK_SYNC_GROUP == 1 && LEAT_BULK_SYNC_ROW == 2, "SYNCS");
@@ -42,7 +51,7 @@ const leat_i_option leat_i_run_options[] = {
       .help = "An object whose members are added to the request bodies of formats files and lines, such as "
               "{\"max_tokens\":200,\"temperature\":0}." },
     { .name = "url", .kind = LEAT_I_OPTION_TEXT, .arg = "PATH", .at = FIELD(url), .fallback = "/v1/chat/completions",
-      .help = "The URL path of requests whose input does not name one." },
+      .help = "The URL path of formats body, files and lines; batch lines name their own." },
     { .name = "max-line-bytes", .kind = LEAT_I_OPTION_BYTES, .arg = "BYTES", .min = 1024, .max = 4294967296.0,
       .at = FIELD(line_bytes_max), .fallback = "16M",
       .help = "A longer line, or file, becomes an error row." },
@@ -57,6 +66,7 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "overwrite", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(overwrite),
       .help = "Start anew: the rows of an output that exists are thrown away, if leat has made it." },
     { .name = "retry-failed", .kind = LEAT_I_OPTION_TEXT, .value_optional = true, .arg = "CLASS", .at = FIELD(retry_failed),
+      .choices = FAILED_CLASSES,
       .help = "Take the failed rows (of one class) out of the output and ask them again." },
     { .name = "sync", .kind = LEAT_I_OPTION_CHOICE, .arg = "WHEN", .choices = SYNCS, .at = FIELD(sync), .fallback = "none",
       .help = "Against power cuts: none leaves the writing to the system; group syncs at least once a second; row counts a "

@@ -61,6 +61,7 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     counted_put(b, "rows:      ", s->rows_ok, " good");
     counted_put(b, ", ", s->rows_failed, " failed");
     if (s->rows_done_before) counted_put(b, ", ", s->rows_done_before, " done before");
+    if (s->rows_failed_before) counted_put(b, " (", s->rows_failed_before, " of them failed)");
     leat_i_buf_puts(b, "; in ");
     time_put(b, s->ms);
     leat_i_buf_puts(b, "\n");
@@ -96,6 +97,7 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
     member_put(b, "rows_ok", s->rows_ok);
     member_put(b, "rows_failed", s->rows_failed);
     member_put(b, "rows_done_before", s->rows_done_before);
+    member_put(b, "rows_failed_before", s->rows_failed_before);
     member_put(b, "requests", s->requests);
     member_put(b, "throttles", s->throttles);
     member_put(b, "possibly_billed", s->possibly_billed);
