@@ -135,9 +135,14 @@ static void names_become_utf8(void **state)
 {
     (void)state;
     static const char *const names[][2] = {
-        { "na\xc3\xafve", "na\xc3\xafve" }, { "a\xff\"b\n", "a\\xff\"b\n" }, { "a\xfe\"b\n", "a\\xfe\"b\n" },
-        { "a\\xff\"b\n", "a\\x5cxff\"b\n" }, { "a\\x5cxff", "a\\x5cx5cxff" }, { "a\\b\\xyz", "a\\b\\xyz" },
-        { "\xc3", "\\xc3" }, { "", "" },
+        { "na\xc3\xafve", "na\xc3\xafve" },
+        { "a\xff\"b\n", "a\\xff\"b\n" },
+        { "a\xfe\"b\n", "a\\xfe\"b\n" },
+        { "a\\xff\"b\n", "a\\x5cxff\"b\n" },
+        { "a\\x5cxff", "a\\x5cx5cxff" },
+        { "a\\b\\xyz", "a\\b\\xyz" },
+        { "\xc3", "\\xc3" },
+        { "", "" },
     };
     leat_i_arena arena = { 0 };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -106,8 +106,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_
 
 typedef struct leat_bulk_check {
     uint64_t documents, bad_lines, duplicate_ids;
-    uint64_t doubtful;  /* good lines whose body is not what their URL path takes: a run sends them all the same */
-    uint64_t rows_done; /* in the output, when one was given and exists */
+    uint64_t doubtful;    /* good lines whose body is not what their URL path takes: a run sends them all the same */
+    uint64_t rows_done;   /* in the output, when one was given and exists */
     uint64_t rows_failed; /* of these */
     uint64_t bytes;
     double tokens_in_estimate;

@@ -56,7 +56,8 @@ void leat_i_feed_left_out(const leat_i_feed *f, char *out, size_t size)
     uint64_t links = f->reader.tree.links_left;
     out[0] = 0;
     if (links > 0)
-        snprintf(out, size, "%llu link%s to folders left out: links are followed to files only, or name the folder as an input",
+        snprintf(out, size,
+                 "%llu link%s to folders left out: links are followed to files only, or name the folder as an input",
                  (unsigned long long)links, links == 1 ? "" : "s");
 }
 

@@ -33,12 +33,12 @@ typedef struct progress {
 
 typedef struct progress_now {
     uint64_t rows, failed, requests, throttles, retries, tokens_in, tokens_out;
-    uint64_t done;      /* documents that have their rows, from earlier runs too */
-    uint64_t total;     /* documents; 0 = not known */
-    uint32_t in_flight; /* requests */
-    double fraction;    /* of the documents that are done; < 0 = not known */
-    double eta_s;       /* < 0 = not known */
-    double limit_used;  /* < 0 = no limit */
+    uint64_t done;         /* documents that have their rows, from earlier runs too */
+    uint64_t total;        /* documents; 0 = not known */
+    uint32_t in_flight;    /* requests */
+    double fraction;       /* of the documents that are done; < 0 = not known */
+    double eta_s;          /* < 0 = not known */
+    double limit_used;     /* < 0 = no limit */
     bool waits_for_limit;  /* nothing is at the endpoint, since the limit lets nothing through now */
     double told_to_wait_s; /* the same, since the endpoint has asked for it; 0 = it has not */
     double elapsed_s;

@@ -134,8 +134,9 @@ typedef struct leat_i_run {
     int64_t start_ns;
     LEAT_ATOMIC(int64_t) first_try_ns; /* start of the first attempt that found no endpoint; 0 = none did */
     LEAT_ATOMIC(bool) insistence_told; /* the user knows that it is tried for a while */
-    LEAT_ATOMIC(int64_t) told_to_wait_ns; /* until then some document waits since the endpoint asked for it; of the last that was told */
-    uint64_t granted_before;           /* the limiter's counts at the start */
+    LEAT_ATOMIC(int64_t)
+    told_to_wait_ns;         /* until then some document waits since the endpoint asked for it; of the last that was told */
+    uint64_t granted_before; /* the limiter's counts at the start */
     double charged_before;
 
     leat_i_carrier *carrier;         /* twice the concurrency */

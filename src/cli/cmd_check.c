@@ -33,7 +33,8 @@ static void result_say(const leat_i_run_args *args, const leat_bulk_check *c)
     printf("ids seen twice: %llu\n", (unsigned long long)c->duplicate_ids);
     if (c->doubtful) printf("doubtful:       %llu\n", (unsigned long long)c->doubtful);
     if (args->output) printf("done already:   %llu\n", (unsigned long long)c->rows_done);
-    if (c->rows_failed) printf("  of them failed: %llu (--retry-failed asks them again)\n", (unsigned long long)c->rows_failed);
+    if (c->rows_failed)
+        printf("  of them failed: %llu (--retry-failed asks them again)\n", (unsigned long long)c->rows_failed);
     if (c->tokens_in_estimate > 0) printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
 }
 
