@@ -243,8 +243,12 @@ class Endpoint(Cli):
     def test_a_silent_endpoint_times_out(self):
         server = self.fault("hang")
         ended = self.leat(*self.args(server.url + "/v1", "--first-byte-timeout", "0.2", "--max-retries", "0", count=1), env=self.env())
-        self.assertIn(ended.code, (1, 5), ended.err)
+        self.assertEqual(ended.code, 5, ended.err)
         self.assertEqual(self.classes(), {"timeout": 1})
+        self.assertIn("the endpoint has not answered once", ended.err)
+        self.assertIn("1 possibly billed", ended.err)
+        self.assertNotIn("not reached", ended.err)
+        self.assertIn("--retry-failed asks the failed rows again", ended.err)
 
     def test_the_limit_of_open_files_is_raised_as_needed(self):
         """Many at once, from a shell that allows few files: as many as were asked for are in flight, and all succeed."""

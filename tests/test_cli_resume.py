@@ -237,7 +237,7 @@ class Resume(Cli):
         self.assertEqual(self.classes(), {"ok": 1, "input": 1, "rejected": 1})
         # Failed rows are rows: the exit code stays true to what the output holds, and it says why.
         ended = self.says(1, "3 done before (2 of them failed)", *self.args)
-        self.assertIn("--retry-failed asks the rows again that failed before", ended.err)
+        self.assertIn("--retry-failed asks the failed rows again", ended.err)
         ended = self.ends(0, "check", "in.jsonl", "-o", "out.jsonl")
         self.assertRegex(ended.out, r"done already: +3\n +of them failed: 2 ")
         ended = self.ends(1, *self.args, "--retry-failed=rejected")

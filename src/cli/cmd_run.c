@@ -138,13 +138,12 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s%s", error.text[0] ? error.text : leat_err_sentence(err),
                          summary.may_force ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
-    if (!err && summary.rows_failed_before)
-        leat_i_say_note("run",
-                        "--retry-failed asks the rows again that failed before, --retry-failed=CLASS those of a class");
+    bool any_failed = summary.rows_failed || summary.rows_failed_before;
     if (summary.goes_on)
         leat_i_say_note("run", "the same command goes on from here%s",
-                        summary.rows_failed || summary.rows_failed_before ? "; --retry-failed asks the failed rows again too"
-                                                                          : "");
+                        any_failed ? "; --retry-failed asks the failed rows again too" : "");
+    else if (summary.rows_failed_before || (err && any_failed))
+        leat_i_say_note("run", "--retry-failed asks the failed rows again, --retry-failed=CLASS those of a class");
     return exit_code;
 }
 
