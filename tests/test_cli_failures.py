@@ -6,8 +6,9 @@ import re
 import resource
 import socket
 import subprocess
+import time
 
-from cli_support import KEY, Cli, main
+from cli_support import KEY, Cli, Ended, main
 
 
 class Endpoint(Cli):
@@ -50,6 +51,19 @@ class Endpoint(Cli):
         mocked = self.mock()
         self.ends(0, *self.args(mocked.url, "-j", "4", "--retry-failed", count=3000))
         self.assertEqual(self.classes(), {"ok": 3000})
+
+    def test_what_was_in_flight_is_possibly_billed(self):
+        """An endpoint that dies has what was in flight over kept connections: each of these may be billed."""
+        mocked = self.mock("--latency-ms", "400")
+        process = self.start(*self.args(mocked.url, "-j", "20", "--max-attempts", "1", count=200))
+        self.wait_rows(20)
+        time.sleep(0.1)  # Most of the next twenty are sent; how many does not matter.
+        mocked.kill()
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 5, err)
+        lost = self.requests_said(Ended(process, "", err)) - self.classes()["ok"]
+        self.assertGreater(lost, 0)
+        self.assertIn(f", {lost} possibly billed without an answer", err)
 
     def test_tls_on_a_plain_port(self):
         mocked = self.mock()

@@ -22,10 +22,20 @@ static bool errno_is_local(long os_errno)
            os_errno == ENOMEM;
 }
 
+/* What can go wrong only before a request is sent. */
+static bool is_before_sending(CURLcode rc)
+{
+    return rc == CURLE_COULDNT_RESOLVE_HOST || rc == CURLE_COULDNT_RESOLVE_PROXY || rc == CURLE_COULDNT_CONNECT ||
+           rc == CURLE_PROXY || rc == CURLE_SSL_CONNECT_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION;
+}
+
 leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_errno)
 {
     if (x->stop) return (leat_i_http_end)(x->stop - 1);
     if (x->drain_ns) return LEAT_I_HTTP_STOPPED;
+    /* The request went out over a kept connection, which died, and curl has tried to connect again of its own accord: what counts
+     * is the first. */
+    if (x->sent_ns && is_before_sending(rc)) return end_of_lost(x);
     switch (rc) {
     case CURLE_OK: /* curl takes headers that break off for whole ones. */
         return x->has_headers ? LEAT_I_HTTP_REPLY : end_of_lost(x);
