@@ -300,17 +300,33 @@ static void attempt_report(call *c, const reading *rd, const leat_grant *grant)
     leat_limiter_tell(c->t, llm->limiter, *grant, &report);
 }
 
+/* Once: a run that is slower than it was told to be has a reason that people want to know. */
+static void limits_tell(const call *c, uint32_t place_index, const leat_limiter_opts *told, const leat_limiter_stats *before)
+{
+    leat_limiter_stats now;
+    leat_limiter_read(c->llm->limiter, &now);
+    bool requests = before->requests_per_min > now.requests_per_min, tokens = before->tokens_per_min > now.tokens_per_min;
+    if (!requests && !tokens) return;
+    if (leat_exchange_acquire(&c->llm->place[place_index].limits_told, true))
+        return; /* Acquire pairs with itself: one tells. */
+    leat_i_runtime_log(c->llm->rt, LEAT_LOG_WARNING, "the endpoint allows %.0f %s a minute, which is less than was set",
+                       requests ? told->requests_per_min : told->tokens_per_min, requests ? "requests" : "tokens");
+}
+
 /* What the headers say about limits, for the limiter; and a wait, where they know of one and nothing else does. */
 static void attempt_learn(call *c, reading *rd, const leat_i_http_reply *h, const leat_grant *grant)
 {
     leat_llm *llm = c->llm;
     leat_limiter_opts told;
+    leat_limiter_stats before;
     int64_t wait_ms, date_s = h->date ? leat_i_http_date_s(h->date) : -1;
     if (!llm->limiter || !h->limits || llm->ignore_limits) return;
     if (date_s < 0) date_s = leat_i_os_wall_ns() / LEAT_I_NS_PER_S;
     leat_i_rates_read(h->limits, date_s, &llm->place[grant->endpoint_index].rates, &told, &wait_ms);
     if (h->status == 429 && rd->retry_after_ms < 0) rd->retry_after_ms = wait_ms;
-    (void)leat_limiter_learn(c->t, llm->limiter, grant->endpoint_index, &told);
+    leat_limiter_read(llm->limiter, &before);
+    if (leat_limiter_learn(c->t, llm->limiter, grant->endpoint_index, &told))
+        limits_tell(c, grant->endpoint_index, &told, &before);
 }
 
 /* Tells the limiter and the estimate what became of the grant. */

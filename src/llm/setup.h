@@ -15,6 +15,7 @@ typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limit
     leat_i_http_origin *origin;
     const char *ask_path; /* static; of a completion, where the caller names none */
     leat_i_rates_memory rates;
+    LEAT_ATOMIC(bool) limits_told; /* the user has heard that it allows less than was set */
 } leat_i_llm_place;
 
 struct leat_llm {
