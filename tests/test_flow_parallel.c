@@ -484,6 +484,39 @@ static void row_70_one_budget_for_the_whole_tree(void **state)
     }
 }
 
+static int64_t uneven_begin_ns;
+static LEAT_ATOMIC(int) uneven_late;
+
+static leat_err uneven_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    (void)exec_res;
+    bool lasts = (intptr_t)prep_res == 3;
+    LEAT_TRY(leat_sleep_ms(t, lasts ? 2000 : 10));
+    if (!lasts && leat_task_now_ns(t) - uneven_begin_ns > 1000000000) leat_add_relaxed(&uneven_late, 1);
+    return LEAT_OK;
+}
+
+static leat_err hundred_prep(leat_task *t, void *shared, const void **prep_res)
+{
+    (void)shared;
+    uneven_begin_ns = leat_task_now_ns(t);
+    for (intptr_t i = 0; i < 100; i++)
+        leat_items_add(t, prep_res, (void *)i);
+    return LEAT_OK;
+}
+
+/* One item that lasts takes one place of the budget, and the others go on. */
+static void a_slow_item_holds_one_place_of_a_budget(void **state)
+{
+    static const leat_node_class cls = { .name = "Uneven", .prep = hundred_prep, .exec = uneven_exec };
+    leat_store_relaxed(&uneven_late, 0);
+    leat_flow *flow = leat_flow_new(NULL);
+    leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = 4 });
+    assert_int_equal(leat_flow_run(*state, flow, NULL, &(leat_run_opts){ .in_flight_max = 4 }), LEAT_OK);
+    assert_int_equal(leat_load_relaxed(&uneven_late), 0);
+    leat_flow_free(flow);
+}
+
 static leat_err computing_exec(leat_task *t, const void *prep_res, const void **exec_res)
 {
     (void)t, (void)prep_res;
@@ -549,6 +582,7 @@ int main(void)
         cmocka_unit_test_setup(row_69_read_modify_write_between_two_awaits_is_atomic, each_test),
         cmocka_unit_test_setup(option_concurrent_shared_switches_the_gate_off, each_test),
         cmocka_unit_test_setup(row_70_one_budget_for_the_whole_tree, each_test),
+        cmocka_unit_test_setup(a_slow_item_holds_one_place_of_a_budget, each_test),
         cmocka_unit_test_setup(row_71_items_that_compute_run_on_all_workers, each_test),
         cmocka_unit_test_setup(row_71_exec_runs_outside_the_gate, each_test),
     };

@@ -16,6 +16,14 @@ LEAT_FORK_1(long, fib, int, n)
     return b + LEAT_SYNC(fib);
 }
 
+/* C does not say which side comes first; both orders are right. */
+LEAT_FORK_1(long, fib_in_one, int, n)
+{
+    if (n < 2) return n;
+    LEAT_SPAWN(fib_in_one, n - 1);
+    return LEAT_CALL(fib_in_one, n - 2) + LEAT_SYNC(fib_in_one);
+}
+
 static long fib_serial(int n)
 {
     return n < 2 ? n : fib_serial(n - 1) + fib_serial(n - 2);
@@ -45,6 +53,8 @@ static leat_err fib_body(leat_task *t, void *arg, const void **result)
     (void)result;
     LEAT_TRY(fib_run(t, &a->result, a->n));
     LEAT_TRY(leat_fork_run(t, fib_opaque, &o));
+    CHECK(o.result == a->result);
+    LEAT_TRY(fib_in_one_run(t, &o.result, a->n));
     CHECK(o.result == a->result);
     return LEAT_OK;
 }
@@ -331,7 +341,69 @@ static void a_join_that_waits_leaves_its_worker_to_others(void **state)
     leat_runtime_free(rt);
 }
 
+/* ---- everybody who is parked is woken ---- */
+
+enum { CROWD = 4 };
+
+static void meets_all(leat_fork *f, void *arg)
+{
+    LEAT_ATOMIC(uint32_t) *arrived = arg;
+    (void)f;
+    leat_add_acq_rel(arrived, 1);
+    while (leat_load_acquire(arrived) < CROWD)
+        leat_i_os_relax();
+}
+
+static void does_nothing(leat_fork *f, void *arg)
+{
+    (void)f, (void)arg;
+}
+
+/* Three forks that last until all three run elsewhere; meanwhile the owner forks on, as one does. */
+static void needs_everybody(leat_fork *f, void *arg)
+{
+    LEAT_ATOMIC(uint32_t) *arrived = arg;
+    for (int i = 0; i < CROWD - 1; i++)
+        leat_fork_spawn(f, meets_all, arg);
+    while (leat_load_acquire(arrived) < CROWD - 1) {
+        leat_fork_spawn(f, does_nothing, NULL);
+        leat_fork_sync(f);
+    }
+    leat_add_acq_rel(arrived, 1);
+}
+
+static leat_err runs_the_crowd(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    return leat_fork_run(t, needs_everybody, arg);
+}
+
+static void whoever_is_parked_is_woken_for_forks(void **state)
+{
+    (void)state;
+    leat_runtime *rt = runtime_with(CROWD, false);
+    for (int round = 0; round < ROUNDS(100); round++) {
+        LEAT_ATOMIC(uint32_t) arrived = 0;
+        assert_int_equal(leat_task_run(rt, runs_the_crowd, (void *)&arrived, NULL), LEAT_OK);
+        if (round % 10 == 0) usleep(1000); /* So that they park in between, now and then. */
+    }
+    leat_runtime_free(rt);
+}
+
 /* ---- what is refused ---- */
+
+static leat_err forks_elsewhere(void *arg)
+{
+    LEAT_ATOMIC(uint64_t) calls = 0;
+    CHECK(leat_fork_run(arg, adds, &calls) == LEAT_USAGE && leat_load_relaxed(&calls) == 0);
+    return LEAT_OK;
+}
+
+static leat_err forks_on_a_helper(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_blocking(t, forks_elsewhere, t);
+}
 
 static leat_err nests(leat_task *t, void *arg, const void **result)
 {
@@ -369,6 +441,7 @@ static void refusals_call_nothing(void **state)
     leat_runtime *rt = runtime_with(1, false);
     assert_int_equal(leat_task_run(rt, has_no_memory, &calls, NULL), LEAT_OK); /* before one has been made */
     assert_int_equal(leat_task_run(rt, nests, NULL, NULL), LEAT_OK);
+    assert_int_equal(leat_task_run(rt, forks_on_a_helper, NULL, NULL), LEAT_OK);
     assert_int_equal(leat_task_run(rt, is_canceled, &calls, NULL), LEAT_OK);
     assert_int_equal(leat_load_relaxed(&calls), 0);
     leat_runtime_free(rt);
@@ -427,6 +500,7 @@ int main(void)
         cmocka_unit_test(more_forks_than_slots_run_at_once),
         cmocka_unit_test(arguments_and_results_come_whole),
         cmocka_unit_test(a_join_that_waits_leaves_its_worker_to_others),
+        cmocka_unit_test(whoever_is_parked_is_woken_for_forks),
         cmocka_unit_test(refusals_call_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,7 +86,8 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f);
  *
  * defines `leat_err fib_run(leat_task *t, long *result, int n)`, to be called from a task as leat_fork_run is. Inside such functions
  * LEAT_SPAWN forks, LEAT_SYNC(name) joins the newest fork and gives its result (so `name` must be what was forked last), LEAT_CALL
- * calls. Each function joins all that it forks before it returns. LEAT_FORK_1 to LEAT_FORK_4 take the result's type, the name, and
+ * calls. Each function joins all that it forks before it returns, and forks and joins in statements of their own: C does not say which
+ * of two LEAT_SYNC in one expression comes first. LEAT_FORK_1 to LEAT_FORK_4 take the result's type, the name, and
  * pairs of type and parameter; LEAT_FORK_VOID_1 to LEAT_FORK_VOID_4 are without result. Parameters together, and the result, are at
  * most LEAT_FORK_BYTES_MAX bytes.
  */
@@ -277,6 +278,10 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
         __builtin_memcpy(&out, taken->data, sizeof out);                                                               \
         return out;                                                                                                    \
     }                                                                                                                  \
+    __attribute__((always_inline)) LEAT_I_FORK_FN type leat_##name##_join(leat_fork *f, leat_fork_slot **leat_top)     \
+    {                                                                                                                  \
+        return leat_##name##_sync(f, --*leat_top);                                                                     \
+    }                                                                                                                  \
     LEAT_I_FORK_FN LEAT_MUST_USE leat_err name##_run(leat_task *leat_t, type *leat_result, params)                     \
     {                                                                                                                  \
         leat_fork *leat_f;                                                                                             \
@@ -299,6 +304,10 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
     {                                                                                                                  \
         if (__builtin_expect(!leat_i_fork_pop(f, slot), 1)) leat_##name##_apply(f, slot, slot);                        \
     }                                                                                                                  \
+    __attribute__((always_inline)) LEAT_I_FORK_FN void leat_##name##_join(leat_fork *f, leat_fork_slot **leat_top)     \
+    {                                                                                                                  \
+        leat_##name##_sync(f, --*leat_top);                                                                            \
+    }                                                                                                                  \
     LEAT_I_FORK_FN LEAT_MUST_USE leat_err name##_run(leat_task *leat_t, params)                                        \
     {                                                                                                                  \
         leat_fork *leat_f;                                                                                             \
@@ -310,7 +319,7 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
     static void leat_##name##_body(LEAT_I_FORK_BODY, params)
 
 #define LEAT_SPAWN(name, ...) (leat_##name##_spawn(leat_f, leat_head, __VA_ARGS__), (void)leat_head++)
-#define LEAT_SYNC(name)       (leat_head--, leat_##name##_sync(leat_f, leat_head))
+#define LEAT_SYNC(name)       leat_##name##_join(leat_f, &leat_head)
 #define LEAT_CALL(name, ...)  leat_##name##_body(leat_f, leat_head, __VA_ARGS__)
 
 /* clang-format off */

@@ -23,16 +23,17 @@ const char *leat_phase_name(leat_phase phase)
 static leat_trace call_of(leat_task *t, const struct leat_i_visit *v, leat_phase phase, int64_t begin_ns, leat_err err)
 {
     const leat_i_frame *f = v->frame;
+    bool own = v->task == t; /* a task that the visit started sees it from beside: what changes in it is not to be read */
     return (leat_trace){
         .flow = f->flow->opts.name,
         .node = v->node ? v->node->name : NULL,
         .place = v->node ? v->node->index : 0,
         .phase = phase,
-        .attempt = v->attempt,
-        .is_item = v->item,
+        .attempt = own ? v->attempt : 0,
+        .is_item = own && v->item,
         .is_walk = v->node && f->flow->opts.batch,
-        .item = v->item ? v->index : 0,
-        .walk = f->index,
+        .item = own && v->item ? v->index : 0,
+        .walk = v->node ? f->index : 0,
         .worker = leat_i_task_worker(t),
         .begin_ns = begin_ns,
         .end_ns = leat_task_now_ns(t),

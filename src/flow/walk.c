@@ -54,10 +54,17 @@ static leat_err flow_prep(struct walker *w, leat_i_frame *f)
     leat_task *t = w->t;
     leat_i_gate_take(t, f);
     LEAT_TRY(leat_i_stop_check(t));
+    /* What prep starts runs beside the walk, and sees the visit that it was started in: the walker's own goes on meanwhile. */
+    struct leat_i_visit *own = leat_task_alloc(t, sizeof *own);
+    if (!own) return LEAT_NOMEM;
+    *own = (struct leat_i_visit){ .task = t, .frame = f };
+    t->visit = own;
     leat_i_span span;
-    leat_i_trace_begin(t, &w->visit, LEAT_PHASE_PREP, &span);
+    leat_i_trace_begin(t, own, LEAT_PHASE_PREP, &span);
     leat_err err = leat_i_phase_err(t, f->flow->opts.prep(t, f->run->shared, &f->prep_res));
-    return leat_i_trace_end(t, &w->visit, &span, err);
+    err = leat_i_trace_end(t, own, &span, err);
+    t->visit = &w->visit;
+    return err;
 }
 
 /* A batch whose walks go one after another needs places for what becomes of them, if it knows how many there are. */

@@ -48,8 +48,9 @@ static bool window_has_more(leat_i_window *w)
 static bool runner_start(leat_task *t, leat_i_window *w, bool handed)
 {
     leat_i_lock_take(&w->lock);
-    bool ok = handed || w->places < w->max;
+    bool ok = handed || (w->places < w->max && !(w->paced && w->filling));
     if (ok) {
+        w->filling = true; /* the new one, which takes an item and stands in line for its first permit */
         w->live++;
         w->places += !handed;
     }
@@ -59,6 +60,7 @@ static bool runner_start(leat_task *t, leat_i_window *w, bool handed)
     leat_i_lock_take(&w->lock);
     w->live--;
     w->places -= !handed;
+    w->filling = handed; /* by the one that fills, which goes on */
     leat_i_lock_give(&w->lock);
     return false;
 }
@@ -164,12 +166,39 @@ static void runner_leave(leat_i_window *w, leat_i_runner *r, bool entered, bool 
     if (waiter) leat_i_unpark(waiter);
 }
 
+/* It has its first permit, or needs none: it is another one's turn to stand in line. */
+static void runner_filled(leat_i_runner *me)
+{
+    leat_i_window *w = me->window;
+    if (!me->fills) return;
+    me->fills = false;
+    leat_i_lock_take(&w->lock);
+    w->filling = false;
+    leat_i_lock_give(&w->lock);
+}
+
+/* Paced, after an item: whether nobody stands in line for a permit, so that `me` is the one to do so. */
+static bool runner_fills_again(leat_i_runner *me)
+{
+    leat_i_window *w = me->window;
+    leat_i_lock_take(&w->lock);
+    me->fills = !w->filling;
+    w->filling = true;
+    leat_i_lock_give(&w->lock);
+    return me->fills;
+}
+
 void leat_i_runner_feed(leat_i_runner *me)
 {
     leat_i_window *w = me->window;
+    if (w->paced) {
+        runner_filled(me);
+        if (window_has_more(w)) (void)runner_start(me->task, w, false);
+        return;
+    }
     if (!me->owes) return;
-    bool started = window_has_more(w) && runner_start(me->task, w, false);
-    me->owes = w->paced && !started;
+    me->owes = false;
+    if (window_has_more(w)) (void)runner_start(me->task, w, false);
 }
 
 /* One item after another. true = its place is no longer its own. */
@@ -186,8 +215,8 @@ static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
         }
         if (!w->keep) leat_i_mark_rewind(t, &mark); /* what the item made, and the item itself if it came from a source */
         if (LEAT_UNLIKELY(w->paced)) {
-            leat_i_runner_feed(me);
-            if (!me->owes) return false; /* the other one waits for a permit already */
+            runner_filled(me);
+            if (!runner_fills_again(me)) return false; /* another one waits for a permit already */
         }
         if (t->suspended && leat_i_task_is_crowded(t) && window_has_more(w) && runner_start(t, w, true)) return true;
         leat_i_task_breathe(t);
@@ -198,7 +227,7 @@ static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
 static leat_err runner_main(leat_task *t, void *arg, const void **result)
 {
     leat_i_window *w = arg;
-    leat_i_runner me = { .task = t, .window = w, .owes = true };
+    leat_i_runner me = { .task = t, .window = w, .owes = true, .fills = true };
     bool gone = false, entered = runner_enter(w, &me);
     (void)result;
     t->suspended = false;

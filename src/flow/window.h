@@ -34,6 +34,7 @@ typedef struct leat_i_runner { /* lives on the runner's stack */
     leat_i_window *window;
     struct leat_i_runner *next, *prev; /* of window->runners */
     bool owes;                         /* it is to start another one */
+    bool fills;                        /* paced: it has not had its first permit since it took its item */
 } leat_i_runner;
 
 struct leat_i_window {
@@ -60,6 +61,7 @@ struct leat_i_window {
     bool pulling;                                             /* source: somebody is asking for the next item */
     bool missed;            /* source: a runner left since somebody was; the one who is starts another */
     bool drained;           /* source: it has ended */
+    bool filling;           /* paced: a runner `fills`, or is about to */
     leat_i_runner *runners; /* those who may be canceled */
     leat_i_kept *kept;
     leat_err fatal;              /* the error that ended the batch; LEAT_OK = none */

@@ -25,8 +25,8 @@
  * looked at `shared` before; the owner stores 0, publishes, fences, and looks at the idle bits (leat_i_runtime_wake_one).
  *
  * The state of a slot that was taken:
- *     0 -> thief (CAS by the thief: who helps may find him) -> DONE
- *     0 or thief -> waiter | WAITS (CAS by the owner, once, before it parks) -> DONE
+ *     0 -> region | THIEF (CAS by the thief, once he has one: who helps finds the forks of that very work there) -> DONE
+ *     0 or region | THIEF -> waiter | WAITS (CAS by the owner, once, before it parks) -> DONE
  * DONE is stored once, by the thief's exchange: his last touch of the slot. It releases the result, and whoever finds a waiter there
  * wakes it.
  *
@@ -131,8 +131,9 @@ void leat_i_fork_fini(leat_i_worker *w)
 
 leat_err leat_fork_enter(leat_task *t, leat_fork **out)
 {
-    leat_i_worker *w = t->waiter->home;
     *out = NULL;
+    LEAT_I_TASK_TRY(t);
+    leat_i_worker *w = t->waiter->home;
     LEAT_TRY(leat_i_task_check(t));
     if (leat_load_relaxed(&w->fork)) return LEAT_USAGE; /* relaxed: only this thread writes it */
     leat_i_fork *k = fork_take(w);
@@ -213,27 +214,36 @@ bool leat_i_fork_has_shared(const leat_i_worker *victim)
     return shared_tail(seen) < shared_split(seen);
 }
 
+static void fork_ask(leat_i_fork *k)
+{
+    if (!leat_word_load_relaxed(&k->f.attention)) leat_word_store_relaxed(&k->f.attention, 1);
+}
+
 void leat_i_fork_ask(const leat_i_worker *victim)
 {
     leat_i_fork *k = fork_of_worker(victim);
-    if (k && !leat_word_load_relaxed(&k->f.attention)) leat_word_store_relaxed(&k->f.attention, 1);
+    if (k) fork_ask(k);
 }
 
-/* The oldest shared fork of `victim`, whose state says from now on that `w` has it. */
-static leat_fork_slot *fork_rob(leat_i_worker *w, const leat_i_worker *victim)
+/* Says who runs what was taken, for those who help. release: the region is whole for who acquires it. */
+static void slot_hint(leat_fork_slot *slot, leat_i_fork *mine)
 {
-    leat_i_fork *k = fork_of_worker(victim);
-    if (!k) return NULL;
+    uintptr_t state = 0;
+    (void)leat_word_cas_acq_rel(&slot->state, &state, (uintptr_t)mine | STATE_THIEF);
+}
+
+/* The oldest shared fork of the region. */
+static leat_fork_slot *fork_rob(leat_i_fork *k)
+{
     uint64_t seen =
         leat_load_acquire(&k->shared); /* acquire: pairs with the owner's release; the slot is read after the CAS */
     while (shared_tail(seen) < shared_split(seen)) {
         if (!leat_cas_acq_rel(&k->shared, &seen, seen + 1)) continue;
-        leat_fork_slot *slot = &k->base[shared_tail(seen)];
-        uintptr_t state = 0;
-        (void)leat_word_cas_relaxed(&slot->state, &state, (uintptr_t)w | STATE_THIEF); /* relaxed: a hint for who helps */
-        return slot;
+        /* Those who are parked asked once, and that was answered with what is gone now. */
+        if (shared_tail(seen) + 1 == shared_split(seen) && leat_i_runtime_is_parked(k->worker->rt)) fork_ask(k);
+        return &k->base[shared_tail(seen)];
     }
-    leat_i_fork_ask(victim);
+    fork_ask(k);
     return NULL;
 }
 
@@ -248,13 +258,14 @@ static void slot_done(leat_fork_slot *slot)
 bool leat_i_fork_steal(leat_i_worker *w, const leat_i_worker *victim)
 {
     LEAT_ASSERT(!w->stolen);
-    if (!fork_of_worker(victim)) return false;
+    leat_i_fork *from = fork_of_worker(victim);
+    if (!from) return false;
     if (!w->free_forks) { /* Whoever takes a fork must be able to run it. */
         leat_i_fork *k = fork_take(w);
         if (!k) return false;
         fork_give(k);
     }
-    w->stolen = fork_rob(w, victim);
+    w->stolen = fork_rob(from);
     return w->stolen != NULL;
 }
 
@@ -265,6 +276,7 @@ void leat_i_fork_run_stolen(leat_i_worker *w)
     LEAT_ASSERT(k && !leat_load_relaxed(&w->fork));
     w->stolen = NULL;
     leat_store_release(&w->fork, k); /* release: as in leat_fork_enter */
+    slot_hint(slot, k);
     slot->run(&k->f, k->base, slot);
     leat_store_relaxed(&w->fork, NULL);
     fork_give(k);
@@ -277,8 +289,9 @@ void leat_i_fork_run_stolen(leat_i_worker *w)
 static bool join_help(leat_i_fork *k, leat_fork_slot *slot, uintptr_t state)
 {
     if (!(state & STATE_THIEF) || k->help_depth == HELP_DEPTH_MAX) return false;
-    leat_fork_slot *part = fork_rob(k->worker, (const leat_i_worker *)(state & ~STATE_THIEF));
+    leat_fork_slot *part = fork_rob((leat_i_fork *)(state & ~STATE_THIEF));
     if (!part) return false;
+    slot_hint(part, k);
     k->help_depth++;
     part->run(&k->f, slot + 1, part);
     k->help_depth--;

@@ -96,6 +96,14 @@ void leat_i_runtime_wake_one(leat_runtime *rt)
     }
 }
 
+bool leat_i_runtime_is_parked(leat_runtime *rt)
+{
+    uint64_t idle = 0;
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++)
+        idle |= leat_load_relaxed(&rt->idle[i]); /* relaxed: a hint */
+    return idle != 0;
+}
+
 bool leat_i_runtime_is_hungry(leat_runtime *rt)
 {
     uint64_t idle = leat_load_relaxed(&rt->searching); /* relaxed, as below: a hint */

@@ -187,7 +187,7 @@ void leat_i_task_breathe(leat_task *t)
 {
     leat_i_worker *w = t->waiter->home;
     int64_t timer_ns = leat_i_heap_first_ns(&w->timers);
-    if (w->ready.first || leat_load_relaxed(&w->inbox) ||
+    if (w->ready.first || leat_load_relaxed(&w->inbox) || leat_load_relaxed(&w->rt->inject) ||
         (timer_ns != LEAT_I_NEVER_NS && timer_ns <= leat_i_runtime_now_ns(w->rt)))
         task_yield(t);
 }

@@ -107,6 +107,7 @@ void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be somethi
 void leat_i_worker_starve(leat_i_worker *w); /* waits a moment for memory, or for one of its stacks to be woken */
 void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
 void leat_i_runtime_wake_one(leat_runtime *rt);                                  /* after publishing a task, any thread */
+bool leat_i_runtime_is_parked(leat_runtime *rt);                                 /* a worker is parked: a hint */
 bool leat_i_runtime_is_hungry(leat_runtime *rt);                                 /* a worker searches or is parked: a hint */
 void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last); /* linked newest first; any thread */
 
