@@ -392,13 +392,14 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
     c->wait_ms = a.wait_ms;
 }
 
-/* With several endpoints: one that is refused for good is no reason to stop while there are others; the limiter knows already. */
-static bool others_remain(const call *c, leat_verdict verdict)
+/* With several endpoints: that one denies its key, or is not there, is nobody's end while there are others. The limiter has been
+ * told already, and leaves it alone before long. */
+static bool others_remain(const call *c, leat_verdict verdict, bool unreached)
 {
     leat_limiter_stats stats;
-    if (c->llm->place_count < 2 || verdict != LEAT_VERDICT_DENIED) return false;
+    if (c->llm->place_count < 2 || (verdict != LEAT_VERDICT_DENIED && !unreached)) return false;
     leat_limiter_read(c->llm->limiter, &stats);
-    return stats.endpoints_denied < stats.endpoint_count;
+    return (verdict == LEAT_VERDICT_DENIED ? stats.endpoints_denied : stats.endpoints_out) < stats.endpoint_count;
 }
 
 static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h)
@@ -406,7 +407,7 @@ static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
     leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry) };
-    bool elsewhere = others_remain(c, leat_i_verdict_of(rd->what, h->status, rd->overloaded));
+    bool elsewhere = others_remain(c, leat_i_verdict_of(rd->what, h->status, rd->overloaded), rule->unreached);
     r->is_fatal = rule->fatal && !elsewhere;
     r->is_unreached = rule->unreached && !elsewhere;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;
