@@ -18,6 +18,6 @@ leat_test(test_flow_handle)
 
 add_test(NAME test_examples_talk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/test_examples_talk.py
   ${CMAKE_BINARY_DIR}/examples)
-set_tests_properties(test_examples_talk PROPERTIES TIMEOUT 300 LABELS flow)
+set_tests_properties(test_examples_talk PROPERTIES TIMEOUT 300 LABELS examples)
 leat_test(test_misuse)
 leat_test(test_sweep_flow SOURCES support/sweep.c)
