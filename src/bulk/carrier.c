@@ -24,8 +24,8 @@ static void stop_for(leat_i_run *run, leat_i_stop how, leat_err code, const char
     leat_i_run_stop(run, how, leat_i_exit_of(code), &why);
 }
 
-/* Gets a turn and a document. False = there is nothing left to do. */
-static bool document_take(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
+/* Gets a turn and a document. False = there is nothing left to do. Not inlined: its frame is not to lie below the walk's. */
+__attribute__((noinline)) static bool document_take(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
     leat_error error;
     bool got = false;

@@ -185,12 +185,20 @@ static leat_err call_refused(leat_task *t, const leat_run_opts *opts, const leat
     return error->code;
 }
 
-__attribute__((format(printf, 3, 0))) static leat_err too_deep(leat_task *t, const leat_run_opts *opts, const char *how,
-                                                               int max)
+/* These two are no part of leat_flow_call, whose frame lies on a stack for as long as the run waits: an error is large. */
+__attribute__((noinline, format(printf, 3, 0))) static leat_err too_deep(leat_task *t, const leat_run_opts *opts,
+                                                                         const char *how, int max)
 {
     leat_error error = { .code = LEAT_USAGE, .retry_after_ms = -1 };
     snprintf(error.text, sizeof error.text, how, max);
     return call_refused(t, opts, &error);
+}
+
+__attribute__((noinline)) static leat_err call_begin(leat_task *t, leat_flow *flow, const leat_run_opts *opts)
+{
+    leat_error error = { .retry_after_ms = -1 };
+    leat_err err = run_begin(flow, t->rt, &error);
+    return err == LEAT_OK ? err : call_refused(t, opts, &error);
 }
 
 leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_run_opts *opts)
@@ -198,15 +206,14 @@ leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_
     LEAT_I_TASK_TRY(t);
     struct leat_i_visit *v = t->visit;
     struct start s = { .flow = flow, .shared = shared, .opts = opts ? *opts : (leat_run_opts){ 0 } };
-    leat_error error = { .retry_after_ms = -1 };
     const char *action;
     s.outer = v ? v->frame->run : NULL;
     uint32_t depth = v && v->task == t ? s.outer->call_depth + 1 : 1;
     if (depth > RUN_CALL_DEPTH_MAX)
         return too_deep(t, opts, "flows call flows more than %d deep on one stack", RUN_CALL_DEPTH_MAX);
     if (s.outer && s.outer->depth >= RUN_DEPTH_MAX) return too_deep(t, opts, RUNS_TOO_DEEP, RUN_DEPTH_MAX);
-    leat_err err = run_begin(flow, t->rt, &error);
-    if (err != LEAT_OK) return call_refused(t, opts, &error);
+    leat_err err = call_begin(t, flow, opts);
+    if (err != LEAT_OK) return err;
     /* A phase that holds the gate lets it go while it waits, as always. */
     leat_i_gate *gate = t->gate_held ? t->gate : NULL;
     bool permit = v && leat_i_permit_give(v);
