@@ -86,11 +86,14 @@ static struct leat_i_blocking_job *job_next(leat_i_blocking *b)
     return job;
 }
 
-static _Thread_local leat_task *blocking_task;
+static _Thread_local leat_task *blocking_task __attribute__((tls_model("initial-exec")));
 
-leat_task *leat_i_blocking_task(void)
+/* Opaque to the compiler, as leat_i_worker_current is. */
+__attribute__((noinline)) leat_task *leat_i_blocking_task(void)
 {
-    return blocking_task;
+    leat_task *t = blocking_task;
+    __asm__ volatile("" : "+r"(t));
+    return t;
 }
 
 static void job_run(struct leat_i_blocking_job *job)
@@ -105,7 +108,7 @@ static void job_run(struct leat_i_blocking_job *job)
     leat_i_runtime_external_end(rt);
 }
 
-static void *thread_main(void *arg)
+static void *blocking_main(void *arg)
 {
     struct leat_i_blocking_thread *me = arg;
     leat_i_blocking *b = me->blocking;
@@ -132,7 +135,7 @@ static bool thread_add(leat_i_blocking *b)
     *t = (struct leat_i_blocking_thread){ .blocking = b };
     char name[16];
     snprintf(name, sizeof name, "leat-block-%u", b->thread_count);
-    if (leat_i_os_thread_start(&t->thread, name, thread_main, t) != 0) {
+    if (leat_i_os_thread_start(&t->thread, name, blocking_main, t) != 0) {
         leat_i_free(t);
         return false;
     }

@@ -1,14 +1,18 @@
 /*
  * idle.c: looking for work at others, parking, and waking.
  *
- * A worker without work is in one of three states: searching (counted in rt->searching, at most half of the workers, for a few
- * microseconds by the clock), about to park (its bit in rt->idle is set, and it looks once more), parked (in the futex on w->wake).
+ * A worker without work is in one of three states: searching (counted in rt->searching, for a few microseconds by the clock; at most
+ * half of the workers start it of themselves), about to park (its bit in rt->idle is set, and it looks once more), parked (in the
+ * futex on w->wake).
  *
  * No wake-up is lost, because both sides publish, fence, and look:
  *     who publishes work: publish; fence; if nobody searches, clear an idle bit and wake its owner.
  *     who parks: leave the search (searching - 1); set the idle bit; fence; look at everything once more; park.
  * Who relied on a searcher is right: the searcher looks once more after it has left the search, whether it found something or
- * not (leat_i_worker_found, leat_i_worker_sleep). Who cleared an idle bit, and only he, must store w->wake and wake the futex.
+ * not (leat_i_worker_found, leat_i_worker_sleep), and passes on what it sees there. Who sees work in that look wakes another, or
+ * becomes a searcher again, since what it takes need not be all. Who sees none while others are parked asks the fork regions: what
+ * was shared when they were relied on may have been taken back by its owner, who has more. Who cleared an idle bit, and only he,
+ * must store w->wake and wake the futex.
  * One wakes one: a woken worker starts as a searcher on the waker's count, and when it has found something, and there is more, it
  * wakes the next.
  *
@@ -46,12 +50,20 @@ static void worker_signal(leat_i_worker *w, uint32_t why)
 
 /* ---- wakes held back ---- */
 
-static __thread leat_i_held_wakes *held_wakes; /* of this thread, which is none of a pool: nothing is suspended on it */
+static _Thread_local leat_i_held_wakes *held_wakes __attribute__((tls_model("initial-exec")));
+
+/* Opaque to the compiler, as leat_i_worker_current is: who wakes may be a task, which is suspended later. */
+static __attribute__((noinline)) leat_i_held_wakes **wakes_of_thread(void)
+{
+    leat_i_held_wakes **h = &held_wakes;
+    __asm__ volatile("" : "+r"(h));
+    return h;
+}
 
 static bool wake_hold(leat_i_worker *w)
 {
-    leat_i_held_wakes *h = held_wakes;
-    if (!h) return false;
+    leat_i_held_wakes *h = *wakes_of_thread();
+    if (LEAT_LIKELY(!h)) return false;
     for (uint32_t i = 0; i < h->count; i++)
         if (h->worker[i] == w) return true;
     if (h->count == LEAT_I_HELD_WAKES) return false;
@@ -61,14 +73,15 @@ static bool wake_hold(leat_i_worker *w)
 
 void leat_i_wakes_hold(leat_i_held_wakes *h)
 {
-    LEAT_ASSERT(!held_wakes && !leat_i_worker_current());
+    leat_i_held_wakes **of_thread = wakes_of_thread();
+    LEAT_ASSERT(!*of_thread && !leat_i_worker_current());
     h->count = 0;
-    held_wakes = h;
+    *of_thread = h;
 }
 
 void leat_i_wakes_release(leat_i_held_wakes *h)
 {
-    held_wakes = NULL;
+    *wakes_of_thread() = NULL;
     for (uint32_t i = 0; i < h->count; i++)
         leat_i_worker_wake(h->worker[i]);
 }
@@ -122,6 +135,13 @@ void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last)
     if (!old) leat_i_runtime_wake_one(rt);
 }
 
+/* Regions that share nothing now will wake somebody when they have something to share. */
+static void runtime_ask_forks(leat_runtime *rt)
+{
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        leat_i_fork_ask(&rt->worker[i]);
+}
+
 void leat_i_worker_found(leat_i_worker *w)
 {
     if (LEAT_LIKELY(!w->searching)) return;
@@ -130,7 +150,10 @@ void leat_i_worker_found(leat_i_worker *w)
     /* seq_cst: who published while we were counted relied on us, and what he published is seen below. */
     if (leat_sub_seq_cst(&rt->searching, 1) != 1) return;
     LEAT_FENCE_SEQ_CST();
-    if (runtime_has_work(rt)) leat_i_runtime_wake_one(rt);
+    if (runtime_has_work(rt))
+        leat_i_runtime_wake_one(rt);
+    else if (leat_i_runtime_is_parked(rt))
+        runtime_ask_forks(rt);
 }
 
 /* Steals one task into the own deque, or one fork. */
@@ -213,13 +236,6 @@ static void worker_park(leat_i_worker *w)
     worker_futex(w, until_ns);
 }
 
-/* Regions that share nothing now will wake somebody when they have something to share. */
-static void runtime_ask_forks(leat_runtime *rt)
-{
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        leat_i_fork_ask(&rt->worker[i]);
-}
-
 void leat_i_worker_sleep(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
@@ -228,11 +244,16 @@ void leat_i_worker_sleep(leat_i_worker *w)
     leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the bit below publishes it */
     leat_or_seq_cst(&rt->idle[w->index / 64], UINT64_C(1) << (w->index % 64));
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence of whoever publishes */
-    if (!leat_load_relaxed(&w->inbox) && !runtime_has_work(rt) && !leat_load_relaxed(&rt->stop)) {
+    bool sees_work = runtime_has_work(rt);
+    if (!sees_work && !leat_load_relaxed(&w->inbox) && !leat_load_relaxed(&rt->stop)) {
         runtime_ask_forks(rt);
         worker_park(w);
     }
     if (!idle_claim(w)) worker_take_signal(w);
+    if (sees_work && !w->searching) {
+        leat_add_seq_cst(&rt->searching, 1); /* So that leat_i_worker_found looks whether there is more. */
+        w->searching = true;
+    }
 }
 
 void leat_i_worker_starve(leat_i_worker *w)
