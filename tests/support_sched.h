@@ -47,4 +47,15 @@ static inline leat_runtime *runtime_with(uint32_t worker_count, bool virtual_clo
     return rt;
 }
 
+/* On the virtual clock, with each number of workers. */
+static inline void run_virtual(leat_task_fn fn)
+{
+    EACH_WORKER_COUNT(count)
+    {
+        leat_runtime *rt = runtime_with(count, true);
+        assert_int_equal(leat_task_run(rt, fn, NULL, NULL), LEAT_OK);
+        leat_runtime_free(rt);
+    }
+}
+
 #endif

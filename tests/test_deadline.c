@@ -111,16 +111,6 @@ static leat_err run_deadline_cancels(leat_task *t, void *arg, const void **resul
     return LEAT_OK;
 }
 
-static void run_virtual(leat_task_fn fn)
-{
-    EACH_WORKER_COUNT(count)
-    {
-        leat_runtime *rt = runtime_with(count, true);
-        assert_int_equal(leat_task_run(rt, fn, NULL, NULL), LEAT_OK);
-        leat_runtime_free(rt);
-    }
-}
-
 static void within_gives_its_own_deadline_only(void **state)
 {
     (void)state;

@@ -188,16 +188,6 @@ static leat_err any_is_stopped(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
-static void run_virtual(leat_task_fn fn)
-{
-    EACH_WORKER_COUNT(count)
-    {
-        leat_runtime *rt = runtime_with(count, true);
-        assert_int_equal(leat_task_run(rt, fn, NULL, NULL), LEAT_OK);
-        leat_runtime_free(rt);
-    }
-}
-
 static void await_all_waits_for_the_failed_too(void **state)
 {
     (void)state;
