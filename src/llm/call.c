@@ -11,10 +11,9 @@
 #include <strings.h>
 
 #include "../net/url.h"
-#include "answer.h"
-#include "fold.h"
 #include "policy.h"
 #include "rates.h"
+#include "reading.h"
 #include "request.h"
 #include "retry_after.h"
 #include "turn.h"
@@ -34,197 +33,6 @@ typedef struct call {
     bool again;             /* there is a next attempt */
 } call;
 
-/* What the reading of an attempt's reply brings, beside what goes into the caller's reply. */
-typedef struct reading {
-    leat_i_case what;
-    bool overloaded; /* as in leat_i_fault */
-    int64_t retry_after_ms;
-    bool has_usage;
-    bool late; /* the refusal came after a part of the answer: that part may be counted and billed */
-} reading;
-
-/* ---- messages ---- */
-
-static const char *case_sentence(leat_i_case what)
-{
-    switch (what) {
-    case LEAT_I_CASE_FILTERED_ANSWER:
-        return "the content filter stopped the reply";
-    case LEAT_I_CASE_FILTERED_REQUEST:
-        return "the content filter refused the request";
-    case LEAT_I_CASE_EMPTY:
-        return "the reply holds no content";
-    case LEAT_I_CASE_TRUNCATED:
-        return "the reply ended before it was complete";
-    case LEAT_I_CASE_PAGE:
-        return "the reply is a web page";
-    case LEAT_I_CASE_NOT_JSON:
-        return "the reply is not JSON";
-    case LEAT_I_CASE_MALFORMED:
-        return "the reply is JSON of an unknown form";
-    case LEAT_I_CASE_MISFIT:
-        return "the reply does not fit the request";
-    case LEAT_I_CASE_ENCODING:
-        return "the reply is not text in UTF-8";
-    case LEAT_I_CASE_SERVER_LATE:
-        return "the endpoint gave up in the middle of the reply";
-    case LEAT_I_CASE_REDIRECT:
-        return "the endpoint redirects; redirects are never followed (is the base URL right?)";
-    case LEAT_I_CASE_DNS_UNKNOWN:
-        return "no such host (is the base URL right?)";
-    default:
-        return "";
-    }
-}
-
-/* "HTTP 429: what the endpoint says", or what we say. */
-static void reply_message(leat_llm_reply *r, leat_i_case what, const char *theirs)
-{
-    const char *ours = case_sentence(what);
-    r->message[0] = '\0';
-    if (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return;
-    char status[24] = "";
-    if (r->http_status >= 300) snprintf(status, sizeof status, "HTTP %d", r->http_status);
-    const char *parts[] = { status, ours, theirs };
-    size_t used = 0;
-    for (size_t i = 0; i < 3 && used < sizeof r->message; i++) {
-        if (!*parts[i]) continue;
-        int n = snprintf(r->message + used, sizeof r->message - used, "%s%s", used ? ": " : "", parts[i]);
-        if (n > 0) used += (size_t)n;
-    }
-    if (!r->message[0]) snprintf(r->message, sizeof r->message, "%s", leat_class_name(r->cls));
-}
-
-/* ---- reading what came ---- */
-
-/* A 2xx body: judged, its text and usage taken, then squeezed. `may_lack_finish` as in leat_i_answer_read. */
-static leat_err read_answer(call *c, reading *rd, char *body, size_t size, bool may_lack_finish)
-{
-    leat_llm_reply *r = c->reply;
-    leat_i_answer a;
-    leat_i_answer_to to = { c->request.path, may_lack_finish, c->inputs };
-    leat_i_answer_read(&a, &to, body, size, &c->t->arena);
-    rd->what = a.what;
-    rd->retry_after_ms = a.fault.retry_after_ms;
-    rd->overloaded = a.fault.overloaded;
-    rd->has_usage = a.has_usage;
-    r->cls = leat_i_case_rule_of(a.what)->cls;
-    /* Without usage the tokens are guessed from the text. */
-    if (!c->turn || !c->turn->skip_text || !a.has_usage) r->text = leat_i_answer_text(a.text, &c->t->arena, &r->text_bytes);
-    if (!r->text) return LEAT_NOMEM;
-    if (a.has_usage) {
-        r->tokens_in = a.tokens_in;
-        r->tokens_out = a.tokens_out;
-    }
-    bool usable = a.what != LEAT_I_CASE_PAGE && a.what != LEAT_I_CASE_NOT_JSON && a.what != LEAT_I_CASE_ENCODING &&
-                  (a.what != LEAT_I_CASE_TRUNCATED || leat_i_json_parse(body, size, NULL).type);
-    if (usable) {
-        r->body = body;
-        r->body_bytes = a.compact ? size : leat_i_json_squeeze(body, size);
-    }
-    reply_message(r, a.what, a.fault.message);
-    return LEAT_OK;
-}
-
-/* A reply outside 2xx: what it says about itself. */
-static void read_refusal(call *c, reading *rd, leat_i_http_reply *h)
-{
-    leat_llm_reply *r = c->reply;
-    leat_i_fault fault;
-    leat_i_fault_read(&fault, h->body, h->body_bytes, &c->t->arena);
-    rd->what = leat_i_case_of_status(h->status, (int)fault.kind);
-    rd->retry_after_ms = leat_i_retry_after_ms(h->retry_after_ms, h->retry_after, h->date, leat_i_os_wall_ns());
-    if (rd->retry_after_ms < 0) rd->retry_after_ms = fault.retry_after_ms;
-    rd->overloaded = fault.overloaded;
-    r->cls = leat_i_case_rule_of(rd->what)->cls;
-    if (fault.is_json) {
-        r->body = h->body;
-        r->body_bytes = leat_i_json_squeeze(h->body, h->body_bytes);
-    }
-    reply_message(r, rd->what, fault.message);
-}
-
-/* A byte order mark has no business in JSON, but some put one there, and it says nothing. */
-static void skip_mark(leat_i_http_reply *h)
-{
-    if (h->body_bytes < 3 || memcmp(h->body, "\xef\xbb\xbf", 3) != 0) return;
-    h->body += 3;
-    h->body_bytes -= 3;
-}
-
-static leat_err read_collected(call *c, reading *rd, leat_i_http_reply *h)
-{
-    skip_mark(h);
-    if (h->end == LEAT_I_HTTP_REPLY && h->status >= 200 && h->status < 300)
-        return read_answer(c, rd, h->body, h->body_bytes, false);
-    if (h->end == LEAT_I_HTTP_REPLY) {
-        read_refusal(c, rd, h);
-        return LEAT_OK;
-    }
-    rd->what = leat_i_case_of_end(h->end, h->sent);
-    /* A refusal whose body broke off is still that refusal. */
-    if (h->status >= 300 && (h->end == LEAT_I_HTTP_CUT || h->end == LEAT_I_HTTP_ENCODING)) {
-        read_refusal(c, rd, h);
-        return LEAT_OK;
-    }
-    c->reply->cls = leat_i_case_rule_of(rd->what)->cls;
-    reply_message(c->reply, rd->what, h->message);
-    return LEAT_OK;
-}
-
-/* What a stream says when it did not end well. */
-static bool fold_case(call *c, const leat_i_fold *f, const leat_i_http_reply *h, reading *rd, leat_i_fault *fault)
-{
-    if (f->error.size) {
-        leat_i_json error = leat_i_json_parse(f->error.data, f->error.size, NULL);
-        (void)leat_i_fault_in(fault, error, &c->t->arena);
-        rd->late = leat_i_fold_has_output(f);
-        rd->what = leat_i_case_of_fault(fault->kind, rd->late);
-        rd->retry_after_ms = fault->retry_after_ms;
-        rd->overloaded = fault->overloaded;
-    } else if (f->broken) {
-        rd->what = f->garbled ? LEAT_I_CASE_ENCODING : LEAT_I_CASE_NOT_JSON;
-        if (!f->garbled && f->plain.data)
-            leat_i_line_copy(fault->message, sizeof fault->message, f->plain.data, f->plain.size);
-    } else if (f->failed) {
-        rd->what = h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
-    } else if (leat_i_fold_is_complete(f)) {
-        return false; /* However the connection ended: the answer is whole. */
-    } else if (h->end == LEAT_I_HTTP_REPLY || h->end == LEAT_I_HTTP_STOPPED) {
-        rd->what = LEAT_I_CASE_TRUNCATED;
-    } else {
-        rd->what = leat_i_case_of_end(h->end, h->sent);
-    }
-    return true;
-}
-
-static leat_err read_folded(call *c, reading *rd, leat_i_http_reply *h, leat_i_fold *f)
-{
-    leat_llm_reply *r = c->reply;
-    leat_i_fault fault = { .retry_after_ms = -1 };
-    leat_i_buf b = { 0 };
-    leat_i_fold_end(f);
-    if (f->form == LEAT_I_FOLD_STREAM && fold_case(c, f, h, rd, &fault)) {
-        r->cls = leat_i_case_rule_of(rd->what)->cls;
-        reply_message(r, rd->what, fault.message[0] ? fault.message : h->message);
-        return LEAT_OK;
-    }
-    bool ok = leat_i_fold_put(f, &b);
-    char *body = ok ? leat_i_arena_strndup(&c->t->arena, b.data, b.size) : NULL;
-    size_t size = b.size;
-    leat_i_buf_fini(&b);
-    if (!body) return LEAT_NOMEM;
-    if (f->form == LEAT_I_FOLD_STREAM) return read_answer(c, rd, body, size, f->done);
-    h->body = body;
-    h->body_bytes = size;
-    return read_collected(c, rd, h);
-}
-
-static bool is_event_stream(const leat_i_http_reply *h)
-{
-    return h->content_type && strncasecmp(h->content_type, "text/event-stream", 17) == 0;
-}
-
 /* ---- one attempt ---- */
 
 static leat_err attempt_perform(call *c, leat_i_http_reply *h)
@@ -236,7 +44,7 @@ static leat_err attempt_perform(call *c, leat_i_http_reply *h)
 }
 
 /* The exchange of a request that asks for a stream. A function of its own: its frame is large, and most calls do without. */
-__attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, leat_i_http_reply *h)
+__attribute__((noinline)) static leat_err attempt_stream(call *c, leat_i_reading *rd, leat_i_http_reply *h)
 {
     leat_i_fold fold;
     int64_t start_ns = leat_i_os_now_ns();
@@ -246,32 +54,19 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, reading *rd, l
     c->request.on_data_arg = &fold;
     leat_err err = attempt_perform(c, h);
     if (!err && h->status >= 200 && h->status < 300)
-        err = read_folded(c, rd, h, &fold);
+        err = leat_i_read_stream(rd, h, &fold);
     else if (!err)
-        err = read_collected(c, rd, h);
+        err = leat_i_read_reply(rd, h);
     if (fold.first_ns) c->reply->ttft_ms = (fold.first_ns - start_ns) / LEAT_I_NS_PER_MS;
     leat_i_fold_fini(&fold);
     return err;
 }
 
-/* A stream that nobody asked for: folded after the fact. */
-__attribute__((noinline)) static leat_err read_unasked_stream(call *c, reading *rd, leat_i_http_reply *h)
-{
-    leat_i_fold fold;
-    leat_i_http_piece piece;
-    leat_i_fold_init(&fold, c->llm->body_bytes_max);
-    (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &piece);
-    leat_err err = read_folded(c, rd, h, &fold);
-    leat_i_fold_fini(&fold);
-    return err;
-}
-
-static leat_err attempt_exchange(call *c, reading *rd, leat_i_http_reply *h)
+static leat_err attempt_exchange(call *c, leat_i_reading *rd, leat_i_http_reply *h)
 {
     if (c->request.accept_stream) return attempt_stream(c, rd, h);
     LEAT_TRY(attempt_perform(c, h));
-    if (h->status >= 200 && h->status < 300 && is_event_stream(h)) return read_unasked_stream(c, rd, h);
-    return read_collected(c, rd, h);
+    return leat_i_read_reply(rd, h);
 }
 
 static void attempt_clear(leat_llm_reply *r)
@@ -288,7 +83,7 @@ static void attempt_clear(leat_llm_reply *r)
 }
 
 /* Tells the limiter what the attempt has shown about the endpoint. */
-static void attempt_report(call *c, const reading *rd, const leat_grant *grant)
+static void attempt_report(call *c, const leat_i_reading *rd, const leat_grant *grant)
 {
     leat_llm_reply *r = c->reply;
     leat_llm *llm = c->llm;
@@ -314,7 +109,7 @@ static void limits_tell(const call *c, uint32_t place_index, const leat_limiter_
 }
 
 /* What the headers say about limits, for the limiter; and a wait, where they know of one and nothing else does. */
-static void attempt_learn(call *c, reading *rd, const leat_i_http_reply *h, const leat_grant *grant)
+static void attempt_learn(call *c, leat_i_reading *rd, const leat_i_http_reply *h, const leat_grant *grant)
 {
     leat_llm *llm = c->llm;
     leat_limiter_opts told;
@@ -330,7 +125,7 @@ static void attempt_learn(call *c, reading *rd, const leat_i_http_reply *h, cons
 }
 
 /* Tells the limiter and the estimate what became of the grant. */
-static void attempt_settle(call *c, const reading *rd, const leat_grant *grant)
+static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *grant)
 {
     leat_llm_reply *r = c->reply;
     leat_llm *llm = c->llm;
@@ -357,7 +152,6 @@ static int opinion_of(const char *should_retry)
     return strcasecmp(should_retry, "true") == 0 ? 1 : strcasecmp(should_retry, "false") == 0 ? 0 : -1;
 }
 
-/* The caller hears of each attempt, and may have it otherwise. */
 /* An endpoint may echo the key: it stays here. `*text` is in the task's memory, and its own. */
 static bool text_redact(const call *c, const char **text, size_t *size, bool pieces)
 {
@@ -366,7 +160,7 @@ static bool text_redact(const call *c, const char **text, size_t *size, bool pie
     return *size != was;
 }
 
-/* Tells who asked to be told; what it hears and shows is as clean as what is in the row. */
+/* The caller hears of each attempt, and may have it otherwise; what it hears and shows is as clean as what is in the row. */
 static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h, bool billed)
 {
     const char *message = c->reply->message;
@@ -402,7 +196,7 @@ static bool others_remain(const call *c, leat_verdict verdict, bool unreached)
     return (verdict == LEAT_VERDICT_DENIED ? stats.endpoints_denied : stats.endpoints_out) < stats.endpoint_count;
 }
 
-static void attempt_count(call *c, const reading *rd, const leat_i_http_reply *h)
+static void attempt_count(call *c, const leat_i_reading *rd, const leat_i_http_reply *h)
 {
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
@@ -433,7 +227,13 @@ static leat_err attempt(call *c)
     leat_llm *llm = c->llm;
     leat_grant grant = { 0 };
     leat_i_http_reply h;
-    reading rd = { .retry_after_ms = -1 };
+    leat_i_reading rd = {
+        .arena = &c->t->arena,
+        .reply = c->reply,
+        .body_bytes_max = llm->body_bytes_max,
+        .skip_text = c->turn && c->turn->skip_text,
+        .retry_after_ms = -1,
+    };
     attempt_clear(c->reply);
     if (llm->limiter) {
         leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
@@ -441,6 +241,7 @@ static leat_err attempt(call *c)
     }
     if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
     request_aim(c, grant.endpoint_index);
+    rd.to = (leat_i_answer_to){ .path = c->request.path, .inputs = c->inputs };
     c->reply->attempts++;
     c->mark = leat_i_arena_save(&c->t->arena);
     leat_err err = attempt_exchange(c, &rd, &h);
