@@ -37,9 +37,9 @@ static bool runtime_has_work(leat_runtime *rt)
 static bool idle_claim(leat_i_worker *w)
 {
     uint64_t bit = UINT64_C(1) << (w->index % 64);
-    LEAT_ATOMIC(uint64_t) *word = &w->rt->idle[w->index / 64];
-    if (!(leat_load_relaxed(word) & bit)) return false;
-    return (leat_and_seq_cst(word, ~bit) & bit) != 0;
+    LEAT_ATOMIC(uint64_t) *idle = &w->rt->idle[w->index / 64];
+    if (!(leat_load_relaxed(idle) & bit)) return false;
+    return (leat_and_seq_cst(idle, ~bit) & bit) != 0;
 }
 
 static void worker_signal(leat_i_worker *w, uint32_t why)
