@@ -96,7 +96,7 @@ static void check_row(const struct row *row, size_t number, size_t piece)
     bool go_on = true;
     leat_i_http_piece content;
     size_t size = strlen(row->stream);
-    leat_i_fold_init(&f, 1 << 20);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 1 << 20);
     for (size_t at = 0; go_on && at < size; at += piece)
         go_on = leat_i_fold_push(&f, row->stream + at, size - at < piece ? size - at : piece, &content);
     leat_i_fold_end(&f);
@@ -145,7 +145,7 @@ static void only_content_counts_as_content(void **state)
     };
     leat_i_fold f;
     (void)state;
-    leat_i_fold_init(&f, 1 << 20);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 1 << 20);
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
         leat_i_http_piece content = LEAT_I_HTTP_CONTENT + 7;
         assert_true(leat_i_fold_push(&f, pieces[i].piece, strlen(pieces[i].piece), &content));
@@ -164,11 +164,11 @@ static void memory_is_bounded(void **state)
     int pushed = 0;
     (void)state;
     int n = snprintf(delta, sizeof delta, DELTA("{\"content\":\"%0200d\"}", "null"), 1);
-    leat_i_fold_init(&f, 1000);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 1000);
     for (; go_on && pushed < 1000; pushed++)
         go_on = leat_i_fold_push(&f, delta, (size_t)n, &content);
     leat_i_fold_fini(&f);
-    leat_i_fold_init(&f, 1000);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 1000);
     static const char many[] = DELTA("{\"tool_calls\":[{\"index\":%d}]}", "null");
     for (int i = 0; i <= LEAT_I_FOLD_TOOLS_MAX; i++) {
         n = snprintf(delta, sizeof delta, many, i);
@@ -188,7 +188,7 @@ static void short_memory_is_told(void **state)
         leat_i_fold f;
         leat_i_buf out = { 0 };
         leat_i_http_piece content;
-        leat_i_fold_init(&f, 1 << 20);
+        leat_i_fold_init(&f, &leat_i_fold_chat, 1 << 20);
         leat_i_mem_fail_after(n, false);
         bool pushed = leat_i_fold_push(&f, rows[0].stream, strlen(rows[0].stream), &content);
         bool put = leat_i_fold_put(&f, &out);

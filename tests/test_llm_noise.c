@@ -64,7 +64,7 @@ static folded fold_in(const char *text, size_t size, size_t piece)
     folded r = { 0 };
     bool go_on = true;
     leat_i_http_piece content;
-    leat_i_fold_init(&f, 4096);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 4096);
     for (size_t at = 0; go_on && at < size; at += piece)
         go_on = leat_i_fold_push(&f, text + at, size - at < piece ? size - at : piece, &content);
     leat_i_fold_end(&f);

@@ -48,7 +48,7 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, leat_i_reading
 {
     leat_i_fold fold;
     int64_t start_ns = leat_i_os_now_ns();
-    leat_i_fold_init(&fold, c->llm->body_bytes_max);
+    leat_i_fold_init(&fold, &leat_i_fold_chat, c->llm->body_bytes_max);
     if (c->turn && c->turn->heard) fold.heard = c->turn->heard, fold.heard_arg = c->turn->arg;
     c->request.on_data = leat_i_fold_push;
     c->request.on_data_arg = &fold;

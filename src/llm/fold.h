@@ -1,5 +1,5 @@
 /*
- * fold.h: a stream of chunks, folded into the one completion that the endpoint would have sent without streaming.
+ * fold.h: a stream of events, folded into the one answer that the endpoint would have sent without streaming.
  *
  * Pieces arrive on the loop's thread (leat_i_fold_push has the shape of on_data); the result is taken by the task afterwards.
  * Strings stay as they are escaped on the wire: pieces of a string, joined, are the string. A body that is no stream after all is
@@ -17,19 +17,31 @@
 
 typedef enum leat_i_fold_form { LEAT_I_FOLD_UNKNOWN, LEAT_I_FOLD_STREAM, LEAT_I_FOLD_PLAIN } leat_i_fold_form;
 
-struct leat_i_fold_choice;
+struct leat_i_fold;
+
+/* How the events of one form become one answer. `state` is made, zeroed, with the first event. */
+typedef struct leat_i_fold_way {
+    size_t state_bytes;
+    const char *marker; /* the data of the event that ends a stream; NULL = there is none */
+    bool needs_end;     /* a finish reason may come early, so the answer is whole only when the body has ended too */
+    /* An event that is a JSON object and no error; `type` is its name or "". Tells whether it carried output. Sets `done` at the
+     * end of the stream, `is_content` where it carried something else that counts, `failed` when memory is short. */
+    bool (*event)(struct leat_i_fold *f, const char *type, leat_i_json chunk);
+    bool (*is_complete)(const struct leat_i_fold *f);
+    bool (*put)(const struct leat_i_fold *f, leat_i_buf *out); /* `state` may be NULL still */
+    void (*fini)(struct leat_i_fold *f);
+} leat_i_fold_way;
+
+extern const leat_i_fold_way leat_i_fold_chat; /* chat completions, and the older ones */
 
 typedef struct leat_i_fold {
+    const leat_i_fold_way *way;
+    void *state;
     leat_i_fold_form form;
     leat_i_sse sse;
-    leat_i_buf plain;                                  /* PLAIN: the body; else the start of an event that was broken */
-    leat_i_buf id, created, model, fingerprint, usage; /* JSON values, "" = not seen */
-    leat_i_buf error;                                  /* JSON of an error event */
-    struct leat_i_fold_choice *choice;                 /* in order of appearance */
-    size_t choice_count;
-    size_t max;
+    leat_i_buf plain; /* PLAIN: the body; else the start of an event that was broken */
+    leat_i_buf error; /* JSON of an error event */
     int64_t first_ns; /* when the first output came; 0 = none yet */
-    bool is_text;     /* legacy completions: text instead of messages */
     bool done;        /* the terminal marker came */
     bool broken;      /* an event was not JSON, or not of a known form */
     bool garbled;     /* beside broken: it was no UTF-8 text at all */
@@ -40,7 +52,7 @@ typedef struct leat_i_fold {
     void *heard_arg;
 } leat_i_fold;
 
-void leat_i_fold_init(leat_i_fold *f, size_t max);
+void leat_i_fold_init(leat_i_fold *f, const leat_i_fold_way *way, size_t max);
 void leat_i_fold_fini(leat_i_fold *f);
 
 bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_piece *piece);
@@ -51,6 +63,18 @@ bool leat_i_fold_is_complete(const leat_i_fold *f);
 bool leat_i_fold_has_output(const leat_i_fold *f);
 
 /* Appends the completion (STREAM) or the body (PLAIN). False = memory is short. */
-bool leat_i_fold_put(leat_i_fold *f, leat_i_buf *out);
+bool leat_i_fold_put(const leat_i_fold *f, leat_i_buf *out);
+
+/* For the ways. The first value that is there wins: id, model and the like stand in every chunk. */
+void leat_i_fold_first(leat_i_fold *f, leat_i_buf *to, leat_i_json value);
+/* The last one wins: usage may come with every chunk, and then it counts from the start. */
+void leat_i_fold_last(leat_i_fold *f, leat_i_buf *to, leat_i_json value);
+/* Appends a piece of text as it is escaped; tells whether there was any. *has (optional): there was a string. */
+bool leat_i_fold_text(leat_i_fold *f, leat_i_buf *to, bool *has, leat_i_json piece);
+void leat_i_fold_hear(leat_i_fold *f, leat_i_json piece);  /* a piece of text for who listens */
+bool leat_i_fold_error(leat_i_fold *f, leat_i_json value); /* an error that came as an event; false */
+/* A JSON value, and an escaped text, behind `name`. */
+bool leat_i_fold_put_value(leat_i_buf *out, const char *name, const leat_i_buf *value, const char *otherwise);
+bool leat_i_fold_put_text(leat_i_buf *out, const char *name, const leat_i_buf *text, bool is_there);
 
 #endif

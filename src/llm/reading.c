@@ -195,7 +195,7 @@ __attribute__((noinline)) static leat_err read_unasked_stream(leat_i_reading *rd
 {
     leat_i_fold fold;
     leat_i_http_piece piece;
-    leat_i_fold_init(&fold, rd->body_bytes_max);
+    leat_i_fold_init(&fold, &leat_i_fold_chat, rd->body_bytes_max);
     (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &piece);
     leat_err err = leat_i_read_stream(rd, h, &fold);
     leat_i_fold_fini(&fold);

@@ -38,7 +38,7 @@ static void fold_feed(const char *text, size_t size, size_t cut, leat_i_buf *out
     leat_i_fold f;
     leat_i_http_piece piece = { 0 };
     bool ok = true;
-    leat_i_fold_init(&f, 4096);
+    leat_i_fold_init(&f, &leat_i_fold_chat, 4096);
     for (size_t at = 0, n; ok && at < size; at += n) {
         n = cut && cut < size - at ? cut : size - at;
         ok = leat_i_fold_push(&f, text + at, n, &piece);
