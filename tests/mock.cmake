@@ -5,6 +5,7 @@ target_link_libraries(fault_server PRIVATE leat_flags PUBLIC PkgConfig::OPENSSL 
 
 leat_test(test_fault_server LIBRARIES fault_server)
 leat_test(test_mock_extract)
+leat_test(test_mock_script)
 leat_test(test_mock_window)
 leat_test(test_mock SOURCES support/http_call.c LIBRARIES PkgConfig::JANSSON PkgConfig::CURL)
 leat_test(test_mock_load SOURCES support/http_call.c LIBRARIES PkgConfig::JANSSON PkgConfig::CURL)

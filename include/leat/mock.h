@@ -32,7 +32,8 @@ typedef struct leat_mock_opts {
     double retry_after_s;     /* in the Retry-After of its 429; 0 = computed from the window */
     uint64_t seed;            /* of latency and faults; the same seed gives the same sequence */
     const char *key;          /* when set, other keys get 401 */
-    const char *log_path;     /* JSONL of every request: time, id, decision; NULL = none */
+    const char *log_path;     /* JSONL of every request: time, id, decision, status, tokens, ms; NULL = none */
+    const char *script;       /* JSON lines: faults and limits by request, key and time; NULL = none */
     uint32_t connections_max; /* 0 = 20 000, or what the descriptor limit leaves; more wait to be accepted */
     size_t body_bytes_max;    /* of a request; over it: 413; 0 = 32 MiB */
 } leat_mock_opts;

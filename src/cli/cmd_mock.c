@@ -3,11 +3,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "leat/mock.h"
 
 #include "../bulk/exit_code.h"
 #include "help.h"
+#include "mock_script.h"
 #include "say.h"
 #include "watch.h"
 
@@ -15,7 +17,9 @@ typedef struct mock_args {
     uint64_t port, in_flight_max, connections_max, body_bytes_max, error_status, seed;
     double requests_per_min, tokens_per_min, latency_ms, latency_sigma, tokens_per_s, error_rate, cut_rate;
     int64_t retry_after_ms, duration_ms;
-    const char *key, *log_path;
+    const char *key, *log_path, *script_path;
+    leat_i_list faults, limits_at;
+    bool list_faults, stop_with_stdin;
     leat_i_parsed parsed;
 } mock_args;
 
@@ -28,9 +32,12 @@ static const leat_i_option MOCK_OPTIONS[] = {
     { .name = "key", .kind = LEAT_I_OPTION_TEXT, .arg = "KEY", .at = FIELD(key),
       .help = "Requests with another key get 401. A made-up one: everybody on this machine can read it." },
     { .name = "log", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(log_path),
-      .help = "A JSON line for each request: time, id, decision." },
+      .help = "A JSON line for each request at its end: time, id, the key's hash, decision, status, tokens, ms." },
     { .name = "duration", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .max = 1e8, .at = FIELD(duration_ms),
       .fallback = "until Ctrl-C or SIGTERM", .help = "End after this time." },
+    { .name = "stop-with-stdin", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(stop_with_stdin),
+      .help = "End also when standard input does: a program that has started the endpoint with a pipe there never leaves it behind, "
+              "however it ends itself." },
 
     { .name = "max-requests-per-minute", .alias = { "rpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e9,
       .at = FIELD(requests_per_min), .zero_refused = true, .fallback = "no limit", .group = "Limits",
@@ -39,6 +46,8 @@ static const leat_i_option MOCK_OPTIONS[] = {
       .at = FIELD(tokens_per_min), .zero_refused = true, .fallback = "no limit", .help = "The same for tokens, prompt and reply together." },
     { .name = "max-concurrency", .letter = 'j', .kind = LEAT_I_OPTION_COUNT, .arg = "N", .max = 1e6, .at = FIELD(in_flight_max), .zero_refused = true,
       .fallback = "no limit", .help = "More requests at once get 503." },
+    { .name = "limit-at", .kind = LEAT_I_OPTION_LIST, .arg = "SECONDS=LIMITS", .at = FIELD(limits_at),
+      .help = "Limits that count from this time on, such as 30=rpm:300 or 30=rpm:none,tpm:9000,in_flight:8. May be given many times." },
     { .name = "retry-after", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .max = 1e6, .at = FIELD(retry_after_ms),
       .fallback = "from the window", .help = "What its 429 say in Retry-After." },
     { .name = "max-connections", .kind = LEAT_I_OPTION_COUNT, .arg = "N", .max = 1e6, .at = FIELD(connections_max),
@@ -52,6 +61,11 @@ static const leat_i_option MOCK_OPTIONS[] = {
       .fallback = "0 (constant)", .help = "Spread of the delay: a log-normal distribution around the median." },
     { .name = "tokens-per-second", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e9, .at = FIELD(tokens_per_s),
       .fallback = "at once", .help = "How fast the tokens of a reply come after the first." },
+    { .name = "script", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(script_path),
+      .help = "Faults and limits for certain requests, keys and times: a JSON object a line (docs/mock.md)." },
+    { .name = "fault", .kind = LEAT_I_OPTION_LIST, .arg = "NAME[:SHARE]", .at = FIELD(faults),
+      .help = "Plays this fault on all requests, or on this share of them. May be given many times; of those that fit, the first counts." },
+    { .name = "list-faults", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(list_faults), .help = "Tells the names of the faults, and ends." },
     { .name = "error-rate", .kind = LEAT_I_OPTION_NUMBER, .arg = "SHARE", .max = 1, .at = FIELD(error_rate), .fallback = "0",
       .help = "Share of requests, 0 to 1, that are answered with --error-status." },
     { .name = "error-status", .kind = LEAT_I_OPTION_COUNT, .arg = "STATUS", .min = 400, .max = 599, .at = FIELD(error_status),
@@ -87,18 +101,20 @@ static int mock_serve(const mock_args *args, const leat_mock_opts *opts)
         return leat_i_exit_of(err);
     }
     bool good = printf("%s\n", leat_mock_url(mock)) > 0 && fflush(stdout) == 0;
+    int waited = 0;
     if (good) {
         /* A signal is the usual end of a server, so it is no failure. */
-        (void)leat_i_watch_wait(leat_i_option_seen(&args->parsed, "duration") ? args->duration_ms : -1);
+        waited = leat_i_watch_wait(leat_i_option_seen(&args->parsed, "duration") ? args->duration_ms : -1,
+                                   args->stop_with_stdin ? STDIN_FILENO : -1);
         good = stats_say(mock);
     }
     leat_mock_free(mock);
-    if (good) return LEAT_I_EXIT_OK;
-    leat_i_say_error("mock", "standard output cannot be written");
+    if (good && waited >= 0) return LEAT_I_EXIT_OK;
+    leat_i_say_error("mock", good ? "no descriptor is free for signals" : "standard output cannot be written");
     return LEAT_I_EXIT_MACHINE;
 }
 
-static int mock_with(const mock_args *args)
+static int mock_with(const mock_args *args, const char *script)
 {
     leat_mock_opts opts = {
         .port = (uint16_t)args->port,
@@ -115,12 +131,25 @@ static int mock_with(const mock_args *args)
         .seed = args->seed,
         .key = args->key,
         .log_path = args->log_path,
+        .script = script,
         .connections_max = (uint32_t)args->connections_max,
         .body_bytes_max = (size_t)args->body_bytes_max,
     };
-    if (args->parsed.words.count == 0) return mock_serve(args, &opts);
-    leat_i_say_error("mock", "'%s': mock takes options only ('leat mock --help')", args->parsed.words.item[0]);
-    return LEAT_I_EXIT_USAGE;
+    return mock_serve(args, &opts);
+}
+
+static int mock_scripted(const mock_args *args)
+{
+    leat_i_buf script = { 0 };
+    if (args->parsed.words.count > 0) {
+        leat_i_say_error("mock", "'%s': mock takes options only ('leat mock --help')", args->parsed.words.item[0]);
+        return LEAT_I_EXIT_USAGE;
+    }
+    if (args->list_faults) return leat_i_mock_faults_print();
+    int exit_code = leat_i_mock_script_put(&script, args->script_path, &args->faults, &args->limits_at);
+    if (!exit_code) exit_code = mock_with(args, script.data);
+    leat_i_buf_fini(&script);
+    return exit_code;
 }
 
 static int cmd_mock(int argc, char **argv)
@@ -131,7 +160,7 @@ static int cmd_mock(int argc, char **argv)
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_mock);
     else if (!exit_code)
-        exit_code = mock_with(&args);
+        exit_code = mock_scripted(&args);
     leat_i_options_fini(&args.parsed, &args);
     return exit_code;
 }
@@ -144,7 +173,8 @@ const leat_i_command leat_i_cmd_mock = {
         "Serves chat completions, streams and embeddings on 127.0.0.1 without key or network. Its model, leat-extract, "
         "answers "
         "with an extractive summary of what it is given: it is no LLM, and it says so. The first line of standard output is "
-        "the base URL; at the end, with SIGINT, SIGTERM or --duration, come the counters as one JSON object.",
+        "the base URL; at the end, with SIGINT, SIGTERM, --duration or --stop-with-stdin, come the counters as one JSON "
+        "object.",
     .option = MOCK_OPTIONS,
     .run = cmd_mock,
 };

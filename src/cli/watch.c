@@ -123,14 +123,30 @@ int leat_i_watch_signal(void)
     return leat_load_relaxed(&watch.first);
 }
 
-int leat_i_watch_wait(int64_t duration_ms)
+/* Reads what has come, so that its end can be seen. False = it has ended. */
+static bool input_goes_on(int fd)
+{
+    char dropped[4096];
+    ssize_t got = leat_i_os_read(fd, dropped, sizeof dropped);
+    return got > 0 || got == -EAGAIN;
+}
+
+int leat_i_watch_wait(int64_t duration_ms, int input_fd)
 {
     int64_t end = duration_ms < 0 ? LEAT_I_NEVER_NS : leat_i_os_add_ns(leat_i_os_now_ns(), duration_ms * LEAT_I_NS_PER_MS);
-    for (;;) {
+    struct pollfd fds[2] = { { .fd = signalfd(-1, &watch.set, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN },
+                             { .fd = input_fd, .events = POLLIN } };
+    struct signalfd_siginfo info = { 0 };
+    bool on = true;
+    if (fds[0].fd < 0) return -errno;
+    while (on) {
         int64_t left = end == LEAT_I_NEVER_NS ? 3600 * LEAT_I_NS_PER_S : end - leat_i_os_now_ns();
-        if (left <= 0) return 0;
+        if (left <= 0) break;
         struct timespec span = { .tv_sec = left / LEAT_I_NS_PER_S, .tv_nsec = left % LEAT_I_NS_PER_S };
-        int number = sigtimedwait(&watch.set, NULL, &span);
-        if (number > 0) return number;
+        if (ppoll(fds, 2, &span, NULL) < 0 && errno != EINTR) break;
+        on = !(fds[0].revents && leat_i_os_read(fds[0].fd, &info, sizeof info) == sizeof info);
+        if (on && fds[1].revents) on = input_goes_on(input_fd);
     }
+    leat_i_os_close(fds[0].fd);
+    return (int)info.ssi_signo;
 }

@@ -18,7 +18,8 @@ const int *leat_i_watch_count(void); /* signals so far; read atomically by the r
 void leat_i_watch_stop(void);        /* fine when not started */
 int leat_i_watch_signal(void);       /* the first signal that came; 0 = none */
 
-/* Waits in this thread for a signal, at most `duration_ms` (< 0 = for ever). Gives the signal, 0 = time is up. Not beside start. */
-int leat_i_watch_wait(int64_t duration_ms);
+/* Waits in this thread for a signal, at most `duration_ms` (< 0 = for ever), and when `input_fd` >= 0 until nobody can write to it any
+ * more (what comes until then is read and dropped). Gives the signal, 0 = time is up or the input has ended, or -errno. Not beside start. */
+int leat_i_watch_wait(int64_t duration_ms, int input_fd);
 
 #endif

@@ -38,14 +38,14 @@ static void refuse_busy(leat_i_mock_request *r)
     r->decision = "overloaded";
     leat_i_mock_fail(r, 503, "server_error", NULL, "overloaded",
                      "The engine is currently overloaded, please try again later (%u requests in flight).",
-                     m->opts.in_flight_max);
+                     leat_load_relaxed(&m->counters.in_flight));
     r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : LEAT_I_NS_PER_S;
 }
 
 static void refuse_limit(leat_i_mock_request *r, leat_i_mock_verdict verdict, uint64_t tokens)
 {
     const leat_mock *m = leat_i_mock_of(r);
-    const leat_i_mock_limits *l = &m->limits;
+    const leat_i_mock_limits *l = &r->limits;
     bool by_tokens = verdict != LEAT_I_MOCK_OVER_REQUESTS;
     r->decision = by_tokens ? "limited_tokens" : "limited_requests";
     if (verdict == LEAT_I_MOCK_NEVER) {
@@ -60,17 +60,16 @@ static void refuse_limit(leat_i_mock_request *r, leat_i_mock_verdict verdict, ui
         leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
                          "Rate limit reached for " LEAT_I_MOCK_MODEL " on tokens per min (TPM): Limit %llu, Used %llu, "
                          "Requested %llu. Please try again in %.3fs.",
-                         (unsigned long long)l->tokens, (unsigned long long)(l->tokens - r->limit_state.tokens_left),
+                         (unsigned long long)l->tokens, (unsigned long long)r->limit_state.tokens_used,
                          (unsigned long long)tokens, seconds);
     else
         leat_i_mock_fail(r, 429, "requests", NULL, "rate_limit_exceeded",
                          "Rate limit reached for " LEAT_I_MOCK_MODEL " on requests per min (RPM): Limit %llu, Used %llu, "
                          "Requested 1. Please try again in %.3fs.",
-                         (unsigned long long)l->requests, (unsigned long long)(l->requests - r->limit_state.requests_left),
-                         seconds);
+                         (unsigned long long)l->requests, (unsigned long long)r->limit_state.requests_used, seconds);
 }
 
-static void count_in(leat_i_mock_request *r)
+static void count_in(leat_i_mock_request *r, leat_i_mock_key *key)
 {
     leat_mock *m = leat_i_mock_of(r);
     uint32_t now = leat_load_relaxed(&m->counters.in_flight) + 1;
@@ -78,41 +77,56 @@ static void count_in(leat_i_mock_request *r)
     if (now > leat_load_relaxed(&m->counters.in_flight_peak)) leat_store_relaxed(&m->counters.in_flight_peak, now);
     leat_store_relaxed(&m->counters.window_max, m->peak.peak);
     r->admitted = true;
+    r->key = key;
+    if (key) key->in_flight++;
+}
+
+void leat_i_mock_count_out(leat_i_mock_request *r)
+{
+    leat_mock *m = leat_i_mock_of(r);
+    if (!r->admitted) return;
+    leat_store_relaxed(&m->counters.in_flight, leat_load_relaxed(&m->counters.in_flight) - 1);
+    if (r->key) r->key->in_flight--;
+}
+
+/* Judges by the windows of the key, and charges them. False = refused, or memory is short: the answer says which. */
+static bool window_pass(leat_i_mock_request *r, leat_i_mock_key *key, int64_t now_ns)
+{
+    leat_i_mock_verdict verdict = leat_i_mock_window_judge(&key->window, &r->limits, now_ns, r->tokens);
+    bool added = verdict == LEAT_I_MOCK_ADMIT && leat_i_mock_window_add(&key->window, now_ns, r->tokens);
+    leat_i_mock_window_state(&key->window, &r->limits, now_ns, added ? 0 : r->tokens, &r->limit_state);
+    r->limits_known = true;
+    if (verdict != LEAT_I_MOCK_ADMIT)
+        refuse_limit(r, verdict, r->tokens);
+    else if (!added)
+        leat_i_mock_fail_memory(r);
+    return added;
 }
 
 leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns)
 {
     leat_mock *m = leat_i_mock_of(r);
-    bool limited = m->limits.requests || m->limits.tokens;
+    bool limited = m->limits.requests || m->limits.tokens || m->script.has_limits;
     leat_i_mock_key *key = limited ? key_find(m, r->key_hash) : NULL;
+    int64_t at_ns = now_ns - m->start_ns;
     r->tokens = tokens;
+    r->limits = leat_i_mock_script_limits(&m->script, &m->limits, r->key_hash, at_ns);
     if (limited && !key) {
         leat_i_mock_fail_memory(r);
         return LEAT_I_MOCK_REFUSED;
     }
-    if (m->opts.in_flight_max && leat_load_relaxed(&m->counters.in_flight) >= m->opts.in_flight_max) {
+    if ((r->limits.in_flight && leat_load_relaxed(&m->counters.in_flight) >= r->limits.in_flight) ||
+        (r->limits.in_flight_of_key && key->in_flight >= r->limits.in_flight_of_key)) {
         refuse_busy(r);
         return LEAT_I_MOCK_REFUSED;
     }
-    if (limited) {
-        leat_i_mock_verdict verdict = leat_i_mock_window_judge(&key->window, &m->limits, now_ns, tokens);
-        bool added = verdict == LEAT_I_MOCK_ADMIT && leat_i_mock_window_add(&key->window, now_ns, tokens);
-        leat_i_mock_window_state(&key->window, &m->limits, now_ns, added ? 0 : tokens, &r->limit_state);
-        r->limits_known = true;
-        if (verdict != LEAT_I_MOCK_ADMIT) {
-            refuse_limit(r, verdict, tokens);
-            return LEAT_I_MOCK_REFUSED;
-        }
-        if (!added) {
-            leat_i_mock_fail_memory(r);
-            return LEAT_I_MOCK_REFUSED;
-        }
-    }
+    if (limited && !window_pass(r, key, now_ns)) return LEAT_I_MOCK_REFUSED;
     if (!leat_i_mock_peak_add(&m->peak, now_ns)) {
         leat_i_mock_fail_memory(r);
         return LEAT_I_MOCK_REFUSED;
     }
-    count_in(r);
+    count_in(r, key);
+    r->order = leat_i_mock_script_fault(&m->script, r->key_hash, at_ns);
     return LEAT_I_MOCK_ACCEPTED;
 }
 
@@ -122,6 +136,40 @@ static int64_t latency_ns(const leat_mock_opts *opts, double normal)
     if (opts->latency_ms <= 0) return 0;
     double ms = opts->latency_ms * exp(opts->latency_sigma * normal);
     return ms < 86400e3 ? (int64_t)(ms * 1e6) : (int64_t)86400e9;
+}
+
+static void refuse_as_ordered(leat_i_mock_request *r, int status, const char *what)
+{
+    const leat_mock_opts *opts = &leat_i_mock_of(r)->opts;
+    r->decision = "fault";
+    leat_i_mock_fail(r, status, status < 500 ? "invalid_request_error" : "server_error", NULL, NULL,
+                     "An ordered fault of the mock endpoint (%s).", what);
+    if (status == 429 || status == 503)
+        r->retry_ns = opts->retry_after_s > 0 ? (int64_t)(opts->retry_after_s * 1e9) : LEAT_I_NS_PER_S;
+}
+
+static void cut_in_the_middle(leat_i_mock_request *r)
+{
+    r->decision = "cut";
+    r->cut_at = r->out.size / 2;
+}
+
+/* Turns the answer into what the script orders; gives the delay that this adds. */
+static int64_t order_play(leat_i_mock_request *r, const leat_i_mock_order *o)
+{
+    switch (o->fault) {
+    case LEAT_I_MOCK_FAULT_STATUS:
+        refuse_as_ordered(r, o->status ? o->status : 500, "by the script");
+        if (*o->retry_after) r->retry_text = o->retry_after;
+        return 0;
+    case LEAT_I_MOCK_FAULT_CUT:
+        cut_in_the_middle(r);
+        return 0;
+    case LEAT_I_MOCK_FAULT_SLOW:
+        return o->after_ns >= 0 ? o->after_ns : 10 * LEAT_I_NS_PER_S;
+    default:
+        return 0;
+    }
 }
 
 int64_t leat_i_mock_fault(leat_i_mock_request *r)
@@ -134,15 +182,12 @@ int64_t leat_i_mock_fault(leat_i_mock_request *r)
     double normal = opts->latency_sigma > 0 ? sqrt(-2 * log(1 - a)) * cos(TWO_PI * b) : 0;
     int64_t delay_ns = latency_ns(opts, normal);
     if (opts->tokens_per_s > 0 && !r->streaming) delay_ns += (int64_t)((double)r->tokens_reply / opts->tokens_per_s * 1e9);
-    if (error < opts->error_rate) {
-        r->decision = "fault";
-        leat_i_mock_fail(r, opts->error_status, opts->error_status < 500 ? "invalid_request_error" : "server_error", NULL,
-                         NULL, "An ordered fault of the mock endpoint (error rate %g).", opts->error_rate);
-        if (opts->error_status == 429 || opts->error_status == 503)
-            r->retry_ns = opts->retry_after_s > 0 ? (int64_t)(opts->retry_after_s * 1e9) : LEAT_I_NS_PER_S;
+    if (r->order) {
+        delay_ns = leat_i_os_add_ns(delay_ns, order_play(r, r->order));
+    } else if (error < opts->error_rate) {
+        refuse_as_ordered(r, opts->error_status, "by --error-rate");
     } else if (cut < opts->cut_rate) {
-        r->decision = "cut";
-        r->cut_at = r->out.size / 2;
+        cut_in_the_middle(r);
     }
     return delay_ns;
 }

@@ -143,22 +143,40 @@ static const char *decision_name(const leat_i_mock_request *r)
     }
 }
 
-static void request_log(leat_i_mock_request *r)
+/* What became of the answer. */
+static const char *end_name(const leat_i_mock_request *r, enum MHD_RequestTerminationCode why)
+{
+    if (r->was_cut) return "cut";
+    switch (why) {
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK:
+        return "sent";
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        return "stopped";
+    default:
+        return "gone";
+    }
+}
+
+void leat_i_mock_log_end(leat_i_mock_request *r, enum MHD_RequestTerminationCode why)
 {
     leat_mock *m = leat_i_mock_of(r);
-    if (m->log.fd < 0) return;
+    if (m->log.fd < 0 || !r->is_logged) return;
+    int64_t now_ns = leat_i_os_now_ns();
     leat_i_mock_log_line line = {
         .time_ns = r->start_ns - m->start_ns,
         .wall_ns = m->start_wall_ns + (r->start_ns - m->start_ns),
+        .took_ns = now_ns - r->start_ns,
         .id = leat_i_mock_id(r),
         .key_hash = r->key_hash,
-        .body_hash = r->body.size ? XXH3_64bits(r->body.data, r->body.size) : 0,
+        .body_hash = r->body_hash,
         .tokens = r->tokens,
         .decision = decision_name(r),
+        .fault = r->order ? leat_i_mock_fault_name(r->order->fault) : NULL,
+        .end = end_name(r, why),
         .status = r->status,
-        .in_flight = leat_load_relaxed(&m->counters.in_flight),
+        .in_flight = r->in_flight_then,
     };
-    leat_i_mock_log_put(&m->log, &line, r->start_ns);
+    leat_i_mock_log_put(&m->log, &line, now_ns);
     leat_store_relaxed(&m->counters.log_lost, m->log.lost);
 }
 
@@ -186,6 +204,8 @@ int64_t leat_i_mock_answer(leat_i_mock_request *r, const char *method, const cha
     if (r->admitted) delay_ns = leat_i_mock_fault(r);
     if (r->route == LEAT_I_MOCK_ROUTE_HEALTH || r->route == LEAT_I_MOCK_ROUTE_STATS) return 0;
     request_count(r);
-    request_log(r);
+    r->is_logged = true;
+    r->in_flight_then = leat_load_relaxed(&m->counters.in_flight);
+    if (m->log.fd >= 0 && r->body.size) r->body_hash = XXH3_64bits(r->body.data, r->body.size);
     return delay_ns;
 }

@@ -225,7 +225,8 @@ void leat_i_mock_chat(leat_i_mock_request *r, leat_i_json body)
     leat_i_mock_summary s = { 0 };
     if (!ask_take(r, body, &ask)) return;
     /* Charged is what the request may cost: its max_tokens, else the answer itself, which then must be known first. */
-    bool early = leat_i_mock_of(r)->limits.tokens && !ask.tokens_max;
+    const leat_mock *m = leat_i_mock_of(r);
+    bool early = (m->limits.tokens || m->script.has_limits) && !ask.tokens_max;
     if (early && !leat_i_mock_extract(ask.text, ask.text_size, 0, &leat_i_mock_of(r)->scratch, &s)) {
         leat_i_mock_fail_memory(r);
         return;

@@ -98,8 +98,15 @@ static leat_err opts_take(leat_mock *m, const leat_mock_opts *opts, leat_error *
     if (!m->opts.error_status) m->opts.error_status = 500;
     if (!m->opts.body_bytes_max) m->opts.body_bytes_max = BODY_BYTES_DEFAULT;
     m->limits = (leat_i_mock_limits){ .requests = (uint64_t)floor(m->opts.requests_per_min),
-                                      .tokens = (uint64_t)floor(m->opts.tokens_per_min) };
+                                      .tokens = (uint64_t)floor(m->opts.tokens_per_min),
+                                      .in_flight = m->opts.in_flight_max };
     m->rand = m->opts.seed;
+    if (m->opts.script) {
+        char why[sizeof error->text];
+        leat_err err = leat_i_mock_script_read(&m->script, m->opts.script, m->opts.seed, why, sizeof why);
+        if (err != LEAT_OK) return new_failed(error, err, "%s", why);
+        m->opts.script = NULL;
+    }
     return descriptors_raise(m, error);
 }
 
@@ -163,6 +170,7 @@ static void mock_close(leat_mock *m)
         leat_i_mock_window_fini(&m->keys[i].window);
     leat_i_free(m->keys);
     leat_i_mock_peak_fini(&m->peak);
+    leat_i_mock_script_fini(&m->script);
     if (m->key) explicit_bzero(m->key, strlen(m->key));
     leat_i_free(m->key);
     leat_i_free(m->log_path);

@@ -24,6 +24,7 @@
 #include "../base/os.h"
 #include "leat/mock.h"
 #include "log.h"
+#include "script.h"
 #include "window.h"
 
 #define LEAT_I_MOCK_SHARD_CONNECTIONS 128
@@ -57,6 +58,7 @@ typedef struct leat_i_mock_shard {
 
 typedef struct leat_i_mock_key { /* the windows of one API key */
     uint64_t hash;
+    uint32_t in_flight; /* accepted requests of it that are open */
     leat_i_mock_window window;
 } leat_i_mock_key;
 
@@ -75,17 +77,25 @@ typedef struct leat_i_mock_request {
     int64_t dropped; /* bytes of a body that is not kept */
     uint64_t serial; /* ordinal of the request, from 1 */
     uint64_t key_hash;
+    leat_i_mock_key *key; /* it counts as in flight there; NULL = nowhere */
     int64_t start_ns;
     leat_i_buf body; /* of the request; given back once the answer is made */
     /* The answer. */
     int status;
     leat_i_buf out;
-    const char *allow;     /* Allow header of a 405; NULL = none */
-    bool limits_known;     /* rate limit headers go with it */
-    int64_t retry_ns;      /* Retry-After; < 0 = none */
-    const char *decision;  /* for the log; NULL = told by the status */
-    uint64_t tokens;       /* charged at admission */
-    uint64_t tokens_reply; /* of the answer's text: what it is paced by */
+    const char *allow;      /* Allow header of a 405; NULL = none */
+    bool limits_known;      /* rate limit headers go with it */
+    const char *retry_text; /* Retry-After as a script has it; NULL = from retry_ns */
+    int64_t retry_ns;       /* Retry-After; < 0 = none */
+    const char *decision;   /* for the log; NULL = told by the status */
+    bool was_cut;           /* by us, as ordered */
+    bool is_logged;         /* a line is due at its end */
+    uint64_t body_hash;
+    uint32_t in_flight_then;        /* when it was judged */
+    const leat_i_mock_order *order; /* the fault that it plays; NULL = none */
+    uint64_t tokens;                /* charged at admission */
+    uint64_t tokens_reply;          /* of the answer's text: what it is paced by */
+    leat_i_mock_limits limits;      /* that it was judged by */
     leat_i_mock_state limit_state;
     leat_i_buf events; /* streaming: uint32_t each, where an event of `out` ends */
     uint32_t event_count, event_next;
@@ -100,11 +110,12 @@ typedef struct leat_i_mock_counters {
 } leat_i_mock_counters;
 
 struct leat_mock {
-    leat_mock_opts opts; /* its key and log_path point to copies of our own */
+    leat_mock_opts opts; /* its key and log_path point to copies of our own, its script nowhere */
     char *key, *log_path;
     uint64_t key_hash; /* of opts.key */
     char url[48];
-    leat_i_mock_limits limits;
+    leat_i_mock_limits limits; /* where the script says nothing */
+    leat_i_mock_script script;
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
     LEAT_ATOMIC(bool) stop;
@@ -152,11 +163,15 @@ typedef enum leat_i_mock_decision {
     LEAT_I_MOCK_REFUSED,
 } leat_i_mock_decision;
 leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns);
+/* It is no longer in flight. */
+void leat_i_mock_count_out(leat_i_mock_request *r);
 /* Gives the delay of an accepted request's answer, and perhaps turns the answer into a fault. */
 int64_t leat_i_mock_fault(leat_i_mock_request *r);
 
 /* answer.c: makes the answer of a whole request in memory; gives the ns it shall wait. */
 int64_t leat_i_mock_answer(leat_i_mock_request *r, const char *method, const char *url);
+/* The line of the log of a request that has ended. */
+void leat_i_mock_log_end(leat_i_mock_request *r, enum MHD_RequestTerminationCode why);
 void leat_i_mock_stats_read(leat_mock *m, leat_mock_stats *stats);
 
 static inline leat_mock *leat_i_mock_of(const leat_i_mock_request *r)

@@ -8,7 +8,7 @@
 
 #define LOG_FLUSH_BYTES  (64 * 1024)
 #define LOG_BUFFER_BYTES (4 * 1024 * 1024)
-#define LOG_LINE_BYTES   400
+#define LOG_LINE_BYTES   512
 #define LOG_FLUSH_NS     (100 * LEAT_I_NS_PER_MS)
 
 int leat_i_mock_log_open(leat_i_mock_log *log, const char *path)
@@ -30,10 +30,13 @@ void leat_i_mock_log_put(leat_i_mock_log *log, const leat_i_mock_log_line *line,
     char text[LOG_LINE_BYTES];
     int n = snprintf(text, sizeof text,
                      "{\"time_ns\":%lld,\"wall_ns\":%lld,\"key\":\"%016llx\",\"id\":\"req_%016llx\",\"decision\":\"%s\","
-                     "\"status\":%d,\"tokens\":%llu,\"in_flight\":%u,\"body\":\"%016llx\"}\n",
+                     "\"status\":%d,\"tokens\":%llu,\"ms\":%lld.%03lld,\"end\":\"%s\",\"in_flight\":%u,"
+                     "\"body\":\"%016llx\"%s%s%s}\n",
                      (long long)line->time_ns, (long long)line->wall_ns, (unsigned long long)line->key_hash,
                      (unsigned long long)line->id, line->decision, line->status, (unsigned long long)line->tokens,
-                     line->in_flight, (unsigned long long)line->body_hash);
+                     (long long)(line->took_ns / LEAT_I_NS_PER_MS), (long long)(line->took_ns / 1000 % 1000), line->end,
+                     line->in_flight, (unsigned long long)line->body_hash, line->fault ? ",\"fault\":\"" : "",
+                     line->fault ? line->fault : "", line->fault ? "\"" : "");
     if (n < 0 || n >= (int)sizeof text || !leat_i_buf_append(&log->buf, text, (size_t)n)) {
         log->buf.size = before;
         log->buf.failed = false;

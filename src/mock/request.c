@@ -122,7 +122,8 @@ void leat_i_mock_completed(void *shard, struct MHD_Connection *connection, void 
     *request = NULL;
     leat_i_heap_remove(&m->timers, &r->timer);
     body_give_back(m, r);
-    if (r->admitted) leat_store_relaxed(&m->counters.in_flight, leat_load_relaxed(&m->counters.in_flight) - 1);
+    leat_i_mock_count_out(r);
+    leat_i_mock_log_end(r, why);
     if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->status == 200 && r->admitted)
         leat_add_relaxed(&m->counters.answered, 1);
     if (m->free_count >= FREE_REQUESTS_MAX) {

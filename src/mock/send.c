@@ -39,7 +39,7 @@ static void add_u64(struct MHD_Response *response, const char *name, uint64_t va
 
 static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
 {
-    const leat_i_mock_limits *l = &leat_i_mock_of(r)->limits;
+    const leat_i_mock_limits *l = &r->limits;
     const leat_i_mock_state *s = &r->limit_state;
     char text[64];
     if (l->requests) {
@@ -68,7 +68,9 @@ static void add_headers(struct MHD_Response *response, const leat_i_mock_request
     if (r->limits_known) add_limits(response, r);
     if (r->allow) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
     if (r->status == 401) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-    if (r->retry_ns >= 0) {
+    if (r->retry_text) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, r->retry_text);
+    } else if (r->retry_ns >= 0) {
         /* Retry-After has whole seconds and must not promise too early; the other header is exact. */
         add_u64(response, MHD_HTTP_HEADER_RETRY_AFTER, (uint64_t)((r->retry_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
         add_u64(response, "retry-after-ms", (uint64_t)((r->retry_ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS));
@@ -102,6 +104,7 @@ static ssize_t cut_now(leat_i_mock_request *r)
     leat_mock *m = leat_i_mock_of(r);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     leat_add_relaxed(&m->counters.cut, 1);
+    r->was_cut = true;
     if (info) (void)shutdown(info->connect_fd, SHUT_RDWR);
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }

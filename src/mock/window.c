@@ -75,6 +75,8 @@ void leat_i_mock_window_state(leat_i_mock_window *w, const leat_i_mock_limits *l
     *out = (leat_i_mock_state){
         .requests_left = l->requests > w->count ? l->requests - w->count : 0,
         .tokens_left = l->tokens > w->tokens ? l->tokens - w->tokens : 0,
+        .requests_used = w->count,
+        .tokens_used = w->tokens,
         .requests_reset_ns = empty_ns,
         .tokens_reset_ns = empty_ns,
     };

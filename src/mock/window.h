@@ -31,14 +31,16 @@ typedef enum leat_i_mock_verdict {
     LEAT_I_MOCK_NEVER, /* more tokens than the limit of a whole minute */
 } leat_i_mock_verdict;
 
-/* Limits of a minute; 0 = none. */
+/* Limits; 0 = none. */
 typedef struct leat_i_mock_limits {
-    uint64_t requests, tokens;
+    uint64_t requests, tokens;            /* of a minute, for each key */
+    uint64_t in_flight, in_flight_of_key; /* at once: of all keys together; of the key at hand */
 } leat_i_mock_limits;
 
 /* What the headers say, and how long a refused request should wait. Times in ns. */
 typedef struct leat_i_mock_state {
     uint64_t requests_left, tokens_left;
+    uint64_t requests_used, tokens_used;        /* may be more than the limit, when it has become less */
     int64_t requests_reset_ns, tokens_reset_ns; /* until the window is empty again */
     int64_t wait_ns;                            /* until the request would be admitted if nothing else came; 0 = now */
 } leat_i_mock_state;

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""`leat mock` as a tool of its own: scripts, limits of keys and times, its log, and how it ends."""
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+from cli_support import Cli, LEAT, LIMIT_S, ROOT, main
+
+CHECK = ROOT / "tests/check_mock_log.py"
+
+
+class Mock(Cli):
+    def ask(self, mock, key=None, text="One. Two.", **more):
+        """(status, headers, body as text) of a chat."""
+        body = {"model": "m", "messages": [{"role": "user", "content": text}], **more}
+        request = urllib.request.Request(mock.url + "/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        if key:
+            request.add_header("Authorization", "Bearer " + key)
+        try:
+            with urllib.request.urlopen(request, timeout=LIMIT_S) as reply:
+                return reply.status, reply.headers, reply.read().decode()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.headers, refused.read().decode()
+
+    def check(self, code, *args):
+        done = subprocess.run([sys.executable, "-B", CHECK, "log.jsonl", *args], cwd=self.dir, capture_output=True, text=True,
+                              timeout=LIMIT_S)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def log(self):
+        return [json.loads(line) for line in (self.dir / "log.jsonl").read_text().splitlines()]
+
+
+class Limits(Mock):
+    def test_each_key_has_its_own(self):
+        self.write("script", '{"rpm":2}\n{"key":"sk-large","rpm":4}\n{"key":"sk-slow","in_flight":1}\n')
+        mock = self.mock("--script", "script", "--log", "log.jsonl")
+        asked = {key: [self.ask(mock, key)[0] for _ in range(5)] for key in (None, "sk-small", "sk-large")}
+        self.assertEqual(asked, {None: [200, 200, 429, 429, 429], "sk-small": [200, 200, 429, 429, 429],
+                                 "sk-large": [200, 200, 200, 200, 429]})
+        self.mock_end(mock)
+        self.assertNotIn("sk-", (self.dir / "log.jsonl").read_text())
+
+    def test_the_log_shows_that_the_limit_was_kept(self):
+        mock = self.mock("--rpm", "40", "--tpm", "900", "--log", "log.jsonl", "--error-rate", "0.2")
+        threads = [threading.Thread(target=lambda key: [self.ask(mock, key, max_tokens=1 + i % 40) for i in range(40)],
+                                    args=(f"sk-{n % 2}",)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.mock_end(mock)
+        seen = json.loads(self.check(0, "--rpm", "40", "--tpm", "900").stdout)
+        self.assertEqual(seen["requests"], 160)
+        self.assertEqual(seen["keys"], 2)
+        self.assertLessEqual(seen["requests_max"], 40)
+        self.assertGreater(seen["decisions"]["limited_tokens"] + seen["decisions"].get("limited_requests", 0), 60)
+        # The checker sees what is wrong: one less would have been passed, and one more would have let another in.
+        self.assertIn("accepted over a limit", self.check(1, "--rpm", str(seen["requests_max"] - 1), "--tpm", "900").stderr)
+        self.assertIn("was refused", self.check(1, "--rpm", "1000", "--tpm", "100000").stderr)
+
+    def test_a_limit_that_changes_at_a_time(self):
+        mock = self.mock("--rpm", "100000", "--limit-at", "0.3s=rpm:3", "--log", "log.jsonl")
+        self.assertEqual(self.ask(mock)[1]["x-ratelimit-limit-requests"], "100000")
+        self.wait_for("the new limit", lambda: self.ask(mock)[1]["x-ratelimit-limit-requests"] == "3")
+        self.assertEqual(self.ask(mock)[0], 429)  # what came before counts in the new window
+        self.mock_end(mock)
+        self.check(0, "--rpm", "100000", "--limit-at", "0.3s=rpm:3")
+        self.check(1, "--rpm", "100000", "--limit-at", "0s=rpm:3")
+
+    def test_a_key_may_have_one_in_flight(self):
+        self.write("script", '{"key":"sk-slow","in_flight":1}\n{"fault":"slow","key":"sk-slow","seconds":3600,"request":1}\n')
+        mock = self.mock("--script", "script")
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]})
+        held = self.start("-sN", "-o", "/dev/null", "-H", "Authorization: Bearer sk-slow", "-d", body, mock.url + "/chat/completions",
+                          program="curl")
+        stats = mock.url.replace("/v1", "/stats")
+        self.wait_for("a request in flight", lambda: json.load(urllib.request.urlopen(stats))["in_flight"] == 1)
+        status, headers, _ = self.ask(mock, "sk-slow")
+        self.assertEqual((status, headers["Retry-After"]), (503, "1"))
+        self.assertEqual(self.ask(mock, "sk-other")[0], 200)
+        self.assertEqual(self.mock_end(mock)["refused_503"], 1)
+        held.wait(LIMIT_S)
+
+
+class Script(Mock):
+    def test_faults_at_requests(self):
+        self.write("script", '# the second is refused, the third is cut\n{"fault":"status","status":429,"request":2,"retry_after":"7.5"}\n'
+                             '{"fault":"cut","request":3}\n')
+        mock = self.mock("--script", "script", "--log", "log.jsonl")
+        self.assertEqual(self.ask(mock)[0], 200)
+        status, headers, _ = self.ask(mock)
+        self.assertEqual((status, headers["Retry-After"]), (429, "7.5"))
+        with self.assertRaises(Exception):
+            self.ask(mock)
+        self.assertEqual(self.ask(mock)[0], 200)
+        self.mock_end(mock)
+        self.assertEqual([(row["decision"], row.get("fault"), row["end"]) for row in self.log()],
+                         [("accepted", None, "sent"), ("fault", "status", "sent"), ("cut", "cut", "cut"), ("accepted", None, "sent")])
+
+    def test_what_is_wrong_is_told(self):
+        self.write("script", '{"fault":"cut"}\n{"fault":"cut","reqest":1}\n')
+        self.says(2, "Line 2 of the script: there is no member 'reqest'", "mock", "--script", "script")
+        self.says(3, "cannot read nowhere", "mock", "--script", "nowhere")
+        self.says(2, "did you mean status?", "mock", "--fault", "statis:0.5")
+        self.says(2, "--fault takes NAME or NAME:SHARE", "mock", "--fault", "status:2")
+        self.says(2, "--limit-at takes SECONDS=LIMITS", "mock", "--limit-at", "rpm:3")
+        self.says(2, "--limit-at takes SECONDS=LIMITS", "mock", "--limit-at", "3=rpm:0")
+        self.says(2, "--limit-at takes SECONDS=LIMITS", "mock", "--limit-at", "3=rps:1")
+
+    def test_all_faults_are_listed_and_can_be_ordered(self):
+        names = [line.split()[0] for line in self.ends(0, "mock", "--list-faults").out.splitlines() if line[:1].isalpha()]
+        self.assertGreaterEqual(len(names), 3)
+        args = [word for name in names for word in ("--fault", name + ":0")]
+        mock = self.mock(*args)
+        self.assertEqual(self.ask(mock)[0], 200)
+        self.mock_end(mock)
+
+
+class Ending(Mock):
+    def test_it_ends_with_its_standard_input(self):
+        mock = self.start("mock", "--stop-with-stdin", stdin=subprocess.PIPE)
+        mock.url = mock.stdout.readline().strip()
+        mock.stdin.write("what is said there is dropped\n")
+        mock.stdin.flush()
+        self.assertEqual(self.ask(mock)[0], 200)
+        out, err = mock.communicate(timeout=LIMIT_S)
+        self.assertEqual((mock.returncode, json.loads(out)["requests"], err), (0, 1, ""))
+
+    def test_it_ends_when_its_parent_is_killed(self):
+        # A parent that holds the other end of the pipe is killed; nobody tells the endpoint but the kernel.
+        code = ("import os, subprocess, sys\n"
+                "mock = subprocess.Popen([sys.argv[1], 'mock', '--stop-with-stdin'], stdin=subprocess.PIPE)\n"
+                "os.kill(os.getpid(), 9)\n")
+        parent = self.start("-c", code, os.path.abspath(LEAT), program=sys.executable)
+        out, _ = parent.communicate(timeout=LIMIT_S)  # until the endpoint has closed it, too
+        self.assertEqual(json.loads(out.splitlines()[-1])["requests"], 0)
+
+
+if __name__ == "__main__":
+    main()
