@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/atomics.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "bulk_job.h"
@@ -153,15 +154,17 @@ static void an_endpoint_that_goes_away_stops_the_run(void **state)
     pthread_t thread;
     job_batch_input(j, 2000);
     job_endpoint(j, &(leat_mock_opts){ .latency_ms = 50 }, &(leat_llm_opts){ .max_attempts = 1 });
+    j->opts.outage_ms = 600;
     assert_int_equal(pthread_create(&thread, NULL, closer_thread, j), 0);
     leat_err err = job_run(j);
     pthread_join(thread, NULL);
     j->mock = NULL;
     assert_int_equal(err, LEAT_NET);
     assert_int_equal(j->summary.exit_code, 5);
-    assert_non_null(strstr(j->error.text, "the endpoint has stopped answering: nobody listens at "));
+    assert_non_null(strstr(j->error.text, "the endpoint went away and was not back within 0.6 s: nobody listens at "));
     assert_true(j->summary.rows_ok >= 80 && j->summary.goes_on);
-    assert_true(j->summary.rows_failed > 0 && j->summary.rows_failed <= 2 * 16 + 16); /* those cut in their answer too */
+    assert_int_equal(j->summary.class_count[LEAT_CLASS_CONNECT], 0);
+    assert_true(j->summary.rows_failed <= 16); /* those cut in their answer */
     job_endpoint(j, NULL, NULL);
     j->opts.retry_failed = "";
     finish(j, 2000);
@@ -207,6 +210,25 @@ static void the_first_20_failures_stop_the_run(void **state)
     assert_int_equal(job_run(j), LEAT_OK);
     assert_int_equal(j->summary.rows_failed, 300);
     assert_int_equal(j->summary.exit_code, 1);
+}
+
+/* Refusals that begin in the middle: what has changed concerns all that follow. */
+static void a_thousand_failures_in_a_row_stop_the_run(void **state)
+{
+    job *j = *state;
+    leat_i_buf lines = { 0 };
+    job_batch_line(j, "good", "words");
+    for (int i = 0; i < 1500; i++)
+        assert_true(leat_i_buf_printf(&lines, "{\"custom_id\":\"d%d\",\"url\":\"/v1/chat/completions\",\"body\":{}}\n", i));
+    test_append(j->input, lines.data);
+    job_batch_line(j, "last", "words");
+    leat_i_buf_fini(&lines);
+    j->opts.concurrency = 1;
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_int_equal(j->summary.exit_code, 4);
+    assert_non_null(strstr(j->error.text, "the last 1000 documents all failed; the last one: HTTP 400"));
+    assert_int_equal(j->summary.rows_failed, 1000);
+    finish(j, 1502); /* it goes on behind them */
 }
 
 static void too_many_errors_stop_the_run(void **state)
@@ -551,6 +573,7 @@ int main(void)
         JOB_TEST(an_endpoint_that_goes_away_stops_the_run),
         JOB_TEST(a_short_input_without_an_answer_says_so),
         JOB_TEST(the_first_20_failures_stop_the_run),
+        JOB_TEST(a_thousand_failures_in_a_row_stop_the_run),
         JOB_TEST(too_many_errors_stop_the_run),
         JOB_TEST(the_first_signal_drains),
         JOB_TEST(the_second_signal_stops_at_once),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import signal
 import socket
 import subprocess
 import time
@@ -38,19 +39,74 @@ class Endpoint(Cli):
         self.assertEqual(self.classes(), {"ok": 3})
 
     def test_an_endpoint_that_goes_away(self):
+        """What was in flight may have its row; a document that found nobody has none."""
         mocked = self.mock("--latency-ms", "20")
-        process = self.start(*self.args(mocked.url, "-j", "4", "--max-retries", "0", count=3000))
+        process = self.start(*self.args(mocked.url, "-j", "4", "--max-retries", "0", "--outage-time", "1", count=3000))
         self.wait_rows(50)
         mocked.kill()
         _, err = process.communicate(timeout=100)
         self.assertEqual(process.returncode, 5, err)
-        self.assertIn("leat run: the endpoint has stopped answering: nobody listens at ", err)
-        self.assertIn("--retry-failed asks the failed rows again too", err)
-        failed = len(self.rows()) - self.classes()["ok"]
-        self.assertTrue(0 < failed <= 20 + 4, err)
+        self.assertIn("leat run: the endpoint went away: the run pauses and tries again for 1 s (nobody listens at ", err)
+        self.assertIn("leat run: the endpoint went away and was not back within 1 s: nobody listens at ", err)
+        self.assertIn("the same command goes on from here", err)
+        self.assertLessEqual(set(self.classes()), {"ok", "reset"})
+        self.assertLessEqual(len(self.rows()) - self.classes()["ok"], 4)
         mocked = self.mock()
         self.ends(0, *self.args(mocked.url, "-j", "4", "--retry-failed", count=3000))
         self.assertEqual(self.classes(), {"ok": 3000})
+
+    def said(self, process, words):
+        """Reads what the process says until these words come."""
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if words in line:
+                return
+        self.fail(f"never said: {words}\n{''.join(lines)}")
+
+    def test_an_endpoint_that_is_restarted(self):
+        """It costs no document its row, and nobody has to do anything."""
+        for jobs in ("1", "32"):
+            mocked, out = self.mock("--latency-ms", "5"), f"out{jobs}.jsonl"
+            port = mocked.url.removesuffix("/v1").rsplit(":", 1)[1]
+            args = self.args(mocked.url, "-j", jobs, "--outage-time", "100", "--progress", "json", count=1500)
+            process = self.start(*[out if a == "out.jsonl" else a for a in args])
+            self.wait_rows(50, out)
+            mocked.kill()
+            mocked.wait()
+            self.said(process, "the endpoint went away")
+            self.said(process, '"endpoint_away":true')
+            again = self.mock("--port", port)
+            self.said(process, "the endpoint is back after ")
+            _, err = process.communicate(timeout=100)
+            self.assertEqual(process.returncode, 0, err)
+            self.assertEqual(self.classes(out), {"ok": 1500})
+            self.assertNotIn('"endpoint_away":true', err.splitlines()[-1])
+            self.assertLessEqual(self.mock_end(again)["requests"], 1500)
+
+    def test_an_interrupt_ends_the_wait_for_an_endpoint(self):
+        mocked = self.mock("--latency-ms", "5")
+        process = self.start(*self.args(mocked.url, "-j", "8", "--outage-time", "1000", count=2000))
+        self.wait_rows(50)
+        mocked.kill()
+        self.said(process, "the endpoint went away")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("the same command goes on from here", err)
+        self.assertLessEqual(set(self.classes()), {"ok", "reset"})
+
+    def test_errors_for_all_stop_the_run(self):
+        """A proxy that has nobody behind it, all night: no rows, few requests, one sentence."""
+        mocked = self.mock("--error-rate", "1", "--error-status", "502")
+        ended = self.ends(5, *self.args(mocked.url, "--outage-time", "1", count=1000))
+        self.assertIn("leat run: the last 128 requests all failed: the run pauses and tries one at a time for 1 s (HTTP 502", ended.err)
+        self.assertIn("leat run: the endpoint has not answered well once within 1 s: HTTP 502", ended.err)
+        self.assertEqual(self.rows(), {})
+        self.assertLessEqual(self.mock_end(mocked)["requests"], 128 + 64 + 6)
+        mocked = self.mock()
+        self.ends(0, *self.args(mocked.url, count=1000))
+        self.assertEqual(self.classes(), {"ok": 1000})
 
     def test_what_was_in_flight_is_possibly_billed(self):
         """An endpoint that dies has what was in flight over kept connections: each of these may be billed."""

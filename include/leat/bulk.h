@@ -73,7 +73,8 @@ typedef struct leat_bulk_opts {
     leat_bulk_progress progress;
     uint64_t errors_max;    /* stop after that many failed rows; 0 = no limit */
     const int *stop_signal; /* how often the user asked to stop (1 = drain, 2 = at once); polled; NULL = never */
-    bool no_extras;         /* rows without the `leat` object; such an output cannot detect flipped rows */
+    int64_t outage_ms; /* how long an endpoint that went away, or answers nothing but errors, is waited for; 0 = 60,000 */
+    bool no_extras;    /* rows without the `leat` object; such an output cannot detect flipped rows */
 } leat_bulk_opts;
 
 typedef struct leat_bulk_summary {
@@ -98,7 +99,7 @@ typedef struct leat_bulk_summary {
  * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
  * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT (also for an input
  *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint is not there,
- *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
+ *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents, or 1,000 in a row, all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
  *          LEAT_NOMEM. What was written stays, and the same call goes on from there.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,

@@ -19,10 +19,10 @@ static leat_err turn_take(leat_task *t, void *arg)
         leat_store_seq_cst(&d->carrier->waiting, true);
         if (leat_i_run_stopping(d->run)) return LEAT_CANCELED;
     }
-    if (d->has_slot) return LEAT_OK;
-    LEAT_TRY(leat_i_slots_take(t, &d->run->slots, LEAT_I_SLOT_RETRY));
+    if (!d->has_slot) LEAT_TRY(leat_i_slots_take(t, &d->run->slots, LEAT_I_SLOT_RETRY));
     d->has_slot = true;
-    return LEAT_OK;
+    /* With the turn in hand: so one of those who wait here can always go and try. */
+    return leat_i_outage_pass(t, d->run, d);
 }
 
 /* At the endpoint: from here on a drain waits for it. */
@@ -50,14 +50,12 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     if (a->sent && a->number > 1) (void)leat_add_relaxed(&c->retries, 1);
     if (a->throttled) (void)leat_add_relaxed(&c->throttles, 1);
     if (a->billed) (void)leat_add_relaxed(&c->possibly_billed, 1);
-    if (a->http_status > 0) {
-        (void)leat_add_relaxed(&c->reached, 1);
-        if (leat_load_relaxed(&c->unanswered) > 0) leat_store_relaxed(&c->unanswered, 0u);
-    }
+    if (a->http_status > 0) (void)leat_add_relaxed(&c->reached, 1);
     /* Relaxed: for the ticker. */
     if (a->throttled && a->again && a->wait_ms > 0)
         leat_store_relaxed(&d->run->told_to_wait_ns, leat_task_now_ns(t) + a->wait_ms * LEAT_I_NS_PER_MS);
     leat_i_stop_insist(d->run, a, leat_task_now_ns(t));
+    leat_i_outage_tell(d->run, d, a, leat_task_now_ns(t));
 }
 
 static void turn_give(void *arg)
@@ -134,6 +132,7 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
     turn_back(d);
+    leat_i_outage_leave(d->run, d);
     if (!err) {
         d->answered = true;
         (void)leat_add_relaxed(&d->run->count.tokens_in, doc->reply.tokens_in);

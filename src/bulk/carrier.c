@@ -55,6 +55,7 @@ static void row_count(leat_i_run *run, const leat_llm_reply *r)
     bool good = reply_is_good(r), asked = r->cls != LEAT_CLASS_INPUT && r->cls != LEAT_CLASS_DUPLICATE;
     (void)leat_add_relaxed(&c->by_class[r->cls & 63], 1);
     (void)leat_add_relaxed(good ? &c->ok : &c->failed, 1);
+    if (good && leat_load_relaxed(&c->failed_in_a_row) > 0) leat_store_relaxed(&c->failed_in_a_row, 0u);
     if (good) return;
     if (asked) (void)leat_add_relaxed(&c->asked_failed, 1);
     leat_i_stop_rules(run, r);
@@ -122,7 +123,7 @@ static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const le
         stop_for(run, how, LEAT_DENIED, r->message);
     } else if (!err && r->cls == LEAT_CLASS_LOCAL) {
         stop_for(run, how, LEAT_IO, r->message);
-    } else if (err != LEAT_CANCELED && leat_i_stop_unanswered(run, r)) {
+    } else if (err != LEAT_CANCELED && leat_i_stop_unreached(run, r)) {
         return true;
     } else {
         /* After a cancel only an answer that is whole and good counts; a drain ends who was still in line. */

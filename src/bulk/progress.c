@@ -39,6 +39,7 @@ typedef struct progress_now {
     double fraction;       /* of the documents that are done; < 0 = not known */
     double eta_s;          /* < 0 = not known */
     double limit_used;     /* < 0 = no limit */
+    bool is_away;          /* the endpoint, and the run pauses */
     bool waits_for_limit;  /* nothing is at the endpoint, since the limit lets nothing through now */
     double told_to_wait_s; /* the same, since the endpoint has asked for it; 0 = it has not */
     double elapsed_s;
@@ -96,6 +97,7 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
     n->in_flight = leat_load_relaxed(&c->in_flight);
     n->elapsed_s = (double)(now_ns - run->start_ns) / 1e9;
     n->retries = leat_load_relaxed(&c->retries);
+    n->is_away = leat_load_relaxed(&run->outage.on);
     rates_update(p, now_ns, n->rows);
     share_read(p, n);
     leat_limiter *l = run->opts->llm ? leat_i_llm_limiter(run->opts->llm) : NULL;
@@ -103,7 +105,7 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
     leat_limiter_stats s;
     leat_limiter_read(l, &s);
     n->limit_used = leat_i_limit_used(run, &s);
-    if (n->in_flight > 0) return;
+    if (n->in_flight > 0 || n->is_away) return;
     int64_t told_ns = leat_load_relaxed(&run->told_to_wait_ns) - now_ns;
     if (told_ns > 0)
         n->told_to_wait_s = (double)told_ns / 1e9;
@@ -129,6 +131,7 @@ static void put_counts(leat_i_buf *b, const progress *p, const progress_now *n)
     leat_i_buf_puts(b, " done");
     if (n->failed > 0) leat_i_buf_printf(b, ", %llu failed", (unsigned long long)n->failed);
     leat_i_buf_printf(b, ", %.*f/s, %u in flight", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s, n->in_flight);
+    if (n->is_away) leat_i_buf_puts(b, ", waiting for the endpoint");
     if (n->waits_for_limit) leat_i_buf_puts(b, ", waiting for the limit");
     if (n->told_to_wait_s > 0) leat_i_buf_printf(b, ", the endpoint asked to wait: %.0f s", ceil(n->told_to_wait_s));
     if (n->retries > 0) leat_i_buf_printf(b, ", %llu retries", (unsigned long long)n->retries);
@@ -199,6 +202,7 @@ static void put_json(leat_i_buf *b, const progress *p, const progress_now *n)
     put_json_number(b, "eta_s", n->eta_s, n->eta_s >= 0);
     put_json_number(b, "limit_used", n->limit_used, n->limit_used >= 0);
     put_json_number(b, "told_to_wait_s", n->told_to_wait_s, n->told_to_wait_s > 0);
+    leat_i_buf_puts(b, n->is_away ? ",\"endpoint_away\":true" : ",\"endpoint_away\":false");
     leat_i_buf_puts(b, n->waits_for_limit ? ",\"waits_for_limit\":true" : ",\"waits_for_limit\":false");
     leat_i_buf_puts(b, "}\n");
 }

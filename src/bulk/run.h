@@ -25,6 +25,7 @@
 #include "held.h"
 #include "ids.h"
 #include "journal.h"
+#include "outage.h"
 #include "reader.h"
 #include "slots.h"
 #include "template.h"
@@ -92,10 +93,10 @@ void leat_i_feed_fini(leat_i_feed *f);
 
 typedef struct leat_i_counters {
     LEAT_ATOMIC(uint64_t) ok, failed, requests, retries, throttles, possibly_billed, tokens_in, tokens_out;
-    LEAT_ATOMIC(uint64_t) asked_failed; /* of the failed rows: documents that were asked */
-    LEAT_ATOMIC(uint64_t) reached;      /* replies that were read, good or bad */
-    LEAT_ATOMIC(uint32_t) unanswered;   /* documents in a row that ended without any reply */
-    LEAT_ATOMIC(uint32_t) in_flight;    /* requests on their way */
+    LEAT_ATOMIC(uint64_t) asked_failed;    /* of the failed rows: documents that were asked */
+    LEAT_ATOMIC(uint32_t) failed_in_a_row; /* documents that were asked */
+    LEAT_ATOMIC(uint64_t) reached;         /* replies that were read, good or bad */
+    LEAT_ATOMIC(uint32_t) in_flight;       /* requests on their way */
     LEAT_ATOMIC(uint64_t) by_class[64];
 } leat_i_counters;
 
@@ -128,6 +129,7 @@ typedef struct leat_i_run {
     leat_i_feed feed;
     leat_i_slots slots;
     leat_i_held held;
+    leat_i_outage outage;
     leat_flow *flow;     /* the user's, or `own_flow` */
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;
@@ -161,8 +163,9 @@ leat_err leat_i_carrier_task(leat_task *t, void *carrier, const void **result);
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply);
 /* While the endpoint has never answered: how long it is tried for (changes what the attempt means to do). */
 void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *attempt, int64_t now_ns);
-/* The rules about an endpoint that is not there, or not any more. True = the run stops, and the document gets no row. */
-bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *reply);
+/* The rule about an endpoint that never was there (for one that went away: outage.h). True = the run stops, and the document gets no
+ * row. */
+bool leat_i_stop_unreached(leat_i_run *run, const leat_llm_reply *reply);
 bool leat_i_ever_good(const leat_i_run *run); /* a good row came, in this run or before it */
 
 /* Before a run goes on: has each row its document in the input, unchanged? LEAT_MISMATCH and a sentence that names the first that

@@ -8,7 +8,7 @@
 
 #include "fail.h"
 
-enum { FIRST_FAILED_MAX = 20, UNANSWERED_MIN = 20, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
+enum { FIRST_FAILED_MAX = 20, FAILED_IN_A_ROW_MAX = 1000, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
 
 void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why)
 {
@@ -60,22 +60,11 @@ void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *a, int64_t now_ns)
         leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "no answer yet, trying for %d s: %s", INSIST_MS / 1000, a->message);
 }
 
-bool leat_i_stop_unanswered(leat_i_run *run, const leat_llm_reply *r)
+bool leat_i_stop_unreached(leat_i_run *run, const leat_llm_reply *r)
 {
     leat_error why;
-    bool ever_reached = leat_load_relaxed(&run->count.reached) > 0;
-    bool lost = r->cls == LEAT_CLASS_RESET || r->cls == LEAT_CLASS_TIMEOUT;
-    if (r->http_status > 0 || (!r->is_unreached && !lost)) return false;
-    if (!ever_reached && r->is_unreached) {
-        (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
-        return true;
-    }
-    uint32_t in_a_row = leat_add_relaxed(&run->count.unanswered, 1u) + 1;
-    uint32_t most = 2 * run->concurrency > UNANSWERED_MIN ? 2 * run->concurrency : UNANSWERED_MIN;
-    /* An endpoint that takes requests and has not answered any yet: that is for the rule of the first documents. */
-    if (!ever_reached || in_a_row <= most) return false;
-    (void)leat_i_fail(&why, LEAT_NET, "the endpoint has stopped answering: %.150s", r->message);
+    if (r->http_status > 0 || !r->is_unreached || leat_load_relaxed(&run->count.reached) > 0) return false;
+    (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
     leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
     return true;
 }
@@ -100,6 +89,17 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
     leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
 }
 
+/* The same later on: what has changed (the model is gone, the proxy asks for a login) concerns all that follow. A flow's own errors are
+ * its own matter. */
+static void rule_failed_in_a_row(leat_i_run *run, const leat_llm_reply *reply)
+{
+    uint32_t most = 2 * run->concurrency > FAILED_IN_A_ROW_MAX ? 2 * run->concurrency : FAILED_IN_A_ROW_MAX;
+    if (reply->cls == LEAT_CLASS_USER || leat_add_relaxed(&run->count.failed_in_a_row, 1u) + 1 < most) return;
+    leat_error why;
+    (void)leat_i_fail(&why, LEAT_STOPPED, "the last %u documents all failed; the last one: %.120s", most, reply->message);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
+}
+
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
 {
     uint64_t failed = leat_load_relaxed(&run->count.failed);
@@ -110,5 +110,7 @@ void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
         /* What is under way is paid for: it may end. */
         leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
     }
-    if (reply->cls != LEAT_CLASS_INPUT && reply->cls != LEAT_CLASS_DUPLICATE) rule_first_failed(run, reply);
+    if (reply->cls == LEAT_CLASS_INPUT || reply->cls == LEAT_CLASS_DUPLICATE) return;
+    rule_first_failed(run, reply);
+    rule_failed_in_a_row(run, reply);
 }

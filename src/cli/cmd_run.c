@@ -125,8 +125,11 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
         .sync = (leat_bulk_sync)args->sync,
         .progress = (leat_bulk_progress)args->progress,
         .errors_max = args->errors_max,
+        .outage_ms = args->outage_time_ms,
         .stop_signal = leat_i_watch_count(),
     };
+    /* As with --throttle-time. */
+    if (leat_i_option_seen(&args->parsed, "outage-time") && opts.outage_ms == 0) opts.outage_ms = 1;
     leat_i_run_args_bulk(args, &opts);
     leat_err err = leat_bulk_run(parts->rt, &opts, &summary, &error);
     int exit_code = summary.exit_code ? summary.exit_code : leat_i_exit_of(err);

@@ -36,7 +36,7 @@ typedef struct leat_i_run_args {
     uint64_t concurrency;
     /* Attempts and time. */
     uint64_t max_attempts, max_retries;
-    int64_t throttle_time_ms, request_timeout_ms, connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
+    int64_t throttle_time_ms, outage_time_ms, request_timeout_ms, connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
     uint64_t errors_max;
     int progress;
 

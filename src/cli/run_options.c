@@ -139,6 +139,10 @@ const leat_i_option leat_i_run_options[] = {
       .help = "The same counted as other tools do: repeats after the first attempt. --max-retries 4 is --max-attempts 5." },
     { .name = "throttle-time", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .max = 1e8, .at = FIELD(throttle_time_ms),
       .fallback = "600", .help = "How long a document may be put off by 'too much at once' (429, 503) before it fails." },
+    { .name = "outage-time", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .max = 1e8, .at = FIELD(outage_time_ms),
+      .fallback = "60",
+      .help = "How long the run pauses for an endpoint that went away, or answers nothing but errors, and tries again, before it "
+              "stops." },
     { .name = "request-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,
       .at = FIELD(request_timeout_ms), .fallback = "600", .help = "For a whole exchange." },
     { .name = "connect-timeout", .kind = LEAT_I_OPTION_SECONDS, .arg = "SECONDS", .min = 0.001, .max = 1e8,

@@ -161,7 +161,8 @@ static bool text_redact(const call *c, const char **text, size_t *size, bool pie
 }
 
 /* The caller hears of each attempt, and may have it otherwise; what it hears and shows is as clean as what is in the row. */
-static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h, bool billed)
+static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_http_reply *h, bool billed,
+                         const leat_i_policy *before)
 {
     const char *message = c->reply->message;
     size_t size = strlen(message);
@@ -170,6 +171,7 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
         .number = c->reply->attempts,
         .start_ns = leat_task_now_ns(c->t) - h->end_ns,
         .http_status = h->status,
+        .cls = rule->cls,
         .sent = h->sent,
         .throttled = rule->cls == LEAT_CLASS_THROTTLED,
         .billed = billed,
@@ -184,6 +186,7 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
     c->turn->ended(c->t, c->turn->arg, &a);
     c->again = a.again;
     c->wait_ms = a.wait_ms;
+    if (a.uncharged) c->policy = *before;
 }
 
 /* With several endpoints: that one denies its key, or is not there, is nobody's end while there are others. The limiter has been
@@ -209,9 +212,10 @@ static void attempt_count(call *c, const leat_i_reading *rd, const leat_i_http_r
     if (billed) r->possibly_billed++;
     /* A kept connection that was dead is seldom the only one. */
     c->request.fresh = rule->retry == LEAT_I_RETRY_FREE;
+    leat_i_policy before = c->policy;
     c->again = leat_i_policy_next(&c->policy, &outcome, &c->wait_ms) || elsewhere;
     if (c->turn && c->turn->is_final && c->turn->is_final(c->turn->arg)) c->again = false;
-    attempt_tell(c, rule, h, billed);
+    attempt_tell(c, rule, h, billed, &before);
 }
 
 static void request_aim(call *c, uint32_t place_index)

@@ -16,11 +16,13 @@ typedef struct leat_i_llm_attempt {
     uint32_t number; /* from 1 */
     int64_t start_ns;
     int http_status; /* 0 = no reply was read */
-    bool sent;       /* the request, or a part of it, may have reached the endpoint */
+    leat_class cls;
+    bool sent; /* the request, or a part of it, may have reached the endpoint */
     bool throttled, billed, fatal, unreached;
     const char *message; /* what came of it, "" when it was good */
     bool again;          /* another one follows, after wait_ms: may be changed */
     int64_t wait_ms;
+    bool uncharged; /* set by who hears of it: the attempt counts towards no budget */
 } leat_i_llm_attempt;
 
 typedef struct leat_i_llm_turn {
