@@ -111,7 +111,7 @@ class Endpoint(Cli):
     def test_what_was_in_flight_is_possibly_billed(self):
         """An endpoint that dies has what was in flight over kept connections: each of these may be billed."""
         mocked = self.mock("--latency-ms", "400")
-        process = self.start(*self.args(mocked.url, "-j", "20", "--max-attempts", "1", count=200))
+        process = self.start(*self.args(mocked.url, "-j", "20", "--max-attempts", "1", "--outage-time", "1", count=200))
         self.wait_rows(20)
         time.sleep(0.1)  # Most of the next twenty are sent; how many does not matter.
         mocked.kill()

@@ -138,6 +138,25 @@ class Resume(Cli):
         self.ends(0, *args)
         self.assertEqual(self.requests(), 4)
 
+    def test_rows_from_other_settings_are_never_forgotten(self):
+        """A forced run leaves them: each run tells of them from then on, and OUT.leat tells which they are."""
+        for name in "abc":
+            self.write(f"fd/{name}.txt", f"The text of {name}.")
+        args = ["run", "fd", "-o", "out.jsonl", "--base-url", self.mocked.url, "--template", "{{text}}"]
+        self.ends(0, *args, "--model", "m1")
+        self.write("fd/d.txt", "One more.")
+        told = "3 rows of out.jsonl are not from these settings (the model differs from the earlier run: it was m1, now it is m2)"
+        self.assertIn(told, self.ends(0, *args, "--model", "m2", "--force-resume").err)
+        self.assertEqual(json.loads((self.dir / "out.jsonl.leat").read_text())["earlier"][0]["until_row"], 3)
+        for _ in range(2):
+            self.assertIn(told, self.ends(0, *args, "--model", "m2").err)
+        self.assertIn(told, self.ends(0, "check", *args[1:], "--model", "m2").err)
+        self.says(3, "the model differs", *args, "--model", "m1")
+        ended = self.ends(0, *args, "--model", "m1", "--force-resume")
+        self.assertIn("1 rows of out.jsonl are not from these settings (the model differs from the earlier run: it was m2, now", ended.err)
+        self.assertNotIn("not from these settings", self.ends(0, *args, "--model", "m3", "--overwrite").err)
+        self.assertNotIn("not from these settings", self.ends(0, *args, "--model", "m3").err)
+
     def test_changed_settings_are_refused_and_named(self):
         self.write("a.txt", "A document.")
         args = ["run", "a.txt", "-o", "out.jsonl", "--base-url", self.mocked.url]

@@ -331,6 +331,46 @@ static void rows_without_settings_need_force(void **state)
     assert_int_equal(j.rows, 0);
 }
 
+/* Rows 1 to ROWS are from one model, then from another: the numbers follow when rows are taken out, and end with the last of them. */
+static void rows_of_other_settings_are_counted(void **state)
+{
+    (void)state;
+    leat_i_journal j;
+    leat_error error;
+    fill(ROWS);
+    leat_bulk_opts o = options();
+    o.url = "/v1/other";
+    o.format = LEAT_BULK_BODY;
+    o.force_resume = true;
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    o.force_resume = false;
+    test_row_append(out, 1, "new", LEAT_CLASS_TIMEOUT, true);
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_non_null(strstr(j.earlier, "100 rows of "));
+    assert_non_null(strstr(j.earlier, "input format"));
+    o.retry_failed = "";
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_int_equal(j.rows, ROWS - 20);
+    assert_non_null(strstr(j.earlier, "80 rows of "));
+    o.retry_failed = NULL;
+    test_row_append(out, 1, "new", LEAT_CLASS_OK, true);
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_non_null(strstr(j.earlier, "80 rows of "));
+    assert_int_equal(truncate(out, 0), 0);
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    test_row_append(out, 1, "new", LEAT_CLASS_OK, true);
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_string_equal(j.earlier, "");
+    /* Without OUT.leat nobody knows. */
+    unlink(test_path(&dir, "out.jsonl.leat"));
+    o.force_resume = true;
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    o.force_resume = false;
+    assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
+    assert_non_null(strstr(j.earlier, "1 rows of "));
+    assert_non_null(strstr(j.earlier, "not known"));
+}
+
 /* An output of another batch tool may be gone on with, when it is asked for. */
 static void rows_in_the_form_of_others_can_be_forced(void **state)
 {
@@ -471,6 +511,7 @@ int main(void)
         JOURNAL_TEST(failed_rows_can_be_asked_again),
         JOURNAL_TEST(strangers_are_refused),
         JOURNAL_TEST(rows_without_settings_need_force),
+        JOURNAL_TEST(rows_of_other_settings_are_counted),
         JOURNAL_TEST(rows_in_the_form_of_others_can_be_forced),
         JOURNAL_TEST(an_empty_output_is_a_start),
         JOURNAL_TEST(a_second_user_is_refused),

@@ -9,6 +9,7 @@
 
 #include "../base/os.h"
 #include "asked.h"
+#include "earlier.h"
 #include "fail.h"
 #include "files.h"
 
@@ -198,6 +199,8 @@ static leat_i_scan_opts scan_opts(const leat_bulk_opts *opts, const leat_i_setti
         .any_form = !found,
         .drop_bad = opts->force_resume,
         .retry_failed = opts->retry_failed,
+        .earlier = old->earlier,
+        .earlier_count = found ? old->earlier_count : 0,
         .stop_signal = opts->stop_signal,
     };
 }
@@ -219,22 +222,29 @@ static leat_err settings_agree(leat_i_journal *j, const leat_bulk_opts *opts, co
     return leat_i_settings_compare(old, now, error);
 }
 
-static leat_err rows_take(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
-                          leat_error *error)
+/* Reads the rows of the open file. Adds to `now` what is to be said of rows from other settings. */
+static leat_err rows_read(leat_i_journal *j, const leat_bulk_opts *opts, leat_i_settings *now, leat_i_scan *scan,
+                          leat_i_ids *ids, leat_i_arena *arena, leat_error *error)
 {
-    leat_i_arena arena = { 0 };
     leat_i_settings old;
-    leat_i_scan scan = { 0 };
     bool found = false;
-    leat_err err = settings_agree(j, opts, now, &old, &found, &arena, error);
-    if (!err) {
-        leat_i_scan_opts so = scan_opts(opts, &old, found);
-        err = leat_i_scan_run(&scan, j->fd, j->path, &so, ids, error);
-    }
+    LEAT_TRY(settings_agree(j, opts, now, &old, &found, arena, error));
+    leat_i_scan_opts so = scan_opts(opts, &old, found);
+    LEAT_TRY(leat_i_scan_run(scan, j->fd, j->path, &so, ids, error));
+    if (leat_i_earlier_take(now, found ? &old : NULL, scan->rows, arena))
+        return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+    leat_i_earlier_say(now, j->path, j->earlier, sizeof j->earlier);
+    return LEAT_OK;
+}
+
+static leat_err rows_take(leat_i_journal *j, const leat_bulk_opts *opts, leat_i_settings *now, leat_i_ids *ids,
+                          leat_i_arena *arena, leat_error *error)
+{
+    leat_i_scan scan = { 0 };
+    leat_err err = rows_read(j, opts, now, &scan, ids, arena, error);
     j->foreign = j->foreign || scan.foreign;
     if (!err) err = rows_repair(j, &scan, error);
     leat_i_scan_fini(&scan);
-    leat_i_arena_fini(&arena);
     return err;
 }
 
@@ -252,8 +262,12 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
         if (rc < 0) return output_fail(j, rc, "empty", error);
         j->bytes = 0;
     }
-    if (j->bytes > 0) LEAT_TRY(rows_take(j, opts, now, ids, error));
-    return leat_i_settings_save(now, path, error);
+    leat_i_arena arena = { 0 };
+    leat_i_settings saved = *now;
+    leat_err err = j->bytes > 0 ? rows_take(j, opts, &saved, ids, &arena, error) : LEAT_OK;
+    if (!err) err = leat_i_settings_save(&saved, path, error);
+    leat_i_arena_fini(&arena);
+    return err;
 }
 
 leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
@@ -283,14 +297,9 @@ leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, cons
     j->fd = leat_i_os_open(j->path, O_RDONLY, 0);
     if (j->fd < 0) return output_fail(j, j->fd, "open", error);
     leat_i_arena arena = { 0 };
-    leat_i_settings old;
+    leat_i_settings seen = *now;
     leat_i_scan scan = { 0 };
-    bool found = false;
-    leat_err err = settings_agree(j, opts, now, &old, &found, &arena, error);
-    if (!err) {
-        leat_i_scan_opts so = scan_opts(opts, &old, found);
-        err = leat_i_scan_run(&scan, j->fd, j->path, &so, ids, error);
-    }
+    leat_err err = rows_read(j, opts, &seen, &scan, ids, &arena, error);
     j->rows = scan.rows;
     j->rows_failed = scan.failed;
     leat_i_scan_fini(&scan);

@@ -33,6 +33,7 @@ typedef struct leat_i_journal {
     int64_t torn_bytes;      /* cut off */
     uint64_t bad_rows;       /* dropped by force */
     uint64_t first_bad_line; /* of those */
+    char earlier[512];       /* a sentence about rows from other settings; "" = there are none */
 } leat_i_journal;
 
 /* Opens the output for a run with these options and settings, and marks the keys of its rows as done. May block (a named pipe).

@@ -78,6 +78,7 @@ static void repairs_tell(const leat_i_run *run)
     const leat_i_journal *j = &run->journal;
     if (j->torn_bytes > 0)
         leat_i_runtime_log(run->rt, LEAT_LOG_INFO, "cut a torn row of %lld bytes off %s", (long long)j->torn_bytes, j->path);
+    if (j->earlier[0]) leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", j->earlier);
     if (j->bad_rows > 0)
         leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "took %llu bad lines out of %s, the first was line %llu: asked again",
                            (unsigned long long)j->bad_rows, j->path, (unsigned long long)j->first_bad_line);

@@ -7,6 +7,7 @@
 #include "../base/os.h"
 #include "asked.h"
 #include "fail.h"
+#include "settings.h"
 
 enum { SCAN_CHUNK_BYTES = 1024 * 1024 };
 
@@ -18,6 +19,7 @@ typedef struct scanner {
     const char *path;
     leat_error *error;
     uint64_t line;
+    size_t earlier; /* entries whose rows have been read */
 } scanner;
 
 static leat_err scan_nomem(scanner *s)
@@ -84,11 +86,22 @@ static leat_err row_is_met(scanner *s, const leat_i_row_facts *facts)
                        facts->key);
 }
 
+/* Before line s->line is looked at, or behind the last one: entries that end before it. */
+static void earlier_count(scanner *s, bool all)
+{
+    for (; s->earlier < s->opts->earlier_count; s->earlier++) {
+        leat_i_earlier *e = &s->opts->earlier[s->earlier];
+        if (!all && e->until_row >= s->line) return;
+        e->until_row = s->scan->rows;
+    }
+}
+
 static leat_err line_scan(scanner *s, const char *line, size_t size, int64_t at)
 {
     leat_i_row_facts facts;
     int64_t bytes = (int64_t)size + 1;
     s->line++;
+    earlier_count(s, false);
     switch (row_read(s, line, size, &facts)) {
     case LEAT_I_ROW_NOMEM:
         return scan_nomem(s);
@@ -159,6 +172,7 @@ leat_err leat_i_scan_run(leat_i_scan *s, int fd, const char *path, const leat_i_
     scanner sc = { .scan = s, .opts = opts, .ids = ids, .path = path, .error = error };
     leat_i_buf b = { 0 };
     leat_err err = file_scan(&sc, fd, &b);
+    if (!err) earlier_count(&sc, true);
     leat_i_buf_fini(&b);
     leat_i_arena_fini(&sc.arena);
     return err;

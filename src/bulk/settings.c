@@ -90,7 +90,7 @@ static leat_err paths_compare(const leat_i_settings *old, const leat_i_settings 
     return err;
 }
 
-leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settings *now, leat_error *error)
+leat_err leat_i_settings_compare_making(const leat_i_settings *old, const leat_i_settings *now, leat_error *error)
 {
     LEAT_TRY(text_compare("input format", old->format, now->format, error));
     LEAT_TRY(text_compare("URL path", old->url, now->url, error));
@@ -98,7 +98,12 @@ leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settin
     LEAT_TRY(hash_compare("template", old->template_hash, now->template_hash, error));
     LEAT_TRY(hash_compare("system message", old->system_hash, now->system_hash, error));
     LEAT_TRY(hash_compare("extra body", old->extra_hash, now->extra_hash, error));
-    LEAT_TRY(text_compare("form of the rows", old->extras ? "with the leat object" : "without it",
-                          now->extras ? "with the leat object" : "without it", error));
+    return text_compare("form of the rows", old->extras ? "with the leat object" : "without it",
+                        now->extras ? "with the leat object" : "without it", error);
+}
+
+leat_err leat_i_settings_compare(const leat_i_settings *old, const leat_i_settings *now, leat_error *error)
+{
+    LEAT_TRY(leat_i_settings_compare_making(old, now, error));
     return strcmp(now->format, format_names[LEAT_BULK_FILES]) == 0 ? paths_compare(old, now, error) : LEAT_OK;
 }

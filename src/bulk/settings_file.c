@@ -41,16 +41,37 @@ static void put_hex(leat_i_buf *b, const char *name, const uint64_t *v, size_t c
     leat_i_buf_append(b, "\"", 1);
 }
 
+/* What rows are made from. */
+static void put_making(leat_i_buf *b, const leat_i_settings *s)
+{
+    put_text(b, "format", s->format);
+    put_text(b, "url", s->url);
+    put_text(b, "model", s->model);
+    put_hex(b, "template", &s->template_hash, 1);
+    put_hex(b, "system", &s->system_hash, 1);
+    put_hex(b, "extra_body", &s->extra_hash, 1);
+    leat_i_buf_puts(b, s->extras ? ",\"extras\":true" : ",\"extras\":false");
+}
+
+static void put_earlier(leat_i_buf *b, const leat_i_settings *s)
+{
+    for (size_t i = 0; i < s->earlier_count; i++) {
+        const leat_i_earlier *e = &s->earlier[i];
+        leat_i_buf_puts(b, i > 0 ? "," : ",\"earlier\":[");
+        leat_i_buf_printf(b, "{\"until_row\":%llu", (unsigned long long)e->until_row);
+        if (e->known) put_making(b, &e->settings);
+        leat_i_buf_puts(b, "}");
+    }
+    if (s->earlier_count > 0) leat_i_buf_puts(b, "]");
+}
+
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error)
 {
     leat_i_buf b = { 0 };
-    leat_i_buf_printf(&b, SETTINGS_HEAD "%d,\"format\":\"%s\"", SETTINGS_VERSION, s->format);
-    put_text(&b, "url", s->url);
-    put_text(&b, "model", s->model);
-    put_hex(&b, "template", &s->template_hash, 1);
-    put_hex(&b, "system", &s->system_hash, 1);
-    put_hex(&b, "extra_body", &s->extra_hash, 1);
-    leat_i_buf_puts(&b, s->extras ? ",\"extras\":true,\"input\":[" : ",\"extras\":false,\"input\":[");
+    leat_i_buf_printf(&b, SETTINGS_HEAD "%d", SETTINGS_VERSION);
+    put_making(&b, s);
+    put_earlier(&b, s);
+    leat_i_buf_puts(&b, ",\"input\":[");
     for (size_t i = 0; i < s->input_count; i++) {
         if (i > 0) leat_i_buf_append(&b, ",", 1);
         leat_i_json_put_string(&b, s->input[i], strlen(s->input[i]));
@@ -113,7 +134,7 @@ static leat_err get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settin
     return LEAT_OK;
 }
 
-static leat_err settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *arena)
+static leat_err get_making(leat_i_json whole, leat_i_arena *arena, leat_i_settings *s)
 {
     leat_i_json extras = leat_i_json_get(whole, "extras");
     s->extras = extras.type == LEAT_I_JSON_TRUE;
@@ -123,7 +144,32 @@ static leat_err settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_are
     LEAT_TRY(get_hex(whole, "template", &s->template_hash, 1));
     LEAT_TRY(get_hex(whole, "system", &s->system_hash, 1));
     LEAT_TRY(get_hex(whole, "extra_body", &s->extra_hash, 1));
-    if (!s->format || (!s->extras && extras.type != LEAT_I_JSON_FALSE)) return LEAT_MISMATCH;
+    return !s->format || (!s->extras && extras.type != LEAT_I_JSON_FALSE) ? LEAT_MISMATCH : LEAT_OK;
+}
+
+static leat_err get_earlier(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
+{
+    leat_i_json element;
+    size_t count = 0;
+    if (array.type == LEAT_I_JSON_NONE) return LEAT_OK;
+    if (array.type != LEAT_I_JSON_ARRAY) return LEAT_MISMATCH;
+    for (size_t at = 0; leat_i_json_next_element(array, &at, &element);)
+        count++;
+    s->earlier = leat_i_arena_alloc(arena, (count + 1) * sizeof *s->earlier);
+    if (!s->earlier) return LEAT_NOMEM;
+    for (size_t at = 0; leat_i_json_next_element(array, &at, &element); s->earlier_count++) {
+        leat_i_earlier *e = &s->earlier[s->earlier_count];
+        *e = (leat_i_earlier){ .known = leat_i_json_get(element, "format").type != LEAT_I_JSON_NONE };
+        if (!leat_i_json_u64(leat_i_json_get(element, "until_row"), &e->until_row)) return LEAT_MISMATCH;
+        if (e->known) LEAT_TRY(get_making(element, arena, &e->settings));
+    }
+    return LEAT_OK;
+}
+
+static leat_err settings_parse(leat_i_settings *s, leat_i_json whole, leat_i_arena *arena)
+{
+    LEAT_TRY(get_making(whole, arena, s));
+    LEAT_TRY(get_earlier(leat_i_json_get(whole, "earlier"), arena, s));
     return get_inputs(leat_i_json_get(whole, "input"), arena, s);
 }
 
