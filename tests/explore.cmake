@@ -1,0 +1,44 @@
+# The explorer (explore/): the shipped sources of the scheduler, instrumented as for ThreadSanitizer, linked with a model of threads and
+# of C11's memory instead of its runtime. A sanitizer build, and one for another machine, is not what it stands on.
+if(LEAT_SANITIZE OR LEAT_FUZZ OR CMAKE_CROSSCOMPILING)
+  return()
+endif()
+
+set(explore_units base/arena.c base/err.c base/heap.c sched/blocking.c sched/clock.c sched/fork.c sched/future.c sched/gate.c
+  sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/semaphore.c sched/stack.c sched/task.c sched/task_user.c)
+# deque.c and worker.c are part of case_deque.c and world.c, which call their static functions.
+set(explore_sources ${CMAKE_SOURCE_DIR}/src/sched)
+list(TRANSFORM explore_units PREPEND ${CMAKE_SOURCE_DIR}/src/)
+add_library(explore_shipped OBJECT explore/litmus.c explore/case_deque.c explore/case_runtime.c explore/case_wake.c explore/stubs.c
+  explore/world.c ${explore_units})
+target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore_memset memcpy=explore_memcpy
+  __builtin_memcpy=explore_memcpy __errno_location=explore_errno pthread_mutex_init=explore_mutex_init pthread_mutex_destroy=explore_mutex_destroy
+  pthread_mutex_lock=explore_mutex_lock pthread_mutex_unlock=explore_mutex_unlock pthread_cond_wait=explore_cond_wait
+  pthread_cond_timedwait=explore_cond_timedwait pthread_cond_signal=explore_cond_signal
+  pthread_cond_broadcast=explore_cond_broadcast pthread_join=explore_pthread_join)
+target_compile_options(explore_shipped PRIVATE -O1 -g -U_FORTIFY_SOURCE -fsanitize=thread -fno-builtin-memset -fno-builtin-memcpy
+  "SHELL:-include string.h" -Wno-missing-prototypes -Wno-unused-function)
+
+add_executable(explore explore/main.c explore/cases.c explore/choice.c explore/doors.c explore/entry.c explore/memory.c explore/race.c
+  explore/threads.c ${explore_sources}/fiber.c $<TARGET_OBJECTS:explore_shipped>)
+target_compile_definitions(explore PRIVATE LEAT_EXPLORE=1)
+target_compile_options(explore PRIVATE $<$<COMPILE_LANGUAGE:C>:-O2>)
+target_link_libraries(explore PRIVATE leat_flags Threads::Threads m)
+if(LEAT_FIBER STREQUAL "ucontext")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  target_sources(explore PRIVATE ${explore_sources}/switch_x86_64.S)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  target_sources(explore PRIVATE ${explore_sources}/switch_aarch64.S)
+endif()
+foreach(target explore explore_shipped)
+  target_link_libraries(${target} PRIVATE leat_flags)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  if(NOT LEAT_CHECKS)
+    target_compile_definitions(${target} PRIVATE LEAT_CHECKS=1)
+  endif()
+endforeach()
+
+foreach(case litmus_ deque_ inject_ wake_ runtime_ future_ semaphore_ gate_ blocking_)
+  add_test(NAME explore_${case} COMMAND explore ${case})
+  set_tests_properties(explore_${case} PROPERTIES TIMEOUT 300 LABELS "explore")
+endforeach()

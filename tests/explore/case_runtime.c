@@ -1,0 +1,249 @@
+/*
+ * case_runtime.c: the whole runtime with its own loops and stacks, seen from outside: submit, wait, cancel, free.
+ *
+ * The way to two parked workers is not part of the search; from there on all is.
+ */
+#include "explore.h"
+
+#include "sched/runtime.h"
+
+static leat_runtime *rt;
+
+static void begin(uint32_t workers)
+{
+    leat_runtime_opts opts = { .worker_count = workers, .stack_bytes = 65536 };
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_runtime_new(&rt, &opts) == LEAT_OK);
+    explore_settle();
+}
+
+/* ---- submit and the end ---- */
+
+static leat_err forty_two(leat_task *t, void *arg, const void **result)
+{
+    (void)t;
+    *(int *)arg = 42;
+    *result = arg;
+    return LEAT_OK;
+}
+
+static void runtime_submit(void)
+{
+    int value = 0;
+    const void *result = NULL;
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, forty_two, &value, &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, &result, NULL) == LEAT_OK && result == &value && value == 42);
+    leat_handle_free(h);
+    leat_runtime_free(rt);
+    explore_join_all();
+}
+
+/* ---- a child's future: set against await, cancel and the time ---- */
+
+static explore_flag child_begun;
+
+static leat_err child(leat_task *t, void *arg, const void **result)
+{
+    (void)t;
+    explore_flag_add(&child_begun, 1);
+    *(int *)arg += 1;
+    *result = arg;
+    return LEAT_OK;
+}
+
+static leat_err awaits_child(leat_task *t, void *arg, const void **result)
+{
+    const void *value = NULL;
+    leat_future *f = leat_task_start(t, child, arg);
+    leat_err err = leat_await(t, f, &value);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    if (err == LEAT_OK) EXPLORE_CHECK(value == arg && *(const int *)value == 1);
+    *result = arg;
+    return err;
+}
+
+static void future_cancel(void)
+{
+    int value = 0;
+    leat_handle *h;
+    child_begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, awaits_child, &value, &h) == LEAT_OK);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    EXPLORE_CHECK(value == (int)explore_flag_get(&child_begun)); /* joined: what it has written is seen */
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static leat_err slow(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_err err = leat_sleep_ms(t, 5);
+    *(int *)arg += 1;
+    return err;
+}
+
+static leat_err awaits_slow(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_future *f = leat_task_start(t, slow, arg);
+    return leat_await(t, f, NULL);
+}
+
+static leat_err within(leat_task *t, void *arg, const void **result)
+{
+    leat_err err = leat_task_within(t, 5, awaits_slow, arg, result);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_TIMEOUT);
+    return LEAT_OK;
+}
+
+static void future_timeout(void)
+{
+    int value = 0;
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, within, &value, &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_OK);
+    EXPLORE_CHECK(value <= 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static leat_err awaits_two(leat_task *t, void *arg, const void **result)
+{
+    int *value = arg;
+    leat_future *f[2] = { leat_task_start(t, child, &value[0]), leat_task_start(t, child, &value[1]) };
+    leat_err err = leat_await_all(t, f, 2);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    if (err == LEAT_OK) EXPLORE_CHECK(value[0] == 1 && value[1] == 1);
+    (void)result;
+    return err;
+}
+
+static void future_all(void)
+{
+    int value[2] = { 0, 0 };
+    leat_handle *h;
+    child_begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, awaits_two, value, &h) == LEAT_OK);
+    if (explore_any(2)) leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    EXPLORE_CHECK(value[0] + value[1] == (int)explore_flag_get(&child_begun));
+    leat_handle_free(h);
+    explore_finish();
+}
+
+/* ---- the semaphore ---- */
+
+static leat_semaphore *semaphore;
+static uint32_t inside;
+
+static leat_err takes_permit(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    leat_err err = leat_semaphore_acquire(t, semaphore);
+    if (err != LEAT_OK) return err;
+    EXPLORE_CHECK(inside++ == 0); /* plain: a race if two are in */
+    err = leat_sleep_ms(t, 0);    /* others go on meanwhile */
+    inside--;
+    leat_semaphore_release(semaphore);
+    return err;
+}
+
+static void semaphore_take(void)
+{
+    leat_handle *h[2];
+    inside = 0;
+    begin(2);
+    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 1) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[0]) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[1]) == LEAT_OK);
+    leat_handle_cancel(h[1]);
+    EXPLORE_CHECK(leat_handle_wait(h[0], -1, NULL, NULL) == LEAT_OK);
+    leat_err err = leat_handle_wait(h[1], -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    leat_handle_free(h[0]);
+    leat_handle_free(h[1]);
+    /* No permit is lost, and none is held after an error. */
+    EXPLORE_CHECK(leat_task_run(rt, takes_permit, NULL, NULL) == LEAT_OK);
+    leat_semaphore_free(semaphore);
+    explore_finish();
+}
+
+/* ---- the gate ---- */
+
+static leat_i_gate *gate;
+static explore_flag passed;
+
+static leat_err enters(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    leat_i_gate_enter(t, gate);
+    EXPLORE_CHECK(inside++ == 0);
+    inside--;
+    leat_i_gate_leave(t);
+    explore_flag_add(&passed, 1);
+    return LEAT_OK;
+}
+
+static void gate_enter(void)
+{
+    leat_handle *h[3];
+    inside = 0;
+    passed = (explore_flag){ 0 };
+    begin(3);
+    gate = leat_i_gate_new();
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(leat_task_submit(rt, enters, NULL, &h[i]) == LEAT_OK);
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(leat_handle_wait(h[i], -1, NULL, NULL) == LEAT_OK);
+    for (int i = 0; i < 3; i++)
+        leat_handle_free(h[i]);
+    leat_i_gate_free(gate);
+    explore_finish();
+}
+
+/* ---- blocking calls ---- */
+
+static leat_err blocks(void *arg)
+{
+    *(int *)arg = 7;
+    return LEAT_OK;
+}
+
+static leat_err calls_blocking(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_err err = leat_blocking(t, blocks, arg);
+    EXPLORE_CHECK(err == LEAT_OK && *(int *)arg == 7);
+    return err;
+}
+
+static void blocking_call(void)
+{
+    int value = 0;
+    begin(2);
+    EXPLORE_CHECK(leat_task_run(rt, calls_blocking, &value, NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    explore_join_all();
+}
+
+const explore_case explore_runtime_submit = {
+    "runtime_submit", runtime_submit, { 2, 2, 2, 2000 }, { 3, 2, 3, 100000 }, false
+};
+const explore_case explore_future_cancel = { "future_cancel", future_cancel, { 3, 2, 3, 2000 }, { 4, 2, 4, 100000 }, false };
+const explore_case explore_future_timeout = {
+    "future_timeout", future_timeout, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
+};
+const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_semaphore_take = {
+    "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
+};
+const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
+const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };

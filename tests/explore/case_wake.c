@@ -1,0 +1,167 @@
+/*
+ * case_wake.c: the injection list, and parking: whoever publishes work is sure that somebody will look at it.
+ *
+ * What must not be lost is parallelism, too: where two tasks wait for each other to have begun, a wake that is missing is a deadlock
+ * although all that there is to do is in somebody's hands.
+ */
+#include "world.h"
+
+static leat_task task[4];
+static uint32_t ran[4];
+static explore_flag begun;
+
+static leat_err task_run(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    size_t i = (size_t)(t - task);
+    EXPLORE_CHECK(ran[i]++ == 0);
+    explore_flag_add(&begun, 1);
+    return LEAT_OK;
+}
+
+/* Goes on only when `arg` tasks have begun. */
+static leat_err task_meet(leat_task *t, void *arg, const void **result)
+{
+    (void)task_run(t, NULL, result);
+    explore_flag_await(&begun, (uint32_t)(uintptr_t)arg);
+    return LEAT_OK;
+}
+
+static void begin(uint32_t workers, leat_task_fn fn, uintptr_t arg)
+{
+    world_begin(workers);
+    memset(task, 0, sizeof task);
+    memset(ran, 0, sizeof ran);
+    begun = (explore_flag){ 0 };
+    for (size_t i = 0; i < 4; i++) {
+        task[i].fn = fn;
+        task[i].arg = (void *)arg;
+    }
+}
+
+static void inject(void *arg)
+{
+    leat_task *t = arg;
+    leat_i_runtime_inject(&world, t, t);
+}
+
+static void end(uint32_t count)
+{
+    explore_flag_await(&begun, count);
+    world_stop();
+    explore_join_all();
+    for (uint32_t i = 0; i < count; i++)
+        EXPLORE_CHECK(ran[i] == 1);
+}
+
+/* Two producers, this thread being one, and two who take all; nobody sleeps. */
+static void take_all(void *worker)
+{
+    leat_i_worker *w = worker;
+    leat_task *t;
+    world_be(w);
+    for (int i = 0; i < 2; i++) {
+        world_poll(w);
+        while ((t = leat_i_deque_pop_owner(&w->deque)))
+            (void)t->fn(t, t->arg, NULL);
+    }
+}
+
+static void inject_take(void)
+{
+    begin(2, task_run, 0);
+    explore_start(inject, &task[0]);
+    explore_start(take_all, &world_worker[0]);
+    explore_start(take_all, &world_worker[1]);
+    leat_i_runtime_inject(&world, &task[1], &task[1]);
+    leat_i_runtime_inject(&world, &task[2], &task[2]);
+    explore_join_all();
+    take_all(&world_worker[0]);
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(ran[i] == 1);
+}
+
+/* One task, and workers that are about to park. */
+static void wake_submit(void)
+{
+    begin(2, task_run, 0);
+    explore_start(world_loop, &world_worker[0]);
+    explore_start(world_loop, &world_worker[1]);
+    inject(&task[0]);
+    end(1);
+}
+
+/* Two submitters, whose tasks need both workers. */
+static void wake_both(void)
+{
+    begin(2, task_meet, 2);
+    explore_start(world_loop, &world_worker[0]);
+    explore_start(world_loop, &world_worker[1]);
+    explore_start(inject, &task[0]);
+    inject(&task[1]);
+    end(2);
+}
+
+/* A worker starts two tasks and waits for both: two others must come, whatever they were about to do. */
+static void starter(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[0];
+    world_be(w);
+    world_publish(w, &task[0]);
+    world_publish(w, &task[1]);
+    explore_flag_await(&begun, 2);
+    world_loop(w);
+}
+
+static void wake_two(void)
+{
+    begin(3, task_meet, 2);
+    explore_start(starter, NULL);
+    explore_start(world_loop, &world_worker[1]);
+    explore_start(world_loop, &world_worker[2]);
+    end(2);
+}
+
+/* A stack that others wake: its home worker may be about to park. */
+static leat_i_waiter *waiter;
+
+static void home(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[0];
+    world_be(w);
+    while (!w->ready.first) {
+        world_poll(w);
+        if (w->ready.first || leat_i_worker_search(w)) continue;
+        leat_i_worker_sleep(w);
+    }
+    EXPLORE_CHECK(w->ready.first == waiter && w->ready.count == 1);
+    explore_flag_add(&begun, 1);
+}
+
+static void unpark(void *unused)
+{
+    (void)unused;
+    leat_i_unpark(waiter);
+}
+
+static void wake_home(void)
+{
+    begin(2, task_run, 0);
+    waiter = leat_i_alloc_zeroed(sizeof *waiter);
+    waiter->home = &world_worker[0];
+    leat_store_relaxed(&waiter->token, 1u); /* parked, as stack_park in park.c leaves it */
+    explore_start(home, NULL);
+    explore_start(unpark, NULL);
+    explore_start(unpark, NULL);
+    explore_flag_await(&begun, 1);
+    explore_join_all();
+    EXPLORE_CHECK(world_worker[0].ready.count == 1 && !leat_load_relaxed(&world_worker[0].inbox));
+}
+
+const explore_case explore_inject_take = { "inject_take", inject_take, { 2, 2, 2, 10000 }, { 3, 3, 3, 500000 }, false };
+const explore_case explore_wake_submit = { "wake_submit", wake_submit, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
+const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 500000 }, false };
+const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
+const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 4, 5, 500000 }, false };

@@ -1,0 +1,31 @@
+/* stubs.c: what the runtime calls and the model has no part in: signals of overflows, and children of fork. */
+#include "sched/runtime.h"
+
+void leat_i_overflow_install(void)
+{
+}
+
+void leat_i_overflow_remove(void)
+{
+}
+
+void leat_i_overflow_thread_begin(leat_i_worker *w)
+{
+    (void)w;
+}
+
+void leat_i_overflow_thread_end(leat_i_worker *w)
+{
+    (void)w;
+}
+
+uint32_t leat_i_fork_count(void)
+{
+    return 0;
+}
+
+bool leat_i_runtime_is_forked(const leat_runtime *rt)
+{
+    (void)rt;
+    return false;
+}
