@@ -12,7 +12,7 @@ import json
 import sys
 
 WINDOW_NS = 60 * 10**9
-MEMBERS = {"time_ns": int, "wall_ns": int, "key": str, "id": str, "decision": str, "status": int, "tokens": int, "ms": float, "end": str,
+MEMBERS = {"time_ns": int, "wall_ns": int, "key": str, "id": str, "api": str, "decision": str, "status": int, "tokens": int, "ms": float, "end": str,
            "in_flight": int, "body": str}
 TAKES_QUOTA = {"accepted", "fault", "cut"}
 

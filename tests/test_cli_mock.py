@@ -48,8 +48,9 @@ class Limits(Mock):
 
     def test_the_log_shows_that_the_limit_was_kept(self):
         mock = self.mock("--rpm", "40", "--tpm", "900", "--log", "log.jsonl", "--error-rate", "0.2")
-        threads = [threading.Thread(target=lambda key: [self.ask(mock, key, max_tokens=1 + i % 40) for i in range(40)],
-                                    args=(f"sk-{n % 2}",)) for n in range(4)]
+        # One key asks for little and is stopped by its requests, the other one for much and is stopped by its tokens.
+        threads = [threading.Thread(target=lambda key, most: [self.ask(mock, key, max_tokens=most) for _ in range(40)],
+                                    args=(f"sk-{n % 2}", 1 + n % 2 * 60)) for n in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -58,8 +59,8 @@ class Limits(Mock):
         seen = json.loads(self.check(0, "--rpm", "40", "--tpm", "900").stdout)
         self.assertEqual(seen["requests"], 160)
         self.assertEqual(seen["keys"], 2)
-        self.assertLessEqual(seen["requests_max"], 40)
-        self.assertGreater(seen["decisions"]["limited_tokens"] + seen["decisions"].get("limited_requests", 0), 60)
+        self.assertEqual((seen["requests_max"], seen["decisions"]["limited_requests"]), (40, 40))
+        self.assertGreater(seen["decisions"]["limited_tokens"], 60)
         # The checker sees what is wrong: one less would have been passed, and one more would have let another in.
         self.assertIn("accepted over a limit", self.check(1, "--rpm", str(seen["requests_max"] - 1), "--tpm", "900").stderr)
         self.assertIn("was refused", self.check(1, "--rpm", "1000", "--tpm", "100000").stderr)

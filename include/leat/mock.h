@@ -1,5 +1,6 @@
 /*
  * leat/mock.h: an OpenAI-compatible endpoint on 127.0.0.1, in this process: for tests, demos and measurements.
+ * Under their own paths it speaks the forms of Azure, Anthropic, Gemini and Ollama, too.
  *
  * Its model, leat-extract, answers with an extractive summary of the user's text. It is no LLM, and it says so; but it is real
  * output from real documents over a real socket, without network or key.

@@ -170,7 +170,8 @@ const leat_i_command leat_i_cmd_mock = {
     .usage = "[OPTIONS]",
     .brief = "an OpenAI-compatible endpoint on this machine, with limits, delays and faults",
     .about =
-        "Serves chat completions, streams and embeddings on 127.0.0.1 without key or network. Its model, leat-extract, "
+        "Serves chat completions, streams and embeddings on 127.0.0.1 without key or network, and the forms of Azure, "
+        "Anthropic, Gemini and Ollama. Its model, leat-extract, "
         "answers "
         "with an extractive summary of what it is given: it is no LLM, and it says so. The first line of standard output is "
         "the base URL; at the end, with SIGINT, SIGTERM, --duration or --stop-with-stdin, come the counters as one JSON "

@@ -36,10 +36,10 @@ static void refuse_busy(leat_i_mock_request *r)
 {
     const leat_mock *m = leat_i_mock_of(r);
     r->decision = "overloaded";
+    r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : LEAT_I_NS_PER_S;
     leat_i_mock_fail(r, 503, "server_error", NULL, "overloaded",
                      "The engine is currently overloaded, please try again later (%u requests in flight).",
                      leat_load_relaxed(&m->counters.in_flight));
-    r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : LEAT_I_NS_PER_S;
 }
 
 static void refuse_limit(leat_i_mock_request *r, leat_i_mock_verdict verdict, uint64_t tokens)
@@ -142,10 +142,10 @@ static void refuse_as_ordered(leat_i_mock_request *r, int status, const char *wh
 {
     const leat_mock_opts *opts = &leat_i_mock_of(r)->opts;
     r->decision = "fault";
-    leat_i_mock_fail(r, status, status < 500 ? "invalid_request_error" : "server_error", NULL, NULL,
-                     "An ordered fault of the mock endpoint (%s).", what);
     if (status == 429 || status == 503)
         r->retry_ns = opts->retry_after_s > 0 ? (int64_t)(opts->retry_after_s * 1e9) : LEAT_I_NS_PER_S;
+    leat_i_mock_fail(r, status, status < 500 ? "invalid_request_error" : "server_error", NULL, NULL,
+                     "An ordered fault of the mock endpoint (%s).", what);
 }
 
 static void cut_in_the_middle(leat_i_mock_request *r)

@@ -1,20 +1,42 @@
 /* answer.c: routes a whole request, checks the key and the body's form, and has the answer made in memory. */
-#include "answer.h"
+#include "dialect.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
+/* '*' is one segment of the path, or the part of one before what follows it; longer forms stand before shorter ones. */
 static const struct {
     const char *path, *method;
     leat_i_mock_route route;
+    const leat_i_mock_dialect *dialect;
 } routes[] = {
-    { "/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT },
-    { "/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED },
-    { "/v1/models", "GET", LEAT_I_MOCK_ROUTE_MODELS },
-    { "/health", "GET", LEAT_I_MOCK_ROUTE_HEALTH },
-    { "/stats", "GET", LEAT_I_MOCK_ROUTE_STATS },
+    { "/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_openai },
+    { "/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_openai },
+    { "/v1/responses", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_responses },
+    { "/v1/messages", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_anthropic },
+    { "/v1/models", "GET", LEAT_I_MOCK_ROUTE_MODELS, &leat_i_mock_openai },
+    { "/openai/deployments/*/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure },
+    { "/openai/deployments/*/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_azure },
+    { "/openai/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure },
+    { "/openai/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_azure },
+    { "/v1beta/models/*:generateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_gemini },
+    { "/v1beta/models/*:streamGenerateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT_STREAM, &leat_i_mock_gemini },
+    { "/v1/models/*:generateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_gemini },
+    { "/v1/models/*:streamGenerateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT_STREAM, &leat_i_mock_gemini },
+    { "/api/chat", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_ollama },
+    { "/health", "GET", LEAT_I_MOCK_ROUTE_HEALTH, &leat_i_mock_openai },
+    { "/stats", "GET", LEAT_I_MOCK_ROUTE_STATS, &leat_i_mock_openai },
 };
+
+static bool path_fits(const char *wanted, const char *path)
+{
+    const char *star = strchr(wanted, '*');
+    if (!star) return strcmp(wanted, path) == 0;
+    size_t before = (size_t)(star - wanted), after = strlen(star + 1), size = strlen(path);
+    return size > before + after && memcmp(path, wanted, before) == 0 && strcmp(path + size - after, star + 1) == 0 &&
+           !memchr(path + before, '/', size - before - after);
+}
 
 static bool method_fits(const char *wanted, const char *method)
 {
@@ -25,11 +47,12 @@ static bool method_fits(const char *wanted, const char *method)
 static bool request_route(leat_i_mock_request *r, const char *method, const char *url)
 {
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (strcmp(url, routes[i].path) != 0) continue;
-        if (method_fits(routes[i].method, method)) {
-            r->route = routes[i].route;
-            return true;
-        }
+        if (!path_fits(routes[i].path, url)) continue;
+        r->dialect = routes[i].dialect;
+        r->route = routes[i].route;
+        r->needs_version = strchr(routes[i].path, '*') != NULL;
+        if (method_fits(routes[i].method, method)) return true;
+        r->route = LEAT_I_MOCK_ROUTE_NONE; /* it counts, whatever it was meant for */
         leat_i_mock_fail(r, 405, "invalid_request_error", NULL, "method_not_supported", "Not allowed to %.16s on %s.",
                          method, url);
         r->allow = routes[i].method;
@@ -40,25 +63,37 @@ static bool request_route(leat_i_mock_request *r, const char *method, const char
     return false;
 }
 
+/* The key: in the dialect's own header, in the query (Gemini), or as a bearer. NULL = none. */
+static const char *key_of(const leat_i_mock_request *r)
+{
+    const char *own = r->dialect->key_header;
+    const char *value = own ? MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, own) : NULL;
+    if (value && *value) return value;
+    value =
+        r->dialect == &leat_i_mock_gemini ? MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "key") : NULL;
+    if (value && *value) return value;
+    value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Authorization");
+    if (!value || strncasecmp(value, "Bearer ", 7) != 0) return NULL;
+    value += 7;
+    while (*value == ' ')
+        value++;
+    return *value ? value : NULL;
+}
+
 /* Reads the key and, when the endpoint has one of its own, compares. Keys are only ever kept as hashes. */
 static bool request_key(leat_i_mock_request *r)
 {
     const leat_mock *m = leat_i_mock_of(r);
-    const char *value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Authorization");
-    const char *key = NULL;
-    if (value && strncasecmp(value, "Bearer ", 7) == 0) {
-        key = value + 7;
-        while (*key == ' ')
-            key++;
-    }
+    const char *key = key_of(r);
     r->key_hash = key ? XXH3_64bits(key, strlen(key)) : 0;
     if (!m->key || r->route == LEAT_I_MOCK_ROUTE_HEALTH || r->route == LEAT_I_MOCK_ROUTE_STATS) return true;
-    if (!key || !*key) {
-        leat_i_mock_fail(r, 401, "invalid_request_error", NULL, NULL,
-                         "You didn't provide an API key. Give it in an Authorization header using Bearer auth.");
+    if (r->key_hash == m->key_hash && key) return true;
+    r->decision = "unauthorized";
+    if (!key) {
+        leat_i_mock_fail(r, 401, "invalid_request_error", NULL, NULL, "You didn't provide an API key. Give it in %s.",
+                         r->dialect->key_header ? r->dialect->key_header : "an Authorization header using Bearer auth");
         return false;
     }
-    if (r->key_hash == m->key_hash) return true;
     leat_i_mock_fail(r, 401, "invalid_request_error", NULL, "invalid_api_key", "Incorrect API key provided.");
     return false;
 }
@@ -97,16 +132,17 @@ static void answer_json(leat_i_mock_request *r)
     } else if (body.type != LEAT_I_JSON_OBJECT) {
         leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL, "The JSON body must be an object, but got %s instead.",
                          leat_i_mock_json_kind(body));
-    } else if (r->route == LEAT_I_MOCK_ROUTE_CHAT) {
-        leat_i_mock_chat(r, body);
-    } else {
+    } else if (r->route == LEAT_I_MOCK_ROUTE_EMBED) {
         leat_i_mock_embed(r, body);
+    } else {
+        leat_i_mock_chat(r, body);
     }
 }
 
 static void answer_make(leat_i_mock_request *r, const char *method, const char *url)
 {
     if (!request_route(r, method, url) || !request_key(r)) return;
+    if (r->dialect->check && !r->dialect->check(r)) return;
     if (r->too_large) {
         leat_i_mock_fail(r, 413, "invalid_request_error", NULL, "request_too_large",
                          "The request is larger than this endpoint's limit of %zu bytes.",
@@ -131,8 +167,6 @@ static const char *decision_name(const leat_i_mock_request *r)
     switch (r->status) {
     case 200:
         return r->admitted ? "accepted" : "served";
-    case 401:
-        return "unauthorized";
     case 404:
     case 405:
         return "not_found";
@@ -171,6 +205,7 @@ void leat_i_mock_log_end(leat_i_mock_request *r, enum MHD_RequestTerminationCode
         .body_hash = r->body_hash,
         .tokens = r->tokens,
         .decision = decision_name(r),
+        .dialect = r->dialect->name,
         .fault = r->order ? leat_i_mock_fault_name(r->order->fault) : NULL,
         .end = end_name(r, why),
         .status = r->status,
@@ -187,7 +222,7 @@ static void request_count(leat_i_mock_request *r)
     leat_add_relaxed(&c->requests, 1);
     if (r->status == 429)
         leat_add_relaxed(&c->refused_429, 1);
-    else if (r->status == 503 && !r->admitted)
+    else if (leat_i_mock_decided(r, "overloaded"))
         leat_add_relaxed(&c->refused_503, 1);
     else if (r->status >= 400)
         leat_add_relaxed(&c->errors, 1);

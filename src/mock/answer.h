@@ -5,7 +5,7 @@
 #include "../base/json.h"
 #include "endpoint.h"
 
-/* Fills in an error answer of OpenAI's form; param and code may be NULL. What `out` held before is dropped. */
+/* Fills in an error answer in the form of the request's dialect; type, param and code are those of OpenAI; param and code may be NULL. What `out` held before is dropped. */
 void leat_i_mock_fail(leat_i_mock_request *r, int status, const char *type, const char *param, const char *code,
                       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
@@ -24,6 +24,9 @@ bool leat_i_mock_take_u64(leat_i_mock_request *r, leat_i_json json, const char *
                           uint64_t *value);
 /* Reads an optional bool in the same way. */
 bool leat_i_mock_take_bool(leat_i_mock_request *r, leat_i_json json, const char *param, bool *value);
+
+/* Whether this was decided, under the name that the log has for it. */
+bool leat_i_mock_decided(const leat_i_mock_request *r, const char *decision);
 
 /* Id of this request's answer, the same for the same seed and ordinal. */
 uint64_t leat_i_mock_id(const leat_i_mock_request *r);

@@ -1,246 +1,47 @@
 /*
- * chat.c: POST /v1/chat/completions. Checks the request as OpenAI does, and answers with an extractive summary of the last
- * user message. Any model name is taken, so that a client's real settings work unchanged; the answer names the model that
- * answered, as endpoints do.
+ * chat.c: what a chat is, whatever its form: an extractive summary of the last user message. Any model name is taken, so that a
+ * client's real settings work unchanged; the answer names the model that answered, as endpoints do.
  */
-#include "answer.h"
+#include "dialect.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "extract.h"
-#include "stream.h"
-#include "tokens.h"
-
-/* What the chat form adds around each message, and before the answer. */
-#define MESSAGE_TOKENS 4
-#define ANSWER_TOKENS  3
-
-enum { KEY_MODEL, KEY_MESSAGES, KEY_MAX, KEY_MAX_COMPLETION, KEY_STREAM, KEY_STREAM_OPTIONS, KEY_N, KEY_COUNT };
-
-static const char *const keys[KEY_COUNT] = {
-    "model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "n",
-};
-
-typedef struct chat_ask {
-    const char *text; /* what is summarised: of the last user message, else of the last message */
-    size_t text_size;
-    bool from_user;
-    uint64_t prompt_tokens, tokens_max;
-    bool stream, usage;
-} chat_ask;
-
-/* A part of a message: text counts, pictures and the like are taken and say nothing to this model. */
-static bool part_take(leat_i_mock_request *r, leat_i_json part, const char *param, leat_i_buf *text)
+static bool summary_make(leat_i_mock_request *r, const leat_i_mock_ask *ask, leat_i_mock_summary *s)
 {
-    static const char *const others[] = { "image_url", "input_audio", "file", "refusal" };
-    leat_i_json type = leat_i_json_get(part, "type");
-    if (part.type != LEAT_I_JSON_OBJECT)
-        return leat_i_mock_invalid(r, param, "invalid_type",
-                                   "Invalid type for '%s': expected an object, but got %s instead.", param,
-                                   leat_i_mock_json_kind(part));
-    if (type.type != LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.type'.", param);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (leat_i_json_str_eq(type, others[i])) return true;
-    if (!leat_i_json_str_eq(type, "text"))
-        return leat_i_mock_invalid(r, param, "invalid_value",
-                                   "Invalid value for '%s.type'. Supported values are: 'text', 'image_url', 'input_audio', "
-                                   "'file' and 'refusal'.",
-                                   param);
-    size_t size = 0;
-    leat_i_json value = leat_i_json_get(part, "text");
-    if (value.type != LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.text'.", param);
-    const char *s = leat_i_json_text(value, &leat_i_mock_of(r)->scratch, &size);
-    if (!s || (text->size && !leat_i_buf_puts(text, "\n\n")) || !leat_i_buf_append(text, s, size)) {
-        leat_i_mock_fail_memory(r);
-        return false;
-    }
-    return true;
-}
-
-static bool parts_take(leat_i_mock_request *r, leat_i_json parts, size_t index, const char **text, size_t *text_size)
-{
-    leat_i_buf all = { 0 };
-    leat_i_json part;
-    char param[64];
-    bool ok = true;
-    size_t at = 0, n = 0;
-    for (; ok && leat_i_json_next_element(parts, &at, &part); n++) {
-        snprintf(param, sizeof param, "messages[%zu].content[%zu]", index, n);
-        ok = part_take(r, part, param, &all);
-    }
-    if (ok) {
-        *text = leat_i_arena_strndup(&leat_i_mock_of(r)->scratch, all.data ? all.data : "", all.size);
-        *text_size = all.size;
-        if (!*text) leat_i_mock_fail_memory(r);
-        ok = *text != NULL;
-    }
-    leat_i_buf_fini(&all);
-    return ok;
-}
-
-static bool role_is_known(leat_i_json role)
-{
-    static const char *const roles[] = { "user", "system", "assistant", "developer", "tool", "function" };
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (leat_i_json_str_eq(role, roles[i])) return true;
+    if (leat_i_mock_extract(ask->text, ask->text_size, ask->tokens_max, &leat_i_mock_of(r)->scratch, s)) return true;
+    leat_i_mock_fail_memory(r);
     return false;
 }
 
-/* Takes content that is a string, a list of parts, or (of an assistant that called a tool) nothing. */
-static bool content_take(leat_i_mock_request *r, leat_i_json content, leat_i_json role, size_t index, const char **text,
-                         size_t *size)
+static void reply_put(leat_i_mock_request *r, const leat_i_mock_ask *ask, const leat_i_mock_summary *s)
 {
-    char param[48];
-    snprintf(param, sizeof param, "messages[%zu].content", index);
-    *text = "";
-    *size = 0;
-    if (content.type == LEAT_I_JSON_STRING) {
-        *text = leat_i_json_text(content, &leat_i_mock_of(r)->scratch, size);
-        if (!*text) leat_i_mock_fail_memory(r);
-        return *text != NULL;
-    }
-    if (content.type == LEAT_I_JSON_ARRAY) return parts_take(r, content, index, text, size);
-    bool none = content.type == LEAT_I_JSON_NONE || content.type == LEAT_I_JSON_NULL;
-    if (none && leat_i_json_str_eq(role, "assistant")) return true;
-    if (content.type == LEAT_I_JSON_NONE)
-        return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s'.", param);
-    return leat_i_mock_invalid(r, param, "invalid_type",
-                               "Invalid type for '%s': expected one of a string or array of objects, but got %s instead.",
-                               param, leat_i_mock_json_kind(content));
-}
-
-static bool message_take(leat_i_mock_request *r, leat_i_json message, size_t index, chat_ask *ask)
-{
-    static const char *const member[] = { "role", "content" };
-    leat_i_json value[2];
-    char param[48];
-    const char *text;
-    size_t size;
-    snprintf(param, sizeof param, "messages[%zu]", index);
-    if (message.type != LEAT_I_JSON_OBJECT)
-        return leat_i_mock_invalid(r, param, "invalid_type",
-                                   "Invalid type for '%s': expected an object, but got %s instead.", param,
-                                   leat_i_mock_json_kind(message));
-    leat_i_json_get_many(message, member, value, 2);
-    snprintf(param, sizeof param, "messages[%zu].role", index);
-    if (value[0].type == LEAT_I_JSON_NONE)
-        return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s'.", param);
-    if (value[0].type != LEAT_I_JSON_STRING || !role_is_known(value[0]))
-        return leat_i_mock_invalid(r, param, "invalid_value",
-                                   "Invalid value: '%.*s'. Supported values are: 'system', 'assistant', 'user', 'function', "
-                                   "'tool', and 'developer'.",
-                                   (int)(value[0].size < 40 ? value[0].size : 40), value[0].at);
-    if (!content_take(r, value[1], value[0], index, &text, &size)) return false;
-    ask->prompt_tokens += MESSAGE_TOKENS + leat_i_mock_token_count(text, size);
-    bool user = leat_i_json_str_eq(value[0], "user");
-    if (user || !ask->from_user) {
-        ask->text = text;
-        ask->text_size = size;
-        ask->from_user = user;
-    }
-    return true;
-}
-
-static bool messages_take(leat_i_mock_request *r, leat_i_json messages, chat_ask *ask)
-{
-    leat_i_json message;
-    size_t at = 0, count = 0;
-    if (messages.type == LEAT_I_JSON_NONE || messages.type == LEAT_I_JSON_NULL)
-        return leat_i_mock_invalid(r, "messages", "missing_required_parameter", "Missing required parameter: 'messages'.");
-    if (messages.type != LEAT_I_JSON_ARRAY)
-        return leat_i_mock_invalid(r, "messages", "invalid_type",
-                                   "Invalid type for 'messages': expected an array of objects, but got %s instead.",
-                                   leat_i_mock_json_kind(messages));
-    ask->prompt_tokens = ANSWER_TOKENS;
-    for (; leat_i_json_next_element(messages, &at, &message); count++)
-        if (!message_take(r, message, count, ask)) return false;
-    if (count == 0)
-        return leat_i_mock_invalid(r, "messages", "empty_array",
-                                   "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
-                                   "empty array instead.");
-    return true;
-}
-
-static bool stream_take(leat_i_mock_request *r, const leat_i_json *value, chat_ask *ask)
-{
-    leat_i_json options = value[KEY_STREAM_OPTIONS];
-    if (!leat_i_mock_take_bool(r, value[KEY_STREAM], "stream", &ask->stream)) return false;
-    if (options.type == LEAT_I_JSON_NONE || options.type == LEAT_I_JSON_NULL) return true;
-    if (!ask->stream)
-        return leat_i_mock_invalid(r, "stream_options", NULL,
-                                   "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
-    if (options.type != LEAT_I_JSON_OBJECT)
-        return leat_i_mock_invalid(r, "stream_options", "invalid_type",
-                                   "Invalid type for 'stream_options': expected an object, but got %s instead.",
-                                   leat_i_mock_json_kind(options));
-    return leat_i_mock_take_bool(r, leat_i_json_get(options, "include_usage"), "stream_options.include_usage", &ask->usage);
-}
-
-static bool ask_take(leat_i_mock_request *r, leat_i_json body, chat_ask *ask)
-{
-    leat_i_json value[KEY_COUNT];
-    uint64_t one = 1;
-    *ask = (chat_ask){ .text = "" };
-    leat_i_json_get_many(body, keys, value, KEY_COUNT);
-    if (value[KEY_MODEL].type == LEAT_I_JSON_NONE || value[KEY_MODEL].type == LEAT_I_JSON_NULL)
-        return leat_i_mock_invalid(r, NULL, NULL, "you must provide a model parameter");
-    if (value[KEY_MODEL].type != LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, "model", "invalid_type",
-                                   "Invalid type for 'model': expected a string, but got %s instead.",
-                                   leat_i_mock_json_kind(value[KEY_MODEL]));
-    if (!messages_take(r, value[KEY_MESSAGES], ask) || !stream_take(r, value, ask)) return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_MAX], "max_tokens", 1, UINT32_MAX, &ask->tokens_max)) return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_MAX_COMPLETION], "max_completion_tokens", 1, UINT32_MAX, &ask->tokens_max))
-        return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_N], "n", 1, UINT32_MAX, &one)) return false;
-    return one == 1 || leat_i_mock_invalid(r, "n", "invalid_value",
-                                           "Invalid 'n': " LEAT_I_MOCK_MODEL
-                                           " always says the same, so only one choice can be asked for.");
-}
-
-static void chat_put(leat_i_mock_request *r, const chat_ask *ask, const leat_i_mock_summary *s)
-{
-    leat_i_buf *b = &r->out;
+    leat_i_mock_reply reply = { .text = s->text,
+                                .size = s->size,
+                                .prompt_tokens = ask->prompt_tokens,
+                                .tokens = s->tokens,
+                                .finish = s->cut ? LEAT_I_MOCK_LENGTH : LEAT_I_MOCK_STOP,
+                                .usage = ask->usage };
+    r->tokens_reply = reply.tokens;
     r->status = 200;
-    leat_i_buf_printf(b,
-                      "{\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion\",\"created\":%lld,\"model\":\"%s\","
-                      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":",
-                      (unsigned long long)leat_i_mock_id(r), (long long)(leat_i_os_wall_ns() / LEAT_I_NS_PER_S),
-                      LEAT_I_MOCK_MODEL);
-    leat_i_json_put_string(b, s->text, s->size);
-    leat_i_buf_printf(b,
-                      ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}],\"usage\":{\"prompt_tokens\":%llu,"
-                      "\"completion_tokens\":%llu,\"total_tokens\":%llu,\"prompt_tokens_details\":{\"cached_tokens\":0},"
-                      "\"completion_tokens_details\":{\"reasoning_tokens\":0}},\"system_fingerprint\":\"%s\"}",
-                      s->cut ? "length" : "stop", (unsigned long long)ask->prompt_tokens, (unsigned long long)s->tokens,
-                      (unsigned long long)(ask->prompt_tokens + s->tokens), LEAT_I_MOCK_FINGERPRINT);
+    r->streaming = ask->stream;
+    if (ask->stream)
+        r->dialect->stream(r, &reply);
+    else
+        r->dialect->put(r, &reply);
+    if (r->out.failed) leat_i_mock_fail_memory(r);
 }
 
 void leat_i_mock_chat(leat_i_mock_request *r, leat_i_json body)
 {
-    chat_ask ask;
-    leat_i_mock_summary s = { 0 };
-    if (!ask_take(r, body, &ask)) return;
-    /* Charged is what the request may cost: its max_tokens, else the answer itself, which then must be known first. */
     const leat_mock *m = leat_i_mock_of(r);
+    leat_i_mock_ask ask;
+    leat_i_mock_summary s = { 0 };
+    leat_i_mock_ask_begin(&ask);
+    if (!r->dialect->take(r, body, &ask)) return;
+    /* Charged is what the request may cost: its max_tokens, else the answer itself, which then must be known first. */
     bool early = (m->limits.tokens || m->script.has_limits) && !ask.tokens_max;
-    if (early && !leat_i_mock_extract(ask.text, ask.text_size, 0, &leat_i_mock_of(r)->scratch, &s)) {
-        leat_i_mock_fail_memory(r);
-        return;
-    }
+    if (early && !summary_make(r, &ask, &s)) return;
     uint64_t tokens = ask.prompt_tokens + (ask.tokens_max ? ask.tokens_max : s.tokens);
     if (leat_i_mock_admit(r, tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
-    if (!early && !leat_i_mock_extract(ask.text, ask.text_size, ask.tokens_max, &leat_i_mock_of(r)->scratch, &s)) {
-        leat_i_mock_fail_memory(r);
-        return;
-    }
+    if (!early && !summary_make(r, &ask, &s)) return;
     if (!ask.tokens_max) r->tokens = ask.prompt_tokens + s.tokens;
-    r->tokens_reply = s.tokens;
-    if (!ask.stream)
-        chat_put(r, &ask, &s);
-    else if (!leat_i_mock_stream_put(r, &s, ask.usage, ask.prompt_tokens))
-        leat_i_mock_fail_memory(r);
+    reply_put(r, &ask, &s);
 }

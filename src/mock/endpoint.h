@@ -36,6 +36,7 @@
 typedef enum leat_i_mock_route {
     LEAT_I_MOCK_ROUTE_NONE,
     LEAT_I_MOCK_ROUTE_CHAT,
+    LEAT_I_MOCK_ROUTE_CHAT_STREAM, /* its path says that it is a stream */
     LEAT_I_MOCK_ROUTE_EMBED,
     LEAT_I_MOCK_ROUTE_MODELS,
     LEAT_I_MOCK_ROUTE_HEALTH,
@@ -62,6 +63,8 @@ typedef struct leat_i_mock_key { /* the windows of one API key */
     leat_i_mock_window window;
 } leat_i_mock_key;
 
+typedef struct leat_i_mock_dialect leat_i_mock_dialect;
+
 typedef struct leat_i_mock_request {
     leat_i_timer timer; /* first: the heap gives it back */
     struct leat_i_mock_request *next_free;
@@ -69,13 +72,15 @@ typedef struct leat_i_mock_request {
     leat_i_mock_shard *shard;
     leat_i_mock_phase phase;
     leat_i_mock_route route;
+    const leat_i_mock_dialect *dialect; /* never NULL */
     bool suspended;
-    bool too_large;  /* the body passed the limit: read to its end, kept nowhere */
-    bool admitted;   /* counts as in flight */
-    bool streaming;  /* the answer is a stream of events */
-    bool no_memory;  /* the body could not be kept */
-    int64_t dropped; /* bytes of a body that is not kept */
-    uint64_t serial; /* ordinal of the request, from 1 */
+    bool needs_version; /* its path has one in its query */
+    bool too_large;     /* the body passed the limit: read to its end, kept nowhere */
+    bool admitted;      /* counts as in flight */
+    bool streaming;     /* the answer is a stream of events */
+    bool no_memory;     /* the body could not be kept */
+    int64_t dropped;    /* bytes of a body that is not kept */
+    uint64_t serial;    /* ordinal of the request, from 1 */
     uint64_t key_hash;
     leat_i_mock_key *key; /* it counts as in flight there; NULL = nowhere */
     int64_t start_ns;
@@ -99,8 +104,11 @@ typedef struct leat_i_mock_request {
     leat_i_mock_state limit_state;
     leat_i_buf events; /* streaming: uint32_t each, where an event of `out` ends */
     uint32_t event_count, event_next;
-    int64_t first_event_ns; /* when the first event went out */
-    size_t cut_at;          /* bytes after which the connection is cut; SIZE_MAX = not */
+    /* How many there are before the first with a token, up to the last with one, and before what only says that it is over. */
+    uint32_t events_before, events_tokens, events_final;
+    const char *content_type; /* NULL = that of JSON, or of server-sent events */
+    int64_t first_event_ns;   /* when the first event went out */
+    size_t cut_at;            /* bytes after which the connection is cut; SIZE_MAX = not */
 } leat_i_mock_request;
 
 /* Counters, written by the thread of the endpoint only. Relaxed: each is a number of its own. */

@@ -1,33 +1,16 @@
-/* fail.c: answers of OpenAI's error form, and the checks of request fields that end in one. */
-#include "answer.h"
+/* fail.c: error answers, in the form of the request's dialect, and the checks of request fields that end in one. */
+#include "dialect.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static void put_nullable(leat_i_buf *b, const char *s)
-{
-    if (s)
-        leat_i_json_put_string(b, s, strlen(s));
-    else
-        leat_i_buf_puts(b, "null");
-}
-
-static void fail_put(leat_i_mock_request *r, int status, const char *type, const char *param, const char *code,
-                     const char *message)
+static void fail_put(leat_i_mock_request *r, const leat_i_mock_failure *f)
 {
     leat_i_buf_clear(&r->out);
-    r->status = status;
+    r->status = f->status;
     r->streaming = false;
-    leat_i_buf_puts(&r->out, "{\"error\":{\"message\":");
-    leat_i_json_put_string(&r->out, message, strlen(message));
-    leat_i_buf_puts(&r->out, ",\"type\":");
-    put_nullable(&r->out, type);
-    leat_i_buf_puts(&r->out, ",\"param\":");
-    put_nullable(&r->out, param);
-    leat_i_buf_puts(&r->out, ",\"code\":");
-    put_nullable(&r->out, code);
-    leat_i_buf_puts(&r->out, "}}");
+    r->dialect->fail(r, f);
     if (r->out.failed) leat_i_mock_fail_memory(r);
 }
 
@@ -39,7 +22,7 @@ void leat_i_mock_fail(leat_i_mock_request *r, int status, const char *type, cons
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    fail_put(r, status, type, param, code, message);
+    fail_put(r, &(leat_i_mock_failure){ .status = status, .type = type, .param = param, .code = code, .message = message });
 }
 
 bool leat_i_mock_invalid(leat_i_mock_request *r, const char *param, const char *code, const char *fmt, ...)
@@ -49,7 +32,8 @@ bool leat_i_mock_invalid(leat_i_mock_request *r, const char *param, const char *
     va_start(args, fmt);
     vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    fail_put(r, 400, "invalid_request_error", param, code, message);
+    fail_put(r, &(leat_i_mock_failure){
+                    .status = 400, .type = "invalid_request_error", .param = param, .code = code, .message = message });
     return false;
 }
 
@@ -59,6 +43,11 @@ void leat_i_mock_fail_memory(leat_i_mock_request *r)
     r->status = 500;
     r->streaming = false;
     r->decision = "failed";
+}
+
+bool leat_i_mock_decided(const leat_i_mock_request *r, const char *decision)
+{
+    return r->decision && strcmp(r->decision, decision) == 0;
 }
 
 const char *leat_i_mock_json_kind(leat_i_json value)

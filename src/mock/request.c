@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
+#include "dialect.h"
 
 /* Requests kept for the next ones, and what one may keep of its buffers. */
 #define FREE_REQUESTS_MAX   1024
@@ -28,7 +28,9 @@ static void request_reset(leat_i_mock_request *r)
     leat_i_buf_clear(&out);
     leat_i_buf_clear(&events);
     if (out.room > FREE_BUFFER_BYTES) leat_i_buf_fini(&out);
-    *r = (leat_i_mock_request){ .out = out, .events = events, .cut_at = SIZE_MAX, .retry_ns = -1 };
+    *r = (leat_i_mock_request){
+        .out = out, .events = events, .dialect = &leat_i_mock_openai, .cut_at = SIZE_MAX, .retry_ns = -1
+    };
 }
 
 static void request_free(leat_i_mock_request *r)

@@ -3,85 +3,27 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "answer.h"
+#include "dialect.h"
 #include "stream.h"
 
 static const char no_memory_body[] =
     "{\"error\":{\"message\":\"The mock endpoint is out of memory.\",\"type\":\"server_error\","
     "\"param\":null,\"code\":null}}";
 
-/* "12ms", "1.5s", "6m0s": the durations of OpenAI's reset headers, rounded up to a millisecond. */
-static void put_duration(char *text, size_t room, int64_t ns)
-{
-    long long ms = (long long)((ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS);
-    char seconds[32];
-    if (ms < 1000) {
-        snprintf(text, room, "%lldms", ms);
-        return;
-    }
-    long long rest = ms % 60000;
-    if (rest % 1000)
-        snprintf(seconds, sizeof seconds, "%lld.%03llds", rest / 1000, rest % 1000);
-    else
-        snprintf(seconds, sizeof seconds, "%llds", rest / 1000);
-    if (ms >= 60000)
-        snprintf(text, room, "%lldm%s", ms / 60000, seconds);
-    else
-        snprintf(text, room, "%s", seconds);
-}
-
-static void add_u64(struct MHD_Response *response, const char *name, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    (void)MHD_add_response_header(response, name, text);
-}
-
-static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
-{
-    const leat_i_mock_limits *l = &r->limits;
-    const leat_i_mock_state *s = &r->limit_state;
-    char text[64];
-    if (l->requests) {
-        add_u64(response, "x-ratelimit-limit-requests", l->requests);
-        add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
-        put_duration(text, sizeof text, s->requests_reset_ns);
-        (void)MHD_add_response_header(response, "x-ratelimit-reset-requests", text);
-    }
-    if (l->tokens) {
-        add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
-        add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
-        put_duration(text, sizeof text, s->tokens_reset_ns);
-        (void)MHD_add_response_header(response, "x-ratelimit-reset-tokens", text);
-    }
-}
-
 static void add_headers(struct MHD_Response *response, const leat_i_mock_request *r)
 {
     char text[32];
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-                                  r->streaming ? "text/event-stream; charset=utf-8" : "application/json");
+    const char *type = r->streaming ? "text/event-stream; charset=utf-8" : "application/json";
+    if (r->streaming && r->content_type) type = r->content_type;
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (r->streaming) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
     snprintf(text, sizeof text, "req_%016llx", (unsigned long long)leat_i_mock_id(r));
-    (void)MHD_add_response_header(response, "x-request-id", text);
-    add_u64(response, "openai-processing-ms", (uint64_t)((leat_i_os_now_ns() - r->start_ns) / LEAT_I_NS_PER_MS));
-    if (r->limits_known) add_limits(response, r);
+    (void)MHD_add_response_header(response, r->dialect->id_header, text);
+    leat_i_mock_add_u64(response, "openai-processing-ms", (uint64_t)((leat_i_os_now_ns() - r->start_ns) / LEAT_I_NS_PER_MS));
+    if (r->limits_known && r->dialect->add_limits) r->dialect->add_limits(response, r);
     if (r->allow) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
     if (r->status == 401) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-    if (r->retry_text) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, r->retry_text);
-    } else if (r->retry_ns >= 0) {
-        /* Retry-After has whole seconds and must not promise too early; the other header is exact. */
-        add_u64(response, MHD_HTTP_HEADER_RETRY_AFTER, (uint64_t)((r->retry_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
-        add_u64(response, "retry-after-ms", (uint64_t)((r->retry_ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS));
-    }
-}
-
-static size_t event_end(const leat_i_mock_request *r, uint32_t index)
-{
-    uint32_t end;
-    memcpy(&end, r->events.data + index * sizeof end, sizeof end);
-    return end;
+    if (r->dialect->add_retry) r->dialect->add_retry(response, r);
 }
 
 /* Bytes of a stream that may be out by now; arms the timer when the next event is not due yet. */
@@ -90,12 +32,12 @@ static size_t stream_ready(leat_i_mock_request *r, size_t pos)
     if (leat_i_mock_of(r)->opts.tokens_per_s <= 0) return r->out.size;
     int64_t now_ns = leat_i_os_now_ns();
     if (r->first_event_ns == 0) r->first_event_ns = now_ns;
-    while (r->event_next < r->event_count && r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next) <= now_ns)
+    while (r->event_next < r->event_count && r->first_event_ns + leat_i_mock_event_due_ns(r, r->event_next) <= now_ns)
         r->event_next++;
-    size_t ready = r->event_next > 0 ? event_end(r, r->event_next - 1) : 0;
+    size_t ready = r->event_next > 0 ? leat_i_mock_event_at(r, r->event_next - 1) : 0;
     if (ready > pos || r->event_next == r->event_count) return ready;
-    if (leat_i_mock_suspend(r, r->first_event_ns + leat_i_mock_stream_due_ns(r, r->event_next))) return pos;
-    return event_end(r, r->event_next++); /* no memory for the timer: early is better than never */
+    if (leat_i_mock_suspend(r, r->first_event_ns + leat_i_mock_event_due_ns(r, r->event_next))) return pos;
+    return leat_i_mock_event_at(r, r->event_next++); /* no memory for the timer: early is better than never */
 }
 
 /* Ends the connection in the middle. libmicrohttpd closes it only when its socket shows an event, so it is shut down here. */

@@ -1,16 +1,22 @@
-/* stream.h: the answer of a chat as server-sent events, one a token, as real endpoints send it. */
+/* stream.h: an answer as events: where each ends in r->out, and when it may go out. */
 #ifndef LEAT_I_MOCK_STREAM_H
 #define LEAT_I_MOCK_STREAM_H
 
-#include "endpoint.h"
-#include "extract.h"
+#include "dialect.h"
 
-#define LEAT_I_MOCK_FINGERPRINT "fp_leat_0_1"
+/* What was put into r->out since the last call is an event. */
+void leat_i_mock_event_end(leat_i_mock_request *r);
+/* The next event is the first that holds a token; the last one was; the next one only says that the stream is over. */
+void leat_i_mock_tokens_begin(leat_i_mock_request *r);
+void leat_i_mock_tokens_end(leat_i_mock_request *r);
+void leat_i_mock_events_final(leat_i_mock_request *r);
 
-/* Puts all events into r->out and marks where each ends; false = memory is short. */
-bool leat_i_mock_stream_put(leat_i_mock_request *r, const leat_i_mock_summary *s, bool usage, uint64_t prompt_tokens);
+/* Walks the tokens of a reply: start with *at = 0; NULL at the end. */
+const char *leat_i_mock_token_next(const leat_i_mock_reply *reply, size_t *at, size_t *size);
 
-/* When event `index` may go out, in ns after the first one: the first two at once, then at opts.tokens_per_s. */
-int64_t leat_i_mock_stream_due_ns(const leat_i_mock_request *r, uint32_t index);
+/* Where event `index` ends in r->out. */
+size_t leat_i_mock_event_at(const leat_i_mock_request *r, uint32_t index);
+/* When event `index` may go out, in ns after the first one. */
+int64_t leat_i_mock_event_due_ns(const leat_i_mock_request *r, uint32_t index);
 
 #endif

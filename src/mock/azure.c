@@ -1,0 +1,67 @@
+/*
+ * azure.c: the Azure form of OpenAI's API: paths with a deployment and an api-version, the header api-key, errors whose code is the
+ * status, and headers of limits that count whole seconds.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "dialect.h"
+
+/* A path with a deployment needs the version in its query; that of the newer form (/openai/v1/) needs none. */
+static bool version_check(leat_i_mock_request *r)
+{
+    const char *version = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "api-version");
+    if (!r->needs_version || (version && *version)) return true;
+    leat_i_mock_fail(r, 404, NULL, NULL, "404", "Resource not found");
+    return false;
+}
+
+static void azure_fail(leat_i_mock_request *r, const leat_i_mock_failure *f)
+{
+    char code[8];
+    /* What the service in front of the model refuses has the status as its code; what the model's API refuses has OpenAI's form. */
+    if (f->status != 429 && f->status != 401 && f->status != 404) {
+        leat_i_mock_openai_fail(r, f);
+        return;
+    }
+    snprintf(code, sizeof code, "%d", f->status);
+    leat_i_buf_printf(&r->out, "{\"error\":{\"code\":\"%s\",\"message\":", code);
+    leat_i_json_put_string(&r->out, f->message, strlen(f->message));
+    leat_i_buf_puts(&r->out, "}}");
+}
+
+static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    const leat_i_mock_limits *l = &r->limits;
+    const leat_i_mock_state *s = &r->limit_state;
+    if (l->requests) {
+        leat_i_mock_add_u64(response, "x-ratelimit-limit-requests", l->requests);
+        leat_i_mock_add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
+        leat_i_mock_add_u64(response, "x-ratelimit-reset-requests",
+                            (uint64_t)((s->requests_reset_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
+    }
+    if (l->tokens) {
+        leat_i_mock_add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
+        leat_i_mock_add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
+        leat_i_mock_add_u64(response, "x-ratelimit-reset-tokens",
+                            (uint64_t)((s->tokens_reset_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
+    }
+}
+
+static void add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    leat_i_mock_add_retry(response, r, true);
+}
+
+const leat_i_mock_dialect leat_i_mock_azure = {
+    .name = "azure",
+    .key_header = "api-key",
+    .id_header = "apim-request-id",
+    .check = version_check,
+    .take = leat_i_mock_openai_take,
+    .put = leat_i_mock_openai_put,
+    .stream = leat_i_mock_openai_stream,
+    .fail = azure_fail,
+    .add_limits = add_limits,
+    .add_retry = add_retry,
+};

@@ -1,0 +1,151 @@
+/*
+ * openai_out.c: answers in OpenAI's forms: chat completions, their stream (role, one content delta a token, finish reason, usage if
+ * asked for, [DONE]), errors, and the headers of the limits.
+ */
+#include <string.h>
+
+#include "dialect.h"
+#include "stream.h"
+
+#define FINGERPRINT "fp_leat_0_1"
+
+static const char *const finish_name[LEAT_I_MOCK_FINISH_COUNT] = { "stop", "length", "content_filter" };
+
+static void usage_put(leat_i_buf *b, const leat_i_mock_reply *reply)
+{
+    leat_i_buf_printf(b,
+                      "\"usage\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu,\"total_tokens\":%llu,"
+                      "\"prompt_tokens_details\":{\"cached_tokens\":0},"
+                      "\"completion_tokens_details\":{\"reasoning_tokens\":0}}",
+                      (unsigned long long)reply->prompt_tokens, (unsigned long long)reply->tokens,
+                      (unsigned long long)(reply->prompt_tokens + reply->tokens));
+}
+
+static long long created_s(void)
+{
+    return (long long)(leat_i_os_wall_ns() / LEAT_I_NS_PER_S);
+}
+
+void leat_i_mock_openai_put(leat_i_mock_request *r, const leat_i_mock_reply *reply)
+{
+    leat_i_buf *b = &r->out;
+    leat_i_buf_printf(b,
+                      "{\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion\",\"created\":%lld,\"model\":\"%s\","
+                      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":",
+                      (unsigned long long)leat_i_mock_id(r), created_s(), LEAT_I_MOCK_MODEL);
+    leat_i_json_put_string(b, reply->text, reply->size);
+    leat_i_buf_printf(b, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}],", finish_name[reply->finish]);
+    usage_put(b, reply);
+    leat_i_buf_puts(b, ",\"system_fingerprint\":\"" FINGERPRINT "\"}");
+}
+
+/* A chunk with one choice: its delta and the finish reason, as JSON. */
+static void chunk_put(leat_i_mock_request *r, const char *head, const char *text, size_t size, const char *finish,
+                      const char *tail)
+{
+    leat_i_buf *b = &r->out;
+    leat_i_buf_puts(b, head);
+    leat_i_buf_puts(b, "\"choices\":[{\"index\":0,\"delta\":");
+    if (r->event_count == 0) {
+        leat_i_buf_puts(b, "{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}");
+    } else if (text) {
+        leat_i_buf_puts(b, "{\"content\":");
+        leat_i_json_put_string(b, text, size);
+        leat_i_buf_puts(b, "}");
+    } else {
+        leat_i_buf_puts(b, "{}");
+    }
+    leat_i_buf_printf(b, ",\"logprobs\":null,\"finish_reason\":%s%s%s}]%s\n\n", finish ? "\"" : "", finish ? finish : "null",
+                      finish ? "\"" : "", tail);
+    leat_i_mock_event_end(r);
+}
+
+void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply)
+{
+    const char *tail = reply->usage ? ",\"usage\":null}" : "}";
+    const char *text;
+    size_t at = 0, size;
+    leat_i_buf head = { 0 };
+    leat_i_buf_printf(&head,
+                      "data: {\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion.chunk\",\"created\":%lld,"
+                      "\"model\":\"%s\",\"system_fingerprint\":\"%s\",",
+                      (unsigned long long)leat_i_mock_id(r), created_s(), LEAT_I_MOCK_MODEL, FINGERPRINT);
+    if (head.failed) {
+        r->out.failed = true;
+        leat_i_buf_fini(&head);
+        return;
+    }
+    chunk_put(r, head.data, NULL, 0, NULL, tail);
+    leat_i_mock_tokens_begin(r);
+    while ((text = leat_i_mock_token_next(reply, &at, &size)) != NULL)
+        chunk_put(r, head.data, text, size, NULL, tail);
+    leat_i_mock_tokens_end(r);
+    chunk_put(r, head.data, NULL, 0, finish_name[reply->finish], tail);
+    if (reply->usage) {
+        leat_i_buf_puts(&r->out, head.data);
+        leat_i_buf_puts(&r->out, "\"choices\":[],");
+        usage_put(&r->out, reply);
+        leat_i_buf_puts(&r->out, "}\n\n");
+        leat_i_mock_event_end(r);
+    }
+    leat_i_mock_events_final(r);
+    leat_i_buf_puts(&r->out, "data: [DONE]\n\n");
+    leat_i_mock_event_end(r);
+    leat_i_buf_fini(&head);
+}
+
+static void put_nullable(leat_i_buf *b, const char *s)
+{
+    if (s)
+        leat_i_json_put_string(b, s, strlen(s));
+    else
+        leat_i_buf_puts(b, "null");
+}
+
+void leat_i_mock_openai_fail(leat_i_mock_request *r, const leat_i_mock_failure *f)
+{
+    leat_i_buf_puts(&r->out, "{\"error\":{\"message\":");
+    leat_i_json_put_string(&r->out, f->message, strlen(f->message));
+    leat_i_buf_puts(&r->out, ",\"type\":");
+    put_nullable(&r->out, f->type);
+    leat_i_buf_puts(&r->out, ",\"param\":");
+    put_nullable(&r->out, f->param);
+    leat_i_buf_puts(&r->out, ",\"code\":");
+    put_nullable(&r->out, f->code);
+    leat_i_buf_puts(&r->out, "}}");
+}
+
+static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    const leat_i_mock_limits *l = &r->limits;
+    const leat_i_mock_state *s = &r->limit_state;
+    char text[64];
+    if (l->requests) {
+        leat_i_mock_add_u64(response, "x-ratelimit-limit-requests", l->requests);
+        leat_i_mock_add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
+        leat_i_mock_put_duration(text, sizeof text, s->requests_reset_ns);
+        (void)MHD_add_response_header(response, "x-ratelimit-reset-requests", text);
+    }
+    if (l->tokens) {
+        leat_i_mock_add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
+        leat_i_mock_add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
+        leat_i_mock_put_duration(text, sizeof text, s->tokens_reset_ns);
+        (void)MHD_add_response_header(response, "x-ratelimit-reset-tokens", text);
+    }
+}
+
+static void add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    leat_i_mock_add_retry(response, r, true);
+}
+
+const leat_i_mock_dialect leat_i_mock_openai = {
+    .name = "openai",
+    .id_header = "x-request-id",
+    .take = leat_i_mock_openai_take,
+    .put = leat_i_mock_openai_put,
+    .stream = leat_i_mock_openai_stream,
+    .fail = leat_i_mock_openai_fail,
+    .add_limits = add_limits,
+    .add_retry = add_retry,
+};
