@@ -35,6 +35,7 @@ ROWS = [
     ("b2 Pareto, random order", "ms", 2, {p: (p, "pareto", "ms") for p in ("leat", "oneTBB", "libgomp", "libomp", "threads")}),
     ("b3 Pareto, dearest last", "ms", 2, {p: (p, "ascending", "ms") for p in ("leat", "oneTBB", "libgomp", "libomp", "threads")}),
     ("c1 a million submits", "M/s", 2, {p: (p, "submit", "million_per_s") for p in ("leat", "oneTBB", "Go", "threads")}),
+    ("c1 the same, a handle each", "M/s", 2, {p: (p, m, "million_per_s") for p, m in (("leat", "submit_handle"), ("threads", "submit"))}),
     ("d1 switch", "ns", 1, {"leat": ("switch", "leat", "ns"), "fcontext": ("switch", "fcontext", "ns"),
                             "ucontext": ("switch", "ucontext", "ns")}),
     ("d2 yield", "ns", 1, {"leat": ("leat", "yield", "ns"), "Go": ("Go", "yield", "ns")}),

@@ -7,7 +7,7 @@
 
 struct world {
     leat_i_deque deque;
-    leat_task *item;
+    leat_i_job *item;
     LEAT_ATOMIC(uint32_t) * taken; /* times that each item was taken */
     LEAT_ATOMIC(uint32_t) stop;
     size_t count;
@@ -29,7 +29,7 @@ static void world_fini(struct world *w)
     free((void *)w->taken);
 }
 
-static void take(struct world *w, leat_task *task)
+static void take(struct world *w, leat_i_job *task)
 {
     CHECK(task >= w->item && task < w->item + w->count);
     leat_add_relaxed(&w->taken[task - w->item], 1);
@@ -60,7 +60,7 @@ static void an_empty_deque_stays_empty_however_often_it_is_asked(void **state)
         assert_null(leat_i_deque_steal_thief(&w.deque));
         assert_true(leat_i_deque_push_owner(&w.deque, &w.item[0]));
         assert_false(leat_i_deque_is_empty(&w.deque));
-        leat_task *task = round % 2 ? leat_i_deque_pop_owner(&w.deque) : leat_i_deque_steal_thief(&w.deque);
+        leat_i_job *task = round % 2 ? leat_i_deque_pop_owner(&w.deque) : leat_i_deque_steal_thief(&w.deque);
         assert_ptr_equal(task, &w.item[0]);
     }
     world_fini(&w);
@@ -75,7 +75,7 @@ static void it_grows_and_keeps_all(void **state)
         assert_true(leat_i_deque_push_owner(&w.deque, &w.item[i]));
         if (i % 3 == 0) take(&w, leat_i_deque_steal_thief(&w.deque)); /* So that the indices wrap in the array. */
     }
-    leat_task *task;
+    leat_i_job *task;
     while ((task = leat_i_deque_pop_owner(&w.deque)))
         take(&w, task);
     for (size_t i = 0; i < w.count; i++)
@@ -105,7 +105,7 @@ static void *thief_main(void *arg)
     struct world *w = arg;
     for (;;) {
         uint32_t stop = leat_load_acquire(&w->stop); /* Read before the steal: what comes after it is the owner's. */
-        leat_task *task = leat_i_deque_steal_thief(&w->deque);
+        leat_i_job *task = leat_i_deque_steal_thief(&w->deque);
         if (task)
             take(w, task);
         else if (stop)
@@ -121,7 +121,7 @@ static void owner_works(struct world *w, uint64_t seed)
             CHECK(leat_i_deque_push_owner(&w->deque, &w->item[i++]));
         /* Down to the last item, and past it, where owner and thief meet. */
         for (uint64_t k = leat_i_rand_next(&seed) % 80; k > 0; k--) {
-            leat_task *task = leat_i_deque_pop_owner(&w->deque);
+            leat_i_job *task = leat_i_deque_pop_owner(&w->deque);
             if (!task) break;
             take(w, task);
         }
@@ -138,7 +138,7 @@ static void each_item_is_taken_exactly_once_under_thieves(void **state)
         for (int i = 0; i < thieves; i++)
             assert_int_equal(pthread_create(&thread[i], NULL, thief_main, &w), 0);
         owner_works(&w, 42 + (uint64_t)thieves);
-        leat_task *task;
+        leat_i_job *task;
         while ((task = leat_i_deque_pop_owner(&w.deque)))
             take(&w, task);
         leat_store_release(&w.stop, 1);

@@ -101,8 +101,10 @@ static inline void peer_loop_range(uint32_t *out, size_t begin, size_t end)
 static inline uint32_t peer_spin(uint32_t cost)
 {
     uint32_t x = cost | 1;
-    for (uint32_t i = 0; i < cost; i++)
+    for (uint32_t i = 0; i < cost; i++) {
         x = x * 1664525u + 1013904223u;
+        __asm__ volatile("" : "+r"(x)); /* One compiler sees through the steps and takes several at once. */
+    }
     return x;
 }
 

@@ -253,11 +253,12 @@ LEAT_API int64_t leat_task_now_ns(const leat_task *t);
 /* ---- from threads outside the pool ---- */
 
 /**
- * Starts a task from outside the pool.
+ * Starts a task from outside the pool. With `out` NULL nobody can wait for it or cancel it, which makes it several times
+ * cheaper; leat_runtime_free cancels and joins those that have not ended, and warns of them.
  *
  * Threads: any thread outside the pool.
  * Owns:    `*out` belongs to the caller, who frees it with leat_handle_free; `arg` is borrowed until the task has ended.
- * Shape:   `fn` is called once with `arg`, on any worker.
+ * Shape:   `fn` is called once with `arg`, on any worker; not at all when the task is canceled before it has begun.
  * Errors:  LEAT_NOMEM; LEAT_USAGE from inside a task or in a forked child.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out);

@@ -23,7 +23,7 @@
 struct leat_i_deque_array {
     int64_t room; /* a power of two */
     leat_i_deque_array *older;
-    LEAT_ATOMIC(leat_task *) slot[];
+    LEAT_ATOMIC(leat_i_job *) slot[];
 };
 
 static leat_i_deque_array *array_new(int64_t room, leat_i_deque_array *older)
@@ -35,7 +35,7 @@ static leat_i_deque_array *array_new(int64_t room, leat_i_deque_array *older)
     return a;
 }
 
-static LEAT_ATOMIC(leat_task *) * array_slot(leat_i_deque_array *a, int64_t index)
+static LEAT_ATOMIC(leat_i_job *) * array_slot(leat_i_deque_array *a, int64_t index)
 {
     return &a->slot[index & (a->room - 1)];
 }
@@ -71,7 +71,7 @@ static leat_i_deque_array *deque_grow(leat_i_deque *d, leat_i_deque_array *a, in
     return grown;
 }
 
-bool leat_i_deque_push_owner(leat_i_deque *d, leat_task *task)
+bool leat_i_deque_push_owner(leat_i_deque *d, leat_i_job *job)
 {
     int64_t bottom = leat_load_relaxed(&d->bottom); /* relaxed: only the owner writes it */
     int64_t top = leat_load_acquire(&d->top); /* acquire: pairs with the CAS of a steal, whose slot may be reused now */
@@ -80,30 +80,30 @@ bool leat_i_deque_push_owner(leat_i_deque *d, leat_task *task)
         a = deque_grow(d, a, top, bottom);
         if (!a) return false;
     }
-    leat_store_relaxed(array_slot(a, bottom), task);
-    leat_store_release(&d->bottom, bottom + 1); /* release: pairs with the acquire of bottom in a steal; the task is whole */
+    leat_store_relaxed(array_slot(a, bottom), job);
+    leat_store_release(&d->bottom, bottom + 1); /* release: pairs with the acquire of bottom in a steal; the job is whole */
     return true;
 }
 
-leat_task *leat_i_deque_pop_owner(leat_i_deque *d)
+leat_i_job *leat_i_deque_pop_owner(leat_i_deque *d)
 {
     int64_t bottom = leat_load_relaxed(&d->bottom) - 1;
     leat_i_deque_array *a = leat_load_relaxed(&d->array);
     leat_store_release(&d->bottom, bottom); /* release: a thief that reads it must see the slots below */
     LEAT_FENCE_SEQ_CST();                   /* pairs with the fence of a steal: one of both sees what the other wrote */
     int64_t top = leat_load_relaxed(&d->top);
-    leat_task *task = NULL;
+    leat_i_job *job = NULL;
     if (top <= bottom) {
-        task = leat_load_relaxed(array_slot(a, bottom));
-        if (top < bottom) return task;
+        job = leat_load_relaxed(array_slot(a, bottom));
+        if (top < bottom) return job;
         /* The last one: whoever moves top has it. */
-        if (!leat_cas_seq_cst(&d->top, &top, top + 1)) task = NULL;
+        if (!leat_cas_seq_cst(&d->top, &top, top + 1)) job = NULL;
     }
     leat_store_release(&d->bottom, bottom + 1);
-    return task;
+    return job;
 }
 
-leat_task *leat_i_deque_steal_thief(leat_i_deque *d)
+leat_i_job *leat_i_deque_steal_thief(leat_i_deque *d)
 {
     for (;;) {
         int64_t top = leat_load_acquire(&d->top);       /* acquire: the CAS below must not see an older slot */
@@ -111,9 +111,9 @@ leat_task *leat_i_deque_steal_thief(leat_i_deque *d)
         int64_t bottom = leat_load_acquire(&d->bottom); /* acquire: pairs with the release of a push */
         if (top >= bottom) return NULL;
         leat_i_deque_array *a = leat_load_acquire(&d->array); /* acquire: pairs with the release of a growth */
-        leat_task *task = leat_load_relaxed(array_slot(a, top));
+        leat_i_job *job = leat_load_relaxed(array_slot(a, top));
         /* On failure somebody else made progress: look again. */
-        if (leat_cas_seq_cst(&d->top, &top, top + 1)) return task;
+        if (leat_cas_seq_cst(&d->top, &top, top + 1)) return job;
     }
 }
 

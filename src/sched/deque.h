@@ -16,9 +16,9 @@ typedef struct leat_i_deque {
 
 bool leat_i_deque_init(leat_i_deque *d);                        /* false = memory is short */
 void leat_i_deque_fini(leat_i_deque *d);                        /* nobody uses it any more; fini of zeroed memory is fine */
-bool leat_i_deque_push_owner(leat_i_deque *d, leat_task *task); /* false = full and memory is short */
-leat_task *leat_i_deque_pop_owner(leat_i_deque *d);             /* newest; NULL = empty */
-leat_task *leat_i_deque_steal_thief(leat_i_deque *d);           /* oldest; NULL = empty; the owner may call it too */
+bool leat_i_deque_push_owner(leat_i_deque *d, leat_i_job *job); /* false = full and memory is short */
+leat_i_job *leat_i_deque_pop_owner(leat_i_deque *d);            /* newest; NULL = empty */
+leat_i_job *leat_i_deque_steal_thief(leat_i_deque *d);          /* oldest; NULL = empty; the owner may call it too */
 bool leat_i_deque_is_empty(const leat_i_deque *d);              /* any thread; a hint unless a fence orders it */
 
 #endif

@@ -53,7 +53,7 @@ static bool range_give(struct for_state *state, leat_i_worker *w, size_t begin, 
     range->end = end;
     range->block = block;
     leat_add_relaxed(&state->pending, 1); /* relaxed: we are pending ourselves, or are the owner */
-    if (!leat_i_deque_push_owner(&w->deque, &range->task)) {
+    if (!leat_i_deque_push_owner(&w->deque, &range->task.job)) {
         leat_sub_relaxed(&state->pending, 1);
         leat_i_free(range);
         return false;
@@ -118,10 +118,11 @@ static void range_ended(leat_task *t, leat_err err, const void *result, const le
 /* Takes back what was given away and not stolen. */
 static struct for_range *range_take_back(struct for_state *state, leat_i_worker *w)
 {
-    leat_task *task = leat_i_deque_pop_owner(&w->deque);
-    if (!task) return NULL;
-    if (task->fn == range_body && ((struct for_range *)task->arg)->state == state) return task->arg;
-    bool pushed = leat_i_deque_push_owner(&w->deque, task);
+    leat_i_job *job = leat_i_deque_pop_owner(&w->deque);
+    if (!job) return NULL;
+    const leat_task *task = leat_i_task_of_job(job);
+    if (task && task->fn == range_body && ((struct for_range *)task->arg)->state == state) return task->arg;
+    bool pushed = leat_i_deque_push_owner(&w->deque, job);
     LEAT_ASSERT(pushed); /* Its place was free a moment ago. */
     (void)pushed;
     return NULL;

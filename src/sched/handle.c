@@ -71,11 +71,16 @@ static void handle_ended(leat_task *t, leat_err err, const void *result, const l
     handle_leave(h, rt);
 }
 
+static bool submit_is_allowed(const leat_runtime *rt, leat_task_fn fn)
+{
+    return rt && fn && !leat_i_worker_current() && !leat_i_runtime_is_forked(rt);
+}
+
 leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled, leat_handle **out)
 {
     if (!out) return LEAT_USAGE;
     *out = NULL;
-    if (!rt || !fn || leat_i_worker_current() || leat_i_runtime_is_forked(rt)) return LEAT_USAGE;
+    if (!submit_is_allowed(rt, fn)) return LEAT_USAGE;
     leat_handle *h = leat_i_alloc(sizeof *h);
     if (!h) return LEAT_NOMEM;
     memset(h, 0, sizeof *h);
@@ -87,13 +92,14 @@ leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool s
     leat_store_relaxed(&h->busy, 1);
     leat_add_relaxed(&rt->roots, 1);
     *out = h;
-    leat_i_runtime_inject(rt, &h->task, &h->task);
+    leat_i_runtime_inject(rt, &h->task.job, &h->task.job);
     return LEAT_OK;
 }
 
 leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
 {
-    return leat_i_task_submit(rt, fn, arg, true, out);
+    if (out) return leat_i_task_submit(rt, fn, arg, true, out);
+    return submit_is_allowed(rt, fn) ? leat_i_detached_submit(rt, fn, arg) : LEAT_USAGE;
 }
 
 /* Tells whether this thread is a part of what is behind the handle: to wait for its end would be to wait for oneself. */
@@ -177,7 +183,7 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
     h->call.ended = callback_ended;
     leat_add_acq_rel(&h->busy, 1);
     leat_add_relaxed(&rt->roots, 1);
-    leat_i_runtime_inject(rt, &h->call, &h->call);
+    leat_i_runtime_inject(rt, &h->call.job, &h->call.job);
     return LEAT_OK;
 }
 

@@ -125,9 +125,9 @@ bool leat_i_runtime_is_hungry(leat_runtime *rt)
     return idle != 0;
 }
 
-void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last)
+void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last)
 {
-    leat_task *old = leat_load_relaxed(&rt->inject);
+    leat_i_job *old = leat_load_relaxed(&rt->inject);
     do {
         last->link = old;
     } while (!leat_cas_weak_release(&rt->inject, &old, first)); /* release: pairs with the take-all in worker.c */
@@ -167,9 +167,9 @@ static bool worker_steal(leat_i_worker *w)
         if (victim == w) continue;
         if (leat_i_fork_steal(w, victim)) return true;
         if (leat_i_deque_is_empty(&victim->deque)) continue;
-        leat_task *task = leat_i_deque_steal_thief(&victim->deque);
-        if (!task) continue;
-        if (!leat_i_deque_push_owner(&w->deque, task)) leat_i_runtime_inject(rt, task, task);
+        leat_i_job *job = leat_i_deque_steal_thief(&victim->deque);
+        if (!job) continue;
+        if (!leat_i_deque_push_owner(&w->deque, job)) leat_i_runtime_inject(rt, job, job);
         return true;
     }
     return false;

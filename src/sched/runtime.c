@@ -146,16 +146,31 @@ leat_err leat_runtime_new(leat_runtime **out, const leat_runtime_opts *opts)
     return LEAT_OK;
 }
 
-/* Cancels and joins the tasks whose handles were not freed: every park answers LEAT_CANCELED from now on. */
+static void runtime_wait_zero(LEAT_ATOMIC(uint32_t) * word)
+{
+    uint32_t left;
+    while ((left = leat_load_seq_cst(word)) != 0)
+        leat_i_os_futex_wait(word, left, LEAT_I_NEVER_NS);
+}
+
+/* Cancels and joins the tasks whose handles were not freed, and those that have none: every park answers LEAT_CANCELED from now on. */
 static void runtime_end_roots(leat_runtime *rt)
 {
     uint32_t roots = leat_load_acquire(&rt->roots); /* acquire: pairs with the release of leat_i_runtime_root_ended */
-    if (!roots) return;
-    leat_i_runtime_log(rt, LEAT_LOG_WARNING, "the runtime is freed while %u tasks still run; they are canceled", roots);
-    leat_store_seq_cst(&rt->canceling, 1);
+    if (roots)
+        leat_i_runtime_log(rt, LEAT_LOG_WARNING, "the runtime is freed while %u tasks still run; they are canceled", roots);
+    else if (!leat_load_acquire(&rt->detached)) /* acquire: pairs with the flush in detached.c */
+        return;
+    leat_store_seq_cst(&rt->canceling, 1); /* before the loads below; those who end order it the other way */
     leat_i_stack_pool_each(&rt->stacks, leat_i_unpark);
-    while ((roots = leat_load_acquire(&rt->roots)) != 0)
-        leat_i_os_futex_wait(&rt->roots, roots, LEAT_I_NEVER_NS);
+    runtime_wait_zero(&rt->roots);
+    runtime_wait_zero(&rt->detached);
+    uint32_t canceled = 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++)
+        canceled += rt->worker[i].detached.canceled;
+    if (canceled)
+        leat_i_runtime_log(rt, LEAT_LOG_WARNING,
+                           "the runtime was freed before %u tasks without a handle had ended; they were canceled", canceled);
 }
 
 void leat_runtime_free(leat_runtime *rt)
@@ -166,6 +181,7 @@ void leat_runtime_free(leat_runtime *rt)
         leat_i_runtime_log(rt, LEAT_LOG_WARNING, "leat_runtime_free was called inside a task; the runtime stays");
         return;
     }
+    leat_i_detached_close();
     runtime_end_roots(rt);
     for (uint32_t order = rt->room_count; order > 0; order--)
         for (int i = 0; i < LEAT_I_ROOM_COUNT; i++)
@@ -193,6 +209,7 @@ void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat
 
 void leat_i_runtime_root_ended(leat_runtime *rt)
 {
-    if (leat_sub_acq_rel(&rt->roots, 1) == 1 && leat_load_relaxed(&rt->canceling))
+    /* seq_cst, both: partners of the store and the load in runtime_end_roots. */
+    if (leat_sub_seq_cst(&rt->roots, 1) == 1 && leat_load_seq_cst(&rt->canceling))
         leat_i_os_futex_wake(&rt->roots, INT32_MAX);
 }

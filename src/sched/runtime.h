@@ -21,6 +21,15 @@ typedef struct leat_i_list { /* FIFO of stacks, linked by `link` */
     uint32_t count;
 } leat_i_list;
 
+/* What a worker has done with detached tasks and not told yet (detached.c). */
+typedef struct leat_i_detached_block leat_i_detached_block;
+typedef struct leat_i_detached_tally {
+    leat_i_detached_block *block; /* whose slots it has given back */
+    uint32_t given;
+    uint32_t ended;
+    uint32_t canceled; /* by the end of the runtime; read by leat_runtime_free */
+} leat_i_detached_tally;
+
 struct leat_i_worker {
     /* Private. */
     leat_runtime *rt;
@@ -31,6 +40,7 @@ struct leat_i_worker {
     leat_i_stack_cache stacks;
     leat_task *free_tasks;
     uint32_t free_task_count;
+    leat_i_detached_tally detached;
     leat_i_fork *free_forks;
     leat_fork_slot *stolen; /* a fork that was taken from another worker and is run next */
     uint32_t index;
@@ -88,7 +98,8 @@ struct leat_runtime {
     LEAT_ATOMIC(uint32_t) canceling;               /* the runtime ends while tasks still run: all are as good as canceled */
     LEAT_ATOMIC(uint32_t) stop;                    /* workers end when they have nothing to do */
     LEAT_ATOMIC(uint32_t) roots;                   /* root tasks that have not ended; futex word for leat_runtime_free */
-    _Alignas(64) LEAT_ATOMIC(leat_task *) inject;  /* submitted from outside; newest first; a worker takes all */
+    _Alignas(64) LEAT_ATOMIC(leat_i_job *) inject; /* submitted from outside; newest first; a worker takes all */
+    LEAT_ATOMIC(uint32_t) detached; /* tasks without a handle that have not ended; futex word for leat_runtime_free */
     _Alignas(64) LEAT_ATOMIC(uint32_t) searching;  /* workers that look for work and will look once more before they park */
     LEAT_ATOMIC(uint64_t) idle[LEAT_I_IDLE_WORDS]; /* parked workers; who clears a bit must wake that worker */
 };
@@ -106,10 +117,10 @@ bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while;
 void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
 void leat_i_worker_starve(leat_i_worker *w); /* waits a moment for memory, or for one of its stacks to be woken */
 void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
-void leat_i_runtime_wake_one(leat_runtime *rt);                                  /* after publishing a task, any thread */
-bool leat_i_runtime_is_parked(leat_runtime *rt);                                 /* a worker is parked: a hint */
-bool leat_i_runtime_is_hungry(leat_runtime *rt);                                 /* a worker searches or is parked: a hint */
-void leat_i_runtime_inject(leat_runtime *rt, leat_task *first, leat_task *last); /* linked newest first; any thread */
+void leat_i_runtime_wake_one(leat_runtime *rt);  /* after publishing a task, any thread */
+bool leat_i_runtime_is_parked(leat_runtime *rt); /* a worker is parked: a hint */
+bool leat_i_runtime_is_hungry(leat_runtime *rt); /* a worker searches or is parked: a hint */
+void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last); /* linked newest first; any thread */
 
 /* park.c */
 void leat_i_stack_park(
@@ -122,7 +133,8 @@ leat_err leat_i_future_foreign(const char *call); /* logs that a future is anoth
 /* task.c */
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
-void leat_i_task_cancel(leat_task *task); /* any thread, while the task's memory lives */
+leat_task *leat_i_task_of_job(leat_i_job *job); /* NULL when it is something else */
+void leat_i_task_cancel(leat_task *task);       /* any thread, while the task's memory lives */
 void leat_i_worker_free_tasks(leat_i_worker *w);
 
 /* clock.c */
@@ -141,6 +153,11 @@ void leat_i_overflow_thread_end(leat_i_worker *w);
 
 /* runtime.c */
 void leat_i_runtime_root_ended(leat_runtime *rt); /* a root task has ended: partner of the count in rt->roots */
+
+/* detached.c */
+leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg); /* a thread outside the pool */
+void leat_i_detached_close(void);             /* gives back what this thread keeps for its next detached tasks */
+void leat_i_detached_flush(leat_i_worker *w); /* tells what it has done; before it looks for work elsewhere */
 
 /* forked.c */
 uint32_t leat_i_fork_count(void); /* forks that this process came from, as far as a runtime had been made before them */

@@ -82,10 +82,18 @@ typedef struct leat_i_watcher {
     void (*resumed)(leat_task *t, int64_t left_ns); /* it goes on; its stack had been left at left_ns */
 } leat_i_watcher;
 
+/* What a worker runs next: the head of a task, and of what is not a task yet (seed.c). `run` is called once, on the stack `s` of the
+ * worker that took the job, and may suspend there; nobody else touches the job any more. */
+typedef struct leat_i_job {
+    struct leat_i_job *link; /* injection list, free list */
+    void (*run)(struct leat_i_job *job, leat_i_waiter *s);
+} leat_i_job;
+
 /*
  * Fields are touched by the task's own code only, unless said otherwise.
  */
 struct leat_task {
+    leat_i_job job;     /* what the deques hold */
     leat_future future; /* what the parent or handle waits for */
     leat_runtime *rt;
     leat_task *root; /* what was submitted, and has started this one by way of others; compared only */
@@ -107,7 +115,6 @@ struct leat_task {
     const leat_i_watcher *watcher; /* NULL = nobody; tasks that it starts inherit it */
     struct leat_i_span *span;      /* what the watcher keeps of it: calls under way, the innermost first */
     const char *name;              /* of the node class, for overflow messages and reports; may change per visit */
-    leat_task *link;               /* deque, injection list, free list */
     /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
      * who embed a task and keep accounts of their own. */
     void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);

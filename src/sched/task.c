@@ -20,11 +20,24 @@ const leat_error *leat_i_error_of(leat_err code)
     return (size_t)code < sizeof story / sizeof story[0] ? &story[code] : &unknown;
 }
 
+static void task_run(leat_i_job *job, leat_i_waiter *s)
+{
+    leat_i_task_execute((leat_task *)job, s); /* its first member */
+}
+
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg)
 {
-    *task = (leat_task){
-        .rt = rt, .fn = fn, .arg = arg, .deadline_ns = LEAT_I_NEVER_NS, .attempt_deadline_ns = LEAT_I_NEVER_NS
-    };
+    *task = (leat_task){ .job.run = task_run,
+                         .rt = rt,
+                         .fn = fn,
+                         .arg = arg,
+                         .deadline_ns = LEAT_I_NEVER_NS,
+                         .attempt_deadline_ns = LEAT_I_NEVER_NS };
+}
+
+leat_task *leat_i_task_of_job(leat_i_job *job)
+{
+    return job->run == task_run ? (leat_task *)job : NULL;
 }
 
 /* ---- the free list of a worker ---- */
@@ -33,7 +46,7 @@ static leat_task *task_alloc(leat_i_worker *w)
 {
     leat_task *task = w->free_tasks;
     if (!task) return leat_i_alloc(sizeof *task);
-    w->free_tasks = task->link;
+    w->free_tasks = (leat_task *)task->job.link;
     w->free_task_count--;
     return task;
 }
@@ -45,7 +58,7 @@ static void task_dealloc(leat_i_worker *w, leat_task *task)
         leat_i_free(task);
         return;
     }
-    task->link = w->free_tasks;
+    task->job.link = (leat_i_job *)w->free_tasks;
     w->free_tasks = task;
     w->free_task_count++;
 }
@@ -54,7 +67,7 @@ void leat_i_worker_free_tasks(leat_i_worker *w)
 {
     while (w->free_tasks) {
         leat_task *task = w->free_tasks;
-        w->free_tasks = task->link;
+        w->free_tasks = (leat_task *)task->job.link;
         leat_i_free(task);
     }
     w->free_task_count = 0;
@@ -96,10 +109,10 @@ static void task_inherit(leat_task *task, const leat_task *t)
 
 static void task_publish(leat_i_worker *w, leat_task *task)
 {
-    if (leat_i_deque_push_owner(&w->deque, task))
+    if (leat_i_deque_push_owner(&w->deque, &task->job))
         leat_i_runtime_wake_one(w->rt);
     else
-        leat_i_runtime_inject(w->rt, task, task);
+        leat_i_runtime_inject(w->rt, &task->job, &task->job);
 }
 
 static leat_task *task_start(leat_task *t, leat_task_fn fn, void *arg, bool skip_canceled,

@@ -106,19 +106,19 @@ static void worker_poll_inject(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
     if (!leat_load_relaxed(&rt->inject)) return;
-    leat_task *task = leat_exchange_acquire(&rt->inject, NULL); /* acquire: pairs with leat_i_runtime_inject */
-    bool many = task && task->link;
-    while (task) {
-        leat_task *next = task->link;
-        if (!leat_i_deque_push_owner(&w->deque, task)) {
+    leat_i_job *job = leat_exchange_acquire(&rt->inject, NULL); /* acquire: pairs with leat_i_runtime_inject */
+    bool many = job && job->link;
+    while (job) {
+        leat_i_job *next = job->link;
+        if (!leat_i_deque_push_owner(&w->deque, job)) {
             /* Memory is short: what does not fit goes back. */
-            leat_task *last = task;
+            leat_i_job *last = job;
             while (last->link)
                 last = last->link;
-            leat_i_runtime_inject(rt, task, last);
+            leat_i_runtime_inject(rt, job, last);
             break;
         }
-        task = next;
+        job = next;
     }
     if (many) leat_i_runtime_wake_one(rt);
 }
@@ -151,7 +151,7 @@ static leat_i_waiter *worker_ready_turn(leat_i_worker *w)
 }
 
 /* The newest task, and now and then the oldest. */
-static leat_task *worker_pop_fresh(leat_i_worker *w)
+static leat_i_job *worker_pop_fresh(leat_i_worker *w)
 {
     if (leat_i_deque_is_empty(&w->deque)) return NULL;
     if (++w->fresh_tick % FRESH_BURST == 0)
@@ -198,6 +198,7 @@ static leat_i_waiter *worker_wait_in_place(leat_i_worker *w)
         leat_i_waiter *next = worker_pop_ready(w);
         if (!next) next = worker_new_loop(w);
         if (next) return next;
+        leat_i_detached_flush(w);
         leat_i_worker_starve(w);
     }
 }
@@ -228,10 +229,10 @@ static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
         leat_i_fiber_switch(&s->fiber, &ready->fiber, true);
         LEAT_BUG("a stack that was left for good was gone on with");
     }
-    leat_task *task = worker_pop_fresh(w);
-    if (!task) return false;
+    leat_i_job *job = worker_pop_fresh(w);
+    if (!job) return false;
     leat_i_worker_found(w);
-    leat_i_task_execute(task, s);
+    job->run(job, s);
     return true;
 }
 
@@ -246,6 +247,7 @@ static void worker_loop(void *stack)
         if (worker_round(w, s)) continue;
         worker_poll(w);
         if (w->ready.first || !leat_i_deque_is_empty(&w->deque)) continue;
+        leat_i_detached_flush(w);
         if (leat_i_worker_search(w)) continue;
         if (leat_load_acquire(&w->rt->stop)) break; /* acquire: pairs with leat_runtime_free */
         leat_i_worker_sleep(w);
