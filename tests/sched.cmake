@@ -17,6 +17,7 @@ leat_test(test_runtime)
 leat_test(test_semaphore)
 leat_test(test_stack)
 leat_test(test_stress)
+leat_test(test_submit_batch)
 leat_test(test_sweep_sched SOURCES support/sweep.c)
 leat_test(test_task)
 

@@ -145,6 +145,17 @@ static leat_err measure_submit(void)
     return LEAT_OK;
 }
 
+static leat_err measure_submit_batch(void)
+{
+    leat_handle *h;
+    int64_t begin_ns = peer_now_ns();
+    LEAT_TRY(leat_task_submit_batch(rt, counts, NULL, 0, PEER_SUBMITS, &h));
+    LEAT_TRY(leat_handle_wait(h, -1, NULL, NULL));
+    leat_handle_free(h);
+    printf("{\"million_per_s\":%.3f}\n", PEER_SUBMITS * 1e3 / (double)(peer_now_ns() - begin_ns));
+    return done == PEER_SUBMITS ? LEAT_OK : LEAT_USER;
+}
+
 static leat_err measure_submit_handle(void)
 {
     leat_handle **handle = calloc(PEER_SUBMITS, sizeof(leat_handle *));
@@ -274,6 +285,7 @@ static leat_err measure(const char *name)
     if (strcmp(name, "ascending") == 0) return measure_pareto(1);
     if (strcmp(name, "submit") == 0) return measure_submit();
     if (strcmp(name, "submit_handle") == 0) return measure_submit_handle();
+    if (strcmp(name, "submit_batch") == 0) return measure_submit_batch();
     if (strcmp(name, "yield") == 0) return leat_task_run(rt, yield_body, NULL, NULL);
     if (strcmp(name, "crowd") == 0) return measure_crowd();
     if (strcmp(name, "wake") == 0) return measure_wake();

@@ -264,6 +264,27 @@ LEAT_API int64_t leat_task_now_ns(const leat_task *t);
 LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out);
 
 /**
+ * Starts `count` tasks at once, one for each element of an array, at less than what each would cost alone.
+ *
+ *     leat_err err = leat_task_submit_batch(rt, load_page, pages, sizeof pages[0], page_count, &h);
+ *
+ * One handle stands for all of them: it is done when all have ended, and leat_handle_cancel stops all. A task that fails does not
+ * stop the others. With `out` NULL nobody waits, as with leat_task_submit.
+ *
+ * Threads: any thread outside the pool.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_handle_free; the elements are borrowed until all tasks have ended.
+ * Shape:   `fn` is called once for each element with its address, on any worker, in no order; element i begins `arg_bytes` * i
+ *          bytes after `args`. With `arg_bytes` 0 all tasks get `args` itself, which may be NULL then. After a cancel it is not called
+ *          for those that have not begun. The results of the tasks are dropped, and leat_handle_wait gives NULL.
+ * Units:   bytes; `count` may be 0: done at once.
+ * Errors:  LEAT_NOMEM; LEAT_USAGE from inside a task, in a forked child, or for an array larger than the address space.
+ *          leat_handle_wait gives the error of the failed task with the lowest index; one that was not called for a cancel has
+ *          failed with LEAT_CANCELED.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_task_submit_batch(leat_runtime *rt, leat_task_fn fn, void *args, size_t arg_bytes,
+                                                       size_t count, leat_handle **out);
+
+/**
  * Starts a task and blocks this thread until it has ended.
  *
  * Threads: any thread outside the pool.

@@ -92,7 +92,7 @@ struct leat_i_visit {
 static inline leat_err leat_i_stop_check(leat_task *t)
 {
     /* relaxed: leat_i_task_check looks again; a cancel that is seen one step later is no harm. */
-    if (LEAT_LIKELY(!leat_load_relaxed(&t->canceled) && t->deadline_ns == LEAT_I_NEVER_NS &&
+    if (LEAT_LIKELY(!leat_load_relaxed(t->stop) && t->deadline_ns == LEAT_I_NEVER_NS &&
                     t->attempt_deadline_ns == LEAT_I_NEVER_NS))
         return LEAT_OK;
     return leat_i_task_check(t);

@@ -64,7 +64,7 @@ static bool range_give(struct for_state *state, leat_i_worker *w, size_t begin, 
 
 static bool for_is_stopped(struct for_state *state, leat_runtime *rt)
 {
-    if (!leat_load_relaxed(&state->owner->canceled) && !leat_load_relaxed(&rt->canceling)) {
+    if (!leat_load_relaxed(state->owner->stop) && !leat_load_relaxed(&rt->canceling)) {
         if (state->limit_ns == LEAT_I_NEVER_NS || leat_i_runtime_now_ns(rt) < state->limit_ns) return false;
     }
     leat_store_relaxed(&state->cut, 1); /* relaxed: `pending` or the owner's own thread orders it */

@@ -133,7 +133,7 @@ static leat_err future_result(leat_task *t, leat_future *f, const void **result)
 static leat_err future_wait(leat_task *t, leat_future *f)
 {
     leat_i_waiter *s = t->waiter;
-    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED; /* relaxed: seen now or at the next suspension */
+    if (leat_load_relaxed(t->stop)) return LEAT_CANCELED; /* relaxed: seen now or at the next suspension */
     if (leat_future_is_done(f) || !future_watch(f, s)) return LEAT_OK;
     while (!leat_future_is_done(f)) {
         leat_err err = leat_i_park(t, LEAT_I_NEVER_NS);
@@ -168,9 +168,10 @@ leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
 {
     leat_i_waiter *s = t->waiter;
     if (!leat_future_is_done(f) && future_watch(f, s)) {
+        leat_i_batch_wait(t);
         leat_store_seq_cst(&t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
         while (!leat_future_is_done(f)) {
-            if (leat_load_seq_cst(&t->canceled)) leat_i_future_cancel(f);
+            if (leat_load_seq_cst(t->stop)) leat_i_future_cancel(f);
             leat_i_park_shielded(t);
         }
         leat_store_relaxed(&t->parked, NULL);
@@ -206,7 +207,7 @@ static size_t latch_unwatch(struct future_latch *latch, leat_future *const *futu
 static leat_err future_wait_all(leat_task *t, leat_future *const *futures, size_t count)
 {
     leat_err err = LEAT_OK;
-    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED;
+    if (leat_load_relaxed(t->stop)) return LEAT_CANCELED;
     struct future_latch latch = { .stack = t->waiter };
     /* While they are put in, completions take the count below what it will be: it starts out of their reach. */
     leat_store_relaxed(&latch.pending, count + 1); /* relaxed: the CAS that puts it in publishes it */
@@ -244,7 +245,7 @@ leat_err leat_await_any(leat_task *t, leat_future *const *futures, size_t count,
     LEAT_TRY(futures_check(t, futures, count, __func__));
     leat_i_waiter *s = t->waiter;
     leat_err err = LEAT_OK;
-    if (leat_load_relaxed(&t->canceled)) return LEAT_CANCELED;
+    if (leat_load_relaxed(t->stop)) return LEAT_CANCELED;
     size_t watched = 0;
     while (watched < count && future_watch(futures[watched], s))
         watched++;

@@ -212,13 +212,18 @@ void leat_handle_cancel(leat_handle *h)
     if (h && !leat_i_runtime_is_forked(h->task.rt)) leat_i_task_cancel(&h->task);
 }
 
+void leat_i_handle_drop(leat_handle *h)
+{
+    uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
+    if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
+}
+
 void leat_handle_free(leat_handle *h)
 {
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return;
     if (!leat_handle_is_done(h)) leat_i_task_cancel(&h->task);
     if (leat_i_worker_current() || handle_is_own(h)) {
-        uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
-        if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
+        leat_i_handle_drop(h);
         return;
     }
     uint32_t busy = leat_load_acquire(&h->busy); /* acquire: pairs with the release in handle_leave */

@@ -97,7 +97,7 @@ static void stack_yield(leat_i_worker *w, leat_i_waiter *s)
 
 static bool task_has_stop(const leat_task *t)
 {
-    return leat_load_relaxed(&((leat_task *)(uintptr_t)t)->canceled) || leat_load_relaxed(&t->rt->canceling);
+    return leat_load_relaxed(t->stop) || leat_load_relaxed(&t->rt->canceling);
 }
 
 leat_err leat_i_task_check(leat_task *t)
@@ -142,9 +142,10 @@ leat_err leat_i_park(leat_task *t, int64_t until_ns)
     if (task_has_stop(t)) return LEAT_CANCELED;
     if (token_consume(s)) return LEAT_OK;
     leat_i_gate *gate = gate_let_go(t);
+    leat_i_batch_wait(t);
     leat_store_seq_cst(&t->parked, s); /* seq_cst: before the next line; partner of leat_i_task_cancel */
     bool passed = false;
-    if (!leat_load_seq_cst(&t->canceled)) {
+    if (!leat_load_seq_cst(t->stop)) {
         t->suspended = true;
         if (limit_ns == LEAT_I_NEVER_NS)
             stack_park(w, s);

@@ -154,6 +154,17 @@ void leat_i_overflow_thread_end(leat_i_worker *w);
 /* runtime.c */
 void leat_i_runtime_root_ended(leat_runtime *rt); /* a root task has ended: partner of the count in rt->roots */
 
+/* handle.c */
+void leat_i_handle_drop(leat_handle *h); /* lets it go without a cancel: the last to leave frees */
+
+/* batch.c: tasks that were submitted together */
+typedef struct leat_i_batch leat_i_batch;
+void leat_i_batch_add(leat_task *t);               /* puts an item among those that a cancel wakes, if it is not there yet */
+static inline void leat_i_batch_wait(leat_task *t) /* before it stores `parked` */
+{
+    if (__builtin_expect(t->batch != NULL, 0)) leat_i_batch_add(t);
+}
+
 /* detached.c */
 leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg); /* a thread outside the pool */
 void leat_i_detached_close(void);             /* gives back what this thread keeps for its next detached tasks */

@@ -101,7 +101,8 @@ struct leat_task {
     void *arg;
     leat_i_waiter *waiter;               /* the stack it runs on; NULL until started */
     LEAT_ATOMIC(leat_i_waiter *) parked; /* != NULL while a cancel should unpark it; partner of `canceled` (Dekker) */
-    LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it */
+    LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it; read through `stop` */
+    LEAT_ATOMIC(uint32_t) * stop;        /* its own `canceled`, or that of the batch's head (batch.c) */
     bool nomem;                          /* sticky: a task_alloc failed in this visit */
     bool gate_held;                      /* it holds `gate` and lets it go around each park */
     bool suspended;              /* it has parked since somebody cleared this: from then on it is bound to its home */
@@ -118,7 +119,8 @@ struct leat_task {
     /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
      * who embed a task and keep accounts of their own. */
     void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
-    bool skip_canceled; /* canceled before it began: its body is not called */
+    struct leat_i_batch *batch; /* of which it is one item; else NULL */
+    bool skip_canceled;         /* canceled before it began: its body is not called */
 };
 
 /* Starts a child as leat_task_start does; the caller may set the inherited fields (visit, gate, deadlines) in `init`, which

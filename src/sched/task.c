@@ -29,6 +29,7 @@ void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *
 {
     *task = (leat_task){ .job.run = task_run,
                          .rt = rt,
+                         .stop = &task->canceled,
                          .fn = fn,
                          .arg = arg,
                          .deadline_ns = LEAT_I_NEVER_NS,
