@@ -4,7 +4,7 @@ if(LEAT_SANITIZE OR LEAT_FUZZ OR CMAKE_CROSSCOMPILING)
   return()
 endif()
 
-set(explore_units base/arena.c base/err.c base/heap.c sched/blocking.c sched/clock.c sched/fork.c sched/future.c sched/gate.c
+set(explore_units base/arena.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/fork.c sched/future.c sched/gate.c
   sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/semaphore.c sched/stack.c sched/task.c sched/task_user.c)
 # deque.c and worker.c are part of case_deque.c and world.c, which call their static functions.
 set(explore_sources ${CMAKE_SOURCE_DIR}/src/sched)

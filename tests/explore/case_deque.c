@@ -25,19 +25,19 @@ static void push(void)
 {
     unsigned i = pushed++;
     item[i].deadline_ns = i + 1;
-    EXPLORE_CHECK(leat_i_deque_push_owner(&deque, &item[i]));
+    EXPLORE_CHECK(leat_i_deque_push_owner(&deque, &item[i].job));
 }
 
 static void pop(void)
 {
-    leat_task *task = leat_i_deque_pop_owner(&deque);
+    leat_task *task = (leat_task *)leat_i_deque_pop_owner(&deque);
     if (task) take(task);
 }
 
 static void thief(void *arg)
 {
     for (uintptr_t i = 0; i < (uintptr_t)arg; i++) {
-        leat_task *task = leat_i_deque_steal_thief(&deque);
+        leat_task *task = (leat_task *)leat_i_deque_steal_thief(&deque);
         if (task) take(task);
     }
 }

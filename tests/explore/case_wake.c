@@ -42,7 +42,7 @@ static void begin(uint32_t workers, leat_task_fn fn, uintptr_t arg)
 static void inject(void *arg)
 {
     leat_task *t = arg;
-    leat_i_runtime_inject(&world, t, t);
+    leat_i_runtime_inject(&world, &t->job, &t->job);
 }
 
 static void end(uint32_t count)
@@ -62,7 +62,7 @@ static void take_all(void *worker)
     world_be(w);
     for (int i = 0; i < 2; i++) {
         world_poll(w);
-        while ((t = leat_i_deque_pop_owner(&w->deque)))
+        while ((t = (leat_task *)leat_i_deque_pop_owner(&w->deque)))
             (void)t->fn(t, t->arg, NULL);
     }
 }
@@ -73,8 +73,8 @@ static void inject_take(void)
     explore_start(inject, &task[0]);
     explore_start(take_all, &world_worker[0]);
     explore_start(take_all, &world_worker[1]);
-    leat_i_runtime_inject(&world, &task[1], &task[1]);
-    leat_i_runtime_inject(&world, &task[2], &task[2]);
+    leat_i_runtime_inject(&world, &task[1].job, &task[1].job);
+    leat_i_runtime_inject(&world, &task[2].job, &task[2].job);
     explore_join_all();
     take_all(&world_worker[0]);
     for (int i = 0; i < 3; i++)

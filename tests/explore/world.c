@@ -36,7 +36,7 @@ static bool world_round(leat_i_worker *w)
         leat_i_fork_run_stolen(w);
         return true;
     }
-    leat_task *task = worker_pop_fresh(w);
+    leat_task *task = (leat_task *)worker_pop_fresh(w); /* its first member */
     if (!task) return false;
     leat_i_worker_found(w);
     (void)task->fn(task, task->arg, NULL);
@@ -60,7 +60,7 @@ void world_loop(void *worker)
 
 void world_publish(leat_i_worker *w, leat_task *task)
 {
-    EXPLORE_CHECK(leat_i_deque_push_owner(&w->deque, task));
+    EXPLORE_CHECK(leat_i_deque_push_owner(&w->deque, &task->job));
     leat_i_runtime_wake_one(&world);
 }
 
