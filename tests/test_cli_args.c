@@ -21,6 +21,7 @@
 #include "cli/run_args.h"
 #include "cli/summary.h"
 #include "cli/text_file.h"
+#include "llm/provider.h"
 
 static void file_put(const char *name, const char *text)
 {
@@ -255,6 +256,19 @@ static void summaries_are_words_or_json(void **state)
     leat_i_buf_fini(&json);
 }
 
+/* The option lists what the library knows, in its order. */
+static void providers_are_those_of_the_library(void **state)
+{
+    const leat_i_option *o = leat_i_run_options;
+    size_t i = 0;
+    (void)state;
+    while (strcmp(o->name, "provider") != 0)
+        o++;
+    for (; o->choices[i]; i++)
+        assert_string_equal(o->choices[i], leat_i_provider_name(i));
+    assert_null(leat_i_provider_name(i));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(paths_are_compared_by_what_stands_there, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(texts_are_read_whole_or_refused, folder_make, folder_remove),
         cmocka_unit_test(summaries_are_words_or_json),
+        cmocka_unit_test(providers_are_those_of_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,7 +100,7 @@ static void bodies_are_built(void **state)
     size_t size;
     (void)state;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        assert_string_equal(leat_i_request_for_stream(&arena, rows[r].from, strlen(rows[r].from), &size), rows[r].to);
+        assert_string_equal(leat_i_request_for_stream(&arena, rows[r].from, strlen(rows[r].from), true, &size), rows[r].to);
         assert_int_equal(size, strlen(rows[r].to));
     }
     assert_string_equal(leat_i_request_of_prompt(&arena, "m", NULL, "a \"b\"\n", "", &size),

@@ -218,10 +218,15 @@ static void clients_are_refused_with_a_sentence(void **state)
         { { .base_url = "http://127.0.0.1:1", .extra_body = "[1]" }, LEAT_USAGE, "not a JSON object" },
         { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"stream\":true}" }, LEAT_USAGE, "may not set \"stream\"" },
         { { .base_url = "http://127.0.0.1:1", .extra_body = "{\"model\":\"m\"}" }, LEAT_USAGE, "may not set \"model\"" },
+        { { .base_url = "http://127.0.0.1:1?key=abc" }, LEAT_USAGE, "a key does not belong" },
+        { { .provider = "nobody" }, LEAT_USAGE, "no provider nobody" },
+        { { .provider = "azure" }, LEAT_USAGE, "needs a base URL" },
+        { { .base_url = "https://x.openai.azure.com" }, LEAT_DENIED, "AZURE_OPENAI_API_KEY" },
+        { { .base_url = "https://api.groq.com/openai/v1" }, LEAT_DENIED, "GROQ_API_KEY" },
         { { .base_url = "http://127.0.0.1:1", .headers = bad_header, .header_count = 1 }, LEAT_USAGE, "header" },
     };
     (void)state;
-    unsetenv("LEAT_TEST_NO_KEY");
+    unsetenv("LEAT_TEST_NO_KEY"), unsetenv("OPENAI_API_KEY"), unsetenv("GROQ_API_KEY"), unsetenv("AZURE_OPENAI_API_KEY");
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         leat_llm *llm = (leat_llm *)1;
         leat_error error = { 0 };

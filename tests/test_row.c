@@ -25,6 +25,9 @@ static leat_doc doc_good(void)
                                 .ttft_ms = -1,
                                 .tokens_in = 10,
                                 .tokens_out = 20,
+                                .tokens_cached = 4,
+                                .tokens_reasoning = 5,
+                                .cost = 0.0123456,
                                 .estimated = true };
     return d;
 }
@@ -50,7 +53,8 @@ static void row_has_exactly_this_form(void **state)
         "{\"id\":\"batch_req_%016llx\",\"custom_id\":\"doc \\\"7\\\"\\n\xc3\xa9\",\"response\":{\"status_code\":200,"
         "\"request_id\":\"req_1\",\"body\":{\"choices\":[],\"n\":1.50}},\"error\":null,\"leat\":{\"line\":7,\"attempts\":3,"
         "\"throttles\":2,\"class\":\"length\",\"ms\":1234,\"ttft_ms\":null,\"tokens_in\":10,\"tokens_out\":20,"
-        "\"estimated\":true,\"possibly_billed\":1,\"sum\":\"%016llx\"}}\n",
+        "\"tokens_cached\":4,\"tokens_reasoning\":5,\"cost\":0.012346,\"estimated\":true,\"possibly_billed\":1,\"sum\":\"%"
+        "016llx\"}}\n",
         (unsigned long long)XXH3_64bits(d.key, strlen(d.key)), (unsigned long long)XXH3_64bits(row, (size_t)(sum_at - row)));
     assert_string_equal(row, expected);
     json_t *j = json_loads(row, 0, NULL);

@@ -70,12 +70,13 @@ typedef enum leat_http2 {
 /* One of several endpoints that do the same work: other machines, or other keys. Fields of 0 are those of leat_llm_opts. */
 typedef struct leat_llm_endpoint {
     const char *base_url, *key_env, *key_file;
+    const char *provider;
 } leat_llm_endpoint;
 
 /* Every field may be 0 = the default. Durations in ms. */
 typedef struct leat_llm_opts {
-    const char *base_url; /* NULL = OPENAI_BASE_URL, else https://api.openai.com/v1; "mock:" starts the embedded endpoint */
-    const char *key_env;  /* NAME of the environment variable that holds the key; NULL = "OPENAI_API_KEY" */
+    const char *base_url; /* NULL = OPENAI_BASE_URL, else the provider's own; "mock:" starts the embedded endpoint */
+    const char *key_env;  /* NAME of the environment variable that holds the key; NULL = the provider's: "OPENAI_API_KEY" */
     const char *key_file; /* a file that others cannot read, instead of the environment */
     const char *model;    /* for leat_llm_ask; NULL = "leat-extract" with mock:, else required by leat_llm_ask */
     const char *system;   /* system message of leat_llm_ask; NULL = none */
@@ -100,27 +101,32 @@ typedef struct leat_llm_opts {
     leat_http2 http2;
     const char *const *headers; /* "Name: value" lines to add, header_count of them; copied */
     size_t header_count;
+    /* Whose requests, keys and answers they are: "openai", "azure", "anthropic", "gemini", "compatible" or one of those that are
+     * (docs/endpoints.md); NULL = the base URL's host tells. Requests are made in OpenAI's form for all of them. */
+    const char *provider;
 } leat_llm_opts;
 
 /* What came of one call. Text is borrowed from the task's memory and NUL-ended. */
 typedef struct leat_llm_reply {
     leat_class cls;
     int http_status;  /* of the last attempt; 0 = no reply was read */
-    const char *body; /* the reply's JSON without white space outside strings; NULL = none usable */
+    const char *body; /* the reply's JSON, in its provider's form, without white space outside strings; NULL = none usable */
     size_t body_bytes;
-    const char *text; /* choices[0].message.content; "" when there is none */
+    const char *text; /* what the model wrote, thoughts apart: choices[0].message.content; "" when there is none */
     size_t text_bytes;
-    const char *request_id;   /* x-request-id; "" = none */
-    uint32_t attempts;        /* requests sent */
-    uint32_t throttles;       /* of those, refused as too much at once */
-    uint32_t possibly_billed; /* attempts whose reply was lost after the request was sent */
-    int64_t ms;               /* of the whole call, waits included */
-    int64_t ttft_ms;          /* to the first non-empty content of the last attempt; < 0 = unknown */
-    uint64_t tokens_in, tokens_out;
-    bool estimated;    /* the tokens are an estimate: the endpoint did not say */
+    const char *request_id;         /* x-request-id; "" = none */
+    uint32_t attempts;              /* requests sent */
+    uint32_t throttles;             /* of those, refused as too much at once */
+    uint32_t possibly_billed;       /* attempts whose reply was lost after the request was sent */
+    int64_t ms;                     /* of the whole call, waits included */
+    int64_t ttft_ms;                /* to the first non-empty content of the last attempt; < 0 = unknown */
+    uint64_t tokens_in, tokens_out; /* all that were read and written */
+    bool estimated;                 /* the tokens are an estimate: the endpoint did not say */
     bool is_fatal;     /* no other request can do better (key, quota, trust, unknown host, no TLS there): stop the run */
     bool is_unreached; /* no connection came about (connect, name, TLS): the request was not sent */
     char message[192]; /* one sentence when the class is not OK or LENGTH; the key never stands in it */
+    uint64_t tokens_cached, tokens_reasoning; /* parts of tokens_in and of tokens_out; 0 where the endpoint does not say */
+    double cost; /* of the last attempt, as the endpoint itself names it (OpenRouter does); 0 = it does not */
 } leat_llm_reply;
 
 /**

@@ -79,12 +79,14 @@ typedef struct costs {
     uint32_t attempts, throttles, possibly_billed;
     bool estimated;
     int64_t ms;
-    uint64_t tokens_in, tokens_out;
+    uint64_t tokens_in, tokens_out, tokens_cached, tokens_reasoning;
+    double cost;
 } costs;
 
 static costs costs_of(const leat_llm_reply *r)
 {
-    return (costs){ r->attempts, r->throttles, r->possibly_billed, r->estimated, r->ms, r->tokens_in, r->tokens_out };
+    return (costs){ r->attempts,  r->throttles,  r->possibly_billed, r->estimated,        r->ms,
+                    r->tokens_in, r->tokens_out, r->tokens_cached,   r->tokens_reasoning, r->cost };
 }
 
 static void costs_add(leat_llm_reply *r, const costs *c)
@@ -96,6 +98,9 @@ static void costs_add(leat_llm_reply *r, const costs *c)
     r->ms += c->ms;
     r->tokens_in += c->tokens_in;
     r->tokens_out += c->tokens_out;
+    r->tokens_cached += c->tokens_cached;
+    r->tokens_reasoning += c->tokens_reasoning;
+    r->cost += c->cost;
 }
 
 static bool text_keep(leat_i_arena *arena, const char **text, size_t bytes)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../llm/provider.h"
 #include "fail.h"
 
 /* Tokens of a request body, roughly: what the limiter would guess before it has learned. */
@@ -19,6 +20,7 @@ typedef struct checker {
     leat_i_ids ids;
     leat_i_feed feed;
     leat_i_journal journal;
+    const leat_i_provider *provider; /* NULL = nothing is translated for it */
 } checker;
 
 static leat_err job_look(void *arg)
@@ -38,7 +40,11 @@ static const char *member_of_path(const char *path)
 {
     static const struct {
         const char *end, *member;
-    } KNOWN[] = { { "/chat/completions", "messages" }, { "/completions", "prompt" }, { "/embeddings", "input" } };
+    } KNOWN[] = { { "/chat/completions", "messages" },
+                  { "/completions", "prompt" },
+                  { "/embeddings", "input" },
+                  { "/messages", "messages" },
+                  { ":generateContent", "contents" } };
     size_t size = strcspn(path, "?");
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
         size_t tail = strlen(KNOWN[i].end);
@@ -65,9 +71,28 @@ static void document_doubt(checker *c, const struct leat_i_doc *d)
     if (c->bad) c->bad(c->bad_arg, d->doc.line, why);
 }
 
+/* What a run would refuse before it asks: the provider has no counterpart for it. */
+static bool document_is_refused(checker *c, const struct leat_i_doc *d)
+{
+    leat_i_arena arena = { 0 };
+    leat_i_making m = { .arena = &arena };
+    leat_i_wire wire = { .path = NULL };
+    leat_i_asked asked = { .path = d->doc.url, .body = d->doc.body, .body_bytes = d->doc.body_bytes, .base_path = "" };
+    bool refused = c->provider && c->provider->make(&wire, &asked, &m) == LEAT_INPUT;
+    if (refused && c->bad) {
+        char why[320];
+        snprintf(why, sizeof why, "id %.100s: %s", d->doc.key, m.why);
+        c->bad(c->bad_arg, d->doc.line, why);
+    }
+    leat_i_arena_fini(&arena);
+    c->check->bad_lines += refused;
+    return refused;
+}
+
 static void document_count(checker *c, const struct leat_i_doc *d)
 {
     leat_bulk_check *k = c->check;
+    if (d->to_ask && document_is_refused(c, d)) return;
     if (d->to_ask) {
         document_doubt(c, d);
         k->tokens_in_estimate += (double)d->doc.body_bytes / CHECK_BYTES_PER_TOKEN;
@@ -133,6 +158,7 @@ leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, lea
     checker *c = leat_i_alloc_zeroed(sizeof *c);
     if (!c) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     *c = (checker){ .opts = opts, .check = check, .bad = bad, .bad_arg = arg, .error = &told };
+    if (opts->provider) c->provider = leat_i_provider_named(opts->provider);
     leat_err err = leat_task_run(rt, check_task, c, &end);
     if (err && error) *error = told.code ? told : end;
     if (err && error && !error->text[0]) (void)leat_i_fail(error, err, "%s", leat_err_sentence(err));

@@ -1,6 +1,7 @@
 /* row.c: writes a row of output. */
 #include "row.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -20,6 +21,18 @@ static bool put_member(leat_i_buf *b, const char *name, uint64_t v)
 {
     leat_i_buf_puts(b, name);
     return leat_i_buf_put_u64(b, v);
+}
+
+/* In millionths: prices are per million tokens, and no locale has a say. */
+static void put_cost(leat_i_buf *b, double cost)
+{
+    if (cost > 1e12) return;
+    uint64_t millionths = (uint64_t)(cost * 1e6 + 0.5);
+    char part[8];
+    snprintf(part, sizeof part, "%06u", (unsigned)(millionths % 1000000));
+    put_member(b, ",\"cost\":", millionths / 1000000);
+    leat_i_buf_append(b, ".", 1);
+    leat_i_buf_puts(b, part);
 }
 
 static bool reply_is_good(const leat_llm_reply *r)
@@ -70,6 +83,9 @@ static void put_extras(leat_i_buf *b, const leat_doc *doc, size_t row_start)
         put_i64(b, r->ttft_ms);
     put_member(b, ",\"tokens_in\":", r->tokens_in);
     put_member(b, ",\"tokens_out\":", r->tokens_out);
+    put_member(b, ",\"tokens_cached\":", r->tokens_cached);
+    put_member(b, ",\"tokens_reasoning\":", r->tokens_reasoning);
+    if (r->cost > 0) put_cost(b, r->cost);
     leat_i_buf_puts(b, r->estimated ? ",\"estimated\":true" : ",\"estimated\":false");
     put_member(b, ",\"possibly_billed\":", r->possibly_billed);
     if (b->failed) return;

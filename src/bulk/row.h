@@ -5,7 +5,7 @@
  *
  *   {"id":"batch_req_<16 hex>","custom_id":"...","response":{"status_code":200,"request_id":"...","body":{...}},"error":null,
  *    "leat":{"line":1,"attempts":1,"throttles":0,"class":"ok","ms":12,"ttft_ms":null,"tokens_in":9,"tokens_out":5,
- *    "estimated":false,"possibly_billed":0,"sum":"<16 hex>"}}
+ *    "tokens_cached":0,"tokens_reasoning":0,"estimated":false,"possibly_billed":0,"sum":"<16 hex>"}}
  *
  * `id` is the XXH3-64 of the key, seeded with that of the document's text (its line, or what its file holds): so a row tells whether
  * a document is still the one that it was made from. Where the text is not known (too long, unreadable) there is no seed. Where a reply with a body was read, `response` is filled and `error` is null, whatever the

@@ -7,6 +7,8 @@
 #include <xxhash.h>
 
 #include "../base/os.h"
+#include "../llm/provider.h"
+#include "../llm/turn.h"
 #include "fail.h"
 #include "ids.h"
 
@@ -46,6 +48,7 @@ leat_err leat_i_settings_make(leat_i_settings *s, const leat_bulk_opts *opts, le
         s->system_hash = text_hash(opts->system);
         s->extra_hash = text_hash(opts->extra_body);
     }
+    s->provider = opts->llm ? leat_i_llm_tongue(opts->llm) : leat_i_provider_tongue(opts->provider);
     s->extras = !opts->no_extras;
     s->input_count = opts->input_count;
     s->input = leat_i_arena_alloc(arena, (opts->input_count + 1) * sizeof *s->input);
@@ -95,6 +98,8 @@ leat_err leat_i_settings_compare_making(const leat_i_settings *old, const leat_i
     LEAT_TRY(text_compare("input format", old->format, now->format, error));
     LEAT_TRY(text_compare("URL path", old->url, now->url, error));
     LEAT_TRY(text_compare("model", old->model, now->model, error));
+    if (old->provider && now->provider)
+        LEAT_TRY(text_compare("provider's form of replies", old->provider, now->provider, error));
     LEAT_TRY(hash_compare("template", old->template_hash, now->template_hash, error));
     LEAT_TRY(hash_compare("system message", old->system_hash, now->system_hash, error));
     LEAT_TRY(hash_compare("extra body", old->extra_hash, now->extra_hash, error));

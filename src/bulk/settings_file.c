@@ -47,6 +47,7 @@ static void put_making(leat_i_buf *b, const leat_i_settings *s)
     put_text(b, "format", s->format);
     put_text(b, "url", s->url);
     put_text(b, "model", s->model);
+    put_text(b, "provider", s->provider);
     put_hex(b, "template", &s->template_hash, 1);
     put_hex(b, "system", &s->system_hash, 1);
     put_hex(b, "extra_body", &s->extra_hash, 1);
@@ -96,12 +97,12 @@ static bool file_is_strange(int rc)
 /* These answer LEAT_MISMATCH for what does not look as leat writes it. */
 
 /* A member that is a string or null. */
-static leat_err get_text(leat_i_json object, const char *name, leat_i_arena *arena, const char **text)
+static leat_err get_text(leat_i_json object, const char *name, bool may_lack, leat_i_arena *arena, const char **text)
 {
     leat_i_json v = leat_i_json_get(object, name);
     size_t size;
     *text = NULL;
-    if (v.type == LEAT_I_JSON_NULL) return LEAT_OK;
+    if (v.type == LEAT_I_JSON_NULL || (v.type == LEAT_I_JSON_NONE && may_lack)) return LEAT_OK;
     if (v.type != LEAT_I_JSON_STRING) return LEAT_MISMATCH;
     *text = leat_i_json_text(v, arena, &size);
     return *text ? LEAT_OK : LEAT_NOMEM;
@@ -138,9 +139,10 @@ static leat_err get_making(leat_i_json whole, leat_i_arena *arena, leat_i_settin
 {
     leat_i_json extras = leat_i_json_get(whole, "extras");
     s->extras = extras.type == LEAT_I_JSON_TRUE;
-    LEAT_TRY(get_text(whole, "format", arena, &s->format));
-    LEAT_TRY(get_text(whole, "url", arena, &s->url));
-    LEAT_TRY(get_text(whole, "model", arena, &s->model));
+    LEAT_TRY(get_text(whole, "format", false, arena, &s->format));
+    LEAT_TRY(get_text(whole, "url", false, arena, &s->url));
+    LEAT_TRY(get_text(whole, "model", false, arena, &s->model));
+    LEAT_TRY(get_text(whole, "provider", true, arena, &s->provider));
     LEAT_TRY(get_hex(whole, "template", &s->template_hash, 1));
     LEAT_TRY(get_hex(whole, "system", &s->system_hash, 1));
     LEAT_TRY(get_hex(whole, "extra_body", &s->extra_hash, 1));

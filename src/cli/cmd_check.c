@@ -24,8 +24,9 @@ static void bad_say(void *arg, uint64_t line, const char *why)
     leat_i_buf_fini(&b);
 }
 
-static void result_say(const leat_i_run_args *args, const leat_bulk_check *c)
+static void result_say(const leat_i_run_args *args, const leat_bulk_check *c, const char *provider)
 {
+    printf("provider:       %s\n", provider);
     printf("documents:      %llu", (unsigned long long)c->documents);
     if (c->bytes) printf(" in %llu bytes", (unsigned long long)c->bytes);
     printf("\n");
@@ -47,6 +48,7 @@ static int check_with(leat_i_run_args *args)
     int exit_code = leat_i_guess_format(args);
     if (exit_code) return exit_code;
     leat_i_run_args_bulk(args, &opts);
+    opts.provider = leat_i_run_args_provider(args);
     /* Without an output nothing is compared, and the input can be judged without a model. */
     if (!opts.model && !opts.output) opts.model = "any";
     leat_err err = leat_runtime_new(&rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"check" });
@@ -58,7 +60,7 @@ static int check_with(leat_i_run_args *args)
         leat_i_say_error("check", "%s", error.text[0] ? error.text : leat_err_sentence(err));
         return leat_i_exit_of(err);
     }
-    result_say(args, &check);
+    result_say(args, &check, opts.provider);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         leat_i_say_error("check", "standard output cannot be written");
         return LEAT_I_EXIT_MACHINE;

@@ -6,6 +6,7 @@
 #include "../base/json.h"
 #include "../base/os.h"
 #include "../bulk/exit_code.h"
+#include "../llm/turn.h"
 #include "endpoint_args.h"
 #include "guess.h"
 #include "help.h"
@@ -58,6 +59,7 @@ static leat_llm_opts llm_opts_of(const leat_i_run_args *args, const leat_i_endpo
         .endpoints = e->endpoint,
         .endpoint_count = e->endpoint ? e->count : 0,
         .base_url = args->base_url,
+        .provider = args->provider,
         .key_env = args->key_env,
         .key_file = args->key_file,
         .model = args->model,
@@ -105,6 +107,10 @@ static int parts_init(run_parts *parts, leat_i_run_args *args)
         leat_llm_opts opts = llm_opts_of(args, &e, parts->limiter);
         err = leat_llm_new(&parts->llm, parts->rt, &opts, &error);
     }
+    /* A host that tells another form than OpenAI's decides much; who did not say so is told. */
+    const char *provider = leat_i_run_args_provider(args);
+    if (!err && !args->provider && strcmp(leat_i_llm_tongue(parts->llm), "openai") != 0)
+        leat_i_say_note("run", "the endpoint is taken as --provider %s", provider);
     return err ? say_failed(err, &error) : LEAT_I_EXIT_OK;
 }
 

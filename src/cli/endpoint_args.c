@@ -20,7 +20,8 @@ static const struct {
 static int endpoint_refuse(const leat_i_run_args *args, const char *word, const char *why)
 {
     leat_i_say_error(args->parsed.command->name,
-                     "--endpoint: '%s': %s; it takes URL[,key-env=NAME][,key-file=FILE][,jobs=N][,rpm=N][,tpm=N] and what "
+                     "--endpoint: '%s': %s; it takes "
+                     "URL[,key-env=NAME][,key-file=FILE][,provider=NAME][,jobs=N][,rpm=N][,tpm=N] and what "
                      "--limit takes",
                      word, why);
     return LEAT_I_EXIT_USAGE;
@@ -57,6 +58,10 @@ static int setting_take(leat_i_run_args *args, const char *word, leat_llm_endpoi
     }
     if (strncmp(word, "key-file=", 9) == 0) {
         e->key_file = word + 9;
+        return LEAT_I_EXIT_OK;
+    }
+    if (strncmp(word, "provider=", 9) == 0) {
+        e->provider = word + 9;
         return LEAT_I_EXIT_OK;
     }
     /* What comes after it may be a key, and is not repeated. */
@@ -102,7 +107,7 @@ int leat_i_endpoint_args_read(leat_i_run_args *args, leat_i_endpoint_args *e)
     e->endpoint = leat_i_arena_alloc(&args->arena, count * sizeof *e->endpoint);
     if (!e->endpoint) return no_memory(args);
     for (size_t i = 0; i < count && !exit_code; i++) {
-        e->endpoint[i] = (leat_llm_endpoint){ NULL, NULL, NULL };
+        e->endpoint[i] = (leat_llm_endpoint){ .base_url = NULL };
         e->limits[i] = (leat_limiter_opts){ 0 };
         exit_code = endpoint_read(args, args->endpoint.item[i], &defaults, &e->endpoint[i], &e->limits[i]);
     }

@@ -9,6 +9,7 @@
 
 #include "../base/json.h"
 #include "../bulk/exit_code.h"
+#include "../llm/provider.h"
 #include "nearest.h"
 #include "say.h"
 #include "text_file.h"
@@ -196,6 +197,19 @@ bool leat_i_run_args_mock(const leat_i_run_args *args)
     const char *url = args->base_url ? args->base_url : getenv("OPENAI_BASE_URL");
     if (args->endpoint.count > 0) return strncmp(args->endpoint.item[0], "mock:", 5) == 0;
     return url && strcmp(url, "mock:") == 0;
+}
+
+const char *leat_i_run_args_provider(const leat_i_run_args *args)
+{
+    char url[1024];
+    if (args->provider) return args->provider;
+    if (args->endpoint.count == 0) return leat_i_provider_guess(args->base_url)->name;
+    const char *given = args->endpoint.item[0], *named = strstr(given, ",provider=");
+    if (named) given = named + strlen(",provider=");
+    snprintf(url, sizeof url, "%.*s", (int)strcspn(given, ","), given);
+    const leat_i_provider *p = named ? leat_i_provider_named(url) : NULL;
+    if (p) return p->name;
+    return leat_i_provider_guess(url)->name;
 }
 
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts)

@@ -22,7 +22,7 @@ typedef struct leat_i_run_args {
     const char *retry_failed; /* NULL = not given, "" = all */
     int sync;
     /* Endpoint. */
-    const char *base_url, *key_env, *key_file, *cacert, *cert, *cert_key;
+    const char *base_url, *provider, *key_env, *key_file, *cacert, *cert, *cert_key;
     int http2;
     uint64_t body_bytes_max;
     bool allow_http, stream;
@@ -53,6 +53,8 @@ void leat_i_run_args_fini(leat_i_run_args *args);
 
 /* The fields of `opts` that both commands share; the rest is left as it is. */
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts);
+/* The name of the provider that a run would ask: as given, else by the first URL's host. */
+const char *leat_i_run_args_provider(const leat_i_run_args *args);
 /* Whether the endpoint is the embedded one. */
 bool leat_i_run_args_mock(const leat_i_run_args *args);
 /* LEAT_I_EXIT_OK when `name` (NULL is fine) is that of a variable in the environment. */

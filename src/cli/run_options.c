@@ -8,6 +8,10 @@ static const char *const SYNCS[] = { "none", "group", "row", NULL };
 static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
 
+/* leat_i_provider_name has the same list; a test compares them. */
+static const char *const PROVIDERS[] = { "openai",   "azure",  "compatible", "openrouter", "groq",
+                                         "deepseek", "ollama", "vllm",       "llama.cpp",  NULL };
+
 static const char *const HTTP2S[] = { "off", "on", "force", NULL };
 
 static const char *const CLASSES[] = {
@@ -76,14 +80,19 @@ const leat_i_option leat_i_run_options[] = {
               "noticed." },
 
     { .name = "base-url", .kind = LEAT_I_OPTION_TEXT, .arg = "URL", .at = FIELD(base_url), .group = "Endpoint",
-      .fallback = "$OPENAI_BASE_URL, else https://api.openai.com/v1",
+      .fallback = "$OPENAI_BASE_URL, else the provider's own, https://api.openai.com/v1",
       .help = "The endpoint; mock: is the embedded one, started for this run." },
+    { .name = "provider", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .choices = PROVIDERS, .at = FIELD(provider),
+      .fallback = "by the URL's host, else openai",
+      .help = "Whose form requests, key header and replies have. Chat and embedding requests are always given in OpenAI's form, "
+              "and rows hold the reply as the provider sends it." },
     { .name = "endpoint", .kind = LEAT_I_OPTION_LIST, .arg = "URL[,NAME=VALUE...]", .at = FIELD(endpoint),
       .help = "One of several endpoints or keys that share the work; give it once for each. Each request goes to the one that has "
               "room; one that is dead or denies its key is left alone and tried again. Behind the URL: key-env=NAME, "
-              "key-file=FILE, jobs=N in flight, rpm=N, rpd=N, tpm=N, itpm=N, otpm=N, and what --limit takes. What is not named is "
+              "key-file=FILE, provider=NAME, jobs=N in flight, rpm=N, rpd=N, tpm=N, itpm=N, otpm=N, and what --limit takes. What is not named is "
               "as the other options say, for each of them." },
-    { .name = "key-env", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(key_env), .fallback = "OPENAI_API_KEY",
+    { .name = "key-env", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(key_env),
+      .fallback = "OPENAI_API_KEY, or the provider's own",
       .help = "The environment variable that holds the key. Endpoints on this machine need none." },
     { .name = "key-file", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(key_file),
       .help = "A file that holds the key instead; refused when other users can read it." },

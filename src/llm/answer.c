@@ -1,114 +1,36 @@
-/* answer.c: see answer.h. HTTP 200 is not success: a body that parses, choices, and a finish reason are. */
+/* answer.c: see answer.h. HTTP 200 is not success: a body that parses, content, and a finish reason are. */
 #include "answer.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What is looked at in an answer, picked out in the pass that checks it: a long reply is read once, not once a level. */
-enum {
-    IN_CHOICES,
-    IN_USAGE,
-    IN_ERROR,
-    IN_DATA,
-    IN_CHOICE,
-    IN_FINISH,
-    IN_CHOICE_TEXT,
-    IN_MESSAGE,
-    IN_CONTENT,
-    IN_TOOL_CALLS,
-    IN_FUNCTION_CALL,
-    IN_REFUSAL,
-    IN_AUDIO,
-    IN_PROMPT_TOKENS,
-    IN_COMPLETION_TOKENS,
-    IN_INPUT_TOKENS,
-    IN_OUTPUT_TOKENS,
-    IN_TOTAL_TOKENS,
-    IN_COUNT
-};
+#include "form.h"
 
-static const leat_i_json_pick answer_picks[IN_COUNT] = {
-    [IN_CHOICES] = { -1, "choices" },
-    [IN_USAGE] = { -1, "usage" },
-    [IN_ERROR] = { -1, "error" },
-    [IN_DATA] = { -1, "data" },
-    [IN_CHOICE] = { IN_CHOICES, "0" },
-    [IN_FINISH] = { IN_CHOICE, "finish_reason" },
-    [IN_CHOICE_TEXT] = { IN_CHOICE, "text" },
-    [IN_MESSAGE] = { IN_CHOICE, "message" },
-    [IN_CONTENT] = { IN_MESSAGE, "content" },
-    [IN_TOOL_CALLS] = { IN_MESSAGE, "tool_calls" },
-    [IN_FUNCTION_CALL] = { IN_MESSAGE, "function_call" },
-    [IN_REFUSAL] = { IN_MESSAGE, "refusal" },
-    [IN_AUDIO] = { IN_MESSAGE, "audio" },
-    [IN_PROMPT_TOKENS] = { IN_USAGE, "prompt_tokens" },
-    [IN_COMPLETION_TOKENS] = { IN_USAGE, "completion_tokens" },
-    [IN_INPUT_TOKENS] = { IN_USAGE, "input_tokens" },
-    [IN_OUTPUT_TOKENS] = { IN_USAGE, "output_tokens" },
-    [IN_TOTAL_TOKENS] = { IN_USAGE, "total_tokens" },
-};
+/* ---- for the forms ---- */
 
-static void answer_usage(leat_i_answer *a, const leat_i_json *v)
+bool leat_i_json_is_filled(leat_i_json v)
 {
-    if (v[IN_USAGE].type != LEAT_I_JSON_OBJECT) return;
-    uint64_t total = 0;
-    bool in = leat_i_json_u64(v[IN_PROMPT_TOKENS], &a->tokens_in) || leat_i_json_u64(v[IN_INPUT_TOKENS], &a->tokens_in);
-    bool out =
-        leat_i_json_u64(v[IN_COMPLETION_TOKENS], &a->tokens_out) || leat_i_json_u64(v[IN_OUTPUT_TOKENS], &a->tokens_out);
-    /* Embeddings have no output; a total that is larger than its parts counts hidden reasoning, and not to us. */
-    if (!out && in && leat_i_json_u64(v[IN_TOTAL_TOKENS], &total) && total > a->tokens_in)
-        a->tokens_out = total - a->tokens_in;
-    a->has_usage = in;
+    return (v.type == LEAT_I_JSON_STRING || v.type == LEAT_I_JSON_ARRAY || v.type == LEAT_I_JSON_OBJECT) && v.size > 2;
 }
 
-static bool string_is_any(leat_i_json string, const char *const *words)
+bool leat_i_json_is_any(leat_i_json string, const char *const *words)
 {
     for (; *words; words++)
         if (leat_i_json_str_eq(string, *words)) return true;
     return false;
 }
 
-static leat_i_case case_of_finish(leat_i_json finish, bool may_lack_finish)
+bool leat_i_answer_is_fault(leat_i_answer *a, leat_i_json value, leat_i_arena *scratch, leat_i_case *what)
 {
-    static const char *const filtered[] = { "content_filter", "SAFETY", "safety",  "RECITATION", "PROHIBITED_CONTENT",
-                                            "BLOCKLIST",      "SPII",   "refusal", NULL };
-    static const char *const cut[] = { "length", "max_tokens", "MAX_TOKENS", "model_length", NULL };
-    static const char *const failed[] = { "error", "insufficient_system_resource", "abort", NULL };
-    if (finish.type != LEAT_I_JSON_STRING) return may_lack_finish ? LEAT_I_CASE_OK : LEAT_I_CASE_TRUNCATED;
-    if (leat_i_json_str_eq(finish, "stop")) return LEAT_I_CASE_OK;
-    if (string_is_any(finish, cut)) return LEAT_I_CASE_LENGTH;
-    if (string_is_any(finish, filtered)) return LEAT_I_CASE_FILTERED_ANSWER;
-    if (string_is_any(finish, failed)) return LEAT_I_CASE_SERVER_LATE;
-    return LEAT_I_CASE_OK;
+    if (!leat_i_fault_in(&a->fault, value, scratch)) return false;
+    *what = leat_i_case_of_fault((int)a->fault.kind, false);
+    return true;
 }
 
-static bool json_is_filled(leat_i_json v)
+bool leat_i_path_ends(const char *path, const char *end)
 {
-    return (v.type == LEAT_I_JSON_STRING || v.type == LEAT_I_JSON_ARRAY || v.type == LEAT_I_JSON_OBJECT) && v.size > 2;
-}
-
-static leat_i_case answer_choice(leat_i_answer *a, const leat_i_json *v, bool may_lack_finish)
-{
-    if (v[IN_CHOICE].type != LEAT_I_JSON_OBJECT) return LEAT_I_CASE_MALFORMED;
-    bool has_message = v[IN_MESSAGE].type == LEAT_I_JSON_OBJECT;
-    a->text = has_message ? v[IN_CONTENT] : v[IN_CHOICE_TEXT];
-    if (!has_message && v[IN_CHOICE_TEXT].type != LEAT_I_JSON_STRING) return LEAT_I_CASE_MALFORMED;
-    leat_i_case what = case_of_finish(v[IN_FINISH], may_lack_finish);
-    if (what != LEAT_I_CASE_OK) return what;
-    bool has_other = json_is_filled(v[IN_TOOL_CALLS]) || json_is_filled(v[IN_FUNCTION_CALL]) ||
-                     json_is_filled(v[IN_REFUSAL]) || json_is_filled(v[IN_AUDIO]);
-    return json_is_filled(a->text) || has_other ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
-}
-
-/* A reply of the responses form: status, and messages with parts in `output`. */
-static leat_i_case answer_response(leat_i_answer *a, leat_i_json root)
-{
-    leat_i_json status = leat_i_json_get(root, "status"), output = leat_i_json_get(root, "output"), item;
-    for (size_t at = 0; leat_i_json_next_element(output, &at, &item);)
-        if (leat_i_json_str_eq(leat_i_json_get(item, "type"), "message")) a->text = leat_i_json_get(item, "content");
-    if (leat_i_json_str_eq(status, "incomplete")) return LEAT_I_CASE_LENGTH;
-    if (leat_i_json_str_eq(status, "completed")) return json_is_filled(output) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
-    return LEAT_I_CASE_SERVER_IN_ANSWER;
+    size_t size = strcspn(path, "?"), end_size = strlen(end);
+    return size >= end_size && memcmp(path + size - end_size, end, end_size) == 0;
 }
 
 /* Whether the entries name each place once: by their index, or, all of them without one, by their order. */
@@ -130,13 +52,13 @@ static bool places_are_right(leat_i_json data, size_t count, leat_i_arena *scrat
     return right && (named == 0 || named == count);
 }
 
-/* A list of embeddings, in any order: each entry has one, and there are as many as there were inputs. */
-static leat_i_case answer_embeddings(leat_i_answer *a, leat_i_json data, size_t inputs, leat_i_arena *scratch)
+leat_i_case leat_i_answer_embeddings(leat_i_answer *a, leat_i_json data, const char *member, size_t inputs,
+                                     leat_i_arena *scratch)
 {
     leat_i_json entry;
     size_t count = 0;
     for (size_t at = 0; leat_i_json_next_element(data, &at, &entry); count++)
-        if (!json_is_filled(leat_i_json_get(entry, "embedding"))) return LEAT_I_CASE_EMPTY;
+        if (!leat_i_json_is_filled(leat_i_json_get(entry, member))) return LEAT_I_CASE_EMPTY;
     if (!count) return LEAT_I_CASE_EMPTY;
     if (inputs && count != inputs)
         snprintf(a->fault.message, sizeof a->fault.message, "%zu embeddings for %zu inputs", count, inputs);
@@ -147,31 +69,7 @@ static leat_i_case answer_embeddings(leat_i_answer *a, leat_i_json data, size_t 
     return LEAT_I_CASE_MISFIT;
 }
 
-bool leat_i_path_ends(const char *path, const char *end)
-{
-    size_t size = strcspn(path, "?"), end_size = strlen(end);
-    return size >= end_size && memcmp(path + size - end_size, end, end_size) == 0;
-}
-
-static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, leat_i_json root, const leat_i_json *v,
-                                 leat_i_arena *scratch)
-{
-    const char *path = to->path;
-    leat_i_json_type choices = v[IN_CHOICES].type, error = v[IN_ERROR].type;
-    answer_usage(a, v);
-    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE)
-        return answer_choice(a, v, to->may_lack_finish);
-    if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
-        return leat_i_case_of_fault(a->fault.kind, false);
-    if (choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
-    if (leat_i_path_ends(path, "/embeddings"))
-        return v[IN_DATA].type == LEAT_I_JSON_ARRAY ? answer_embeddings(a, v[IN_DATA], to->inputs, scratch)
-                                                    : LEAT_I_CASE_MALFORMED;
-    if (leat_i_path_ends(path, "/responses")) return answer_response(a, root);
-    if (!leat_i_path_ends(path, "/completions")) return LEAT_I_CASE_OK;
-    /* No choices: an error in a form of its own, or something else altogether. */
-    return leat_i_fault_in(&a->fault, root, scratch) ? leat_i_case_of_fault(a->fault.kind, false) : LEAT_I_CASE_MALFORMED;
-}
+/* ---- any answer ---- */
 
 /* Whether the text broke off: right as far as it goes, but for a half escape, character or word at its very end. */
 static bool text_breaks_off(const char *body, size_t size, size_t error_at)
@@ -193,19 +91,19 @@ static leat_i_case case_of_garbage(const char *body, size_t size, size_t error_a
 
 void leat_i_answer_read(leat_i_answer *a, const leat_i_answer_to *to, const char *body, size_t size, leat_i_arena *scratch)
 {
+    const leat_i_form *form = to->form ? to->form : &leat_i_form_openai;
     size_t error_at = 0;
     *a = (leat_i_answer){ .fault.retry_after_ms = -1 };
-    leat_i_json v[IN_COUNT], root = leat_i_json_parse_pick(body, size, answer_picks, IN_COUNT, v, &error_at);
+    leat_i_json v[LEAT_I_FORM_PICKS_MAX];
+    leat_i_json root = leat_i_json_parse_pick(body, size, form->pick, form->pick_count, v, &error_at);
     if (root.type == LEAT_I_JSON_NONE) {
         a->what = case_of_garbage(body, size, error_at);
         if (a->what == LEAT_I_CASE_PAGE || a->what == LEAT_I_CASE_NOT_JSON)
             leat_i_fault_read(&a->fault, body, size, scratch);
     } else if (root.type == LEAT_I_JSON_OBJECT) {
         a->compact = !root.spaced && root.size == size;
-        a->what = answer_object(a, to, root, v, scratch);
-    } else if (leat_i_fault_in(&a->fault, root, scratch)) {
-        a->what = leat_i_case_of_fault(a->fault.kind, false);
-    } else {
+        a->what = form->judge(a, to, root, v, scratch);
+    } else if (!leat_i_answer_is_fault(a, root, scratch, &a->what)) {
         a->what = LEAT_I_CASE_MALFORMED;
     }
 }
@@ -222,7 +120,7 @@ const char *leat_i_answer_text(leat_i_json text, leat_i_arena *arena, size_t *si
     for (size_t at = 0; leat_i_json_next_element(text, &at, &part);) {
         size_t piece_size = 0;
         leat_i_json string = leat_i_json_get(part, "text");
-        if (string.type != LEAT_I_JSON_STRING) continue;
+        if (string.type != LEAT_I_JSON_STRING || leat_i_json_get(part, "thought").type == LEAT_I_JSON_TRUE) continue;
         const char *piece = leat_i_json_text(string, arena, &piece_size);
         if (!piece) return NULL;
         memcpy(joined + *size, piece, piece_size);

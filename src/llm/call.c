@@ -23,7 +23,9 @@ typedef struct call {
     leat_llm *llm;
     leat_llm_reply *reply;
     leat_i_http_request request;
-    const char *path;            /* NULL = the endpoint's own of chat completions */
+    leat_i_asked asked;          /* the request as the caller made it; what depends on the place is filled in for each */
+    leat_i_wire one, *wire;      /* as it goes out: by wire_index of the places; path NULL = not made yet */
+    const leat_i_wire *out;      /* the one of this attempt */
     const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
     size_t inputs; /* of a request for embeddings; 0 = unknown, or another request */
@@ -48,7 +50,7 @@ __attribute__((noinline)) static leat_err attempt_stream(call *c, leat_i_reading
 {
     leat_i_fold fold;
     int64_t start_ns = leat_i_os_now_ns();
-    leat_i_fold_init(&fold, &leat_i_fold_chat, c->llm->body_bytes_max);
+    leat_i_fold_init(&fold, c->out->form->fold, c->llm->body_bytes_max);
     if (c->turn && c->turn->heard) fold.heard = c->turn->heard, fold.heard_arg = c->turn->arg;
     c->request.on_data = leat_i_fold_push;
     c->request.on_data_arg = &fold;
@@ -76,7 +78,8 @@ static void attempt_clear(leat_llm_reply *r)
     r->body = NULL;
     r->text = r->request_id = "";
     r->body_bytes = r->text_bytes = 0;
-    r->tokens_in = r->tokens_out = 0;
+    r->tokens_in = r->tokens_out = r->tokens_cached = r->tokens_reasoning = 0;
+    r->cost = 0;
     r->ttft_ms = -1;
     r->estimated = false;
     r->is_fatal = r->is_unreached = false;
@@ -130,6 +133,7 @@ static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *
     leat_llm_reply *r = c->reply;
     leat_llm *llm = c->llm;
     leat_cost used = { .input = (double)r->tokens_in, .output = (double)r->tokens_out };
+    if (llm->place[grant->endpoint_index].provider->cached_are_free) used.input -= (double)r->tokens_cached;
     if (rd->has_usage) leat_i_estimate_learn(&llm->estimate, c->request.body_bytes, used);
     if (!rd->has_usage && (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH)) {
         leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
@@ -218,11 +222,36 @@ static void attempt_count(call *c, const leat_i_reading *rd, const leat_i_http_r
     attempt_tell(c, rule, h, billed, &before);
 }
 
-static void request_aim(call *c, uint32_t place_index)
+/* Nothing is sent: the sentence is the reply. */
+static leat_err call_refuse(call *c, const char *why)
+{
+    attempt_clear(c->reply);
+    c->reply->cls = LEAT_CLASS_INPUT;
+    snprintf(c->reply->message, sizeof c->reply->message, "%s", why);
+    return LEAT_INPUT;
+}
+
+/* Points the request at a place, in that one's form, which is made once a call. */
+static leat_err request_aim(call *c, uint32_t place_index)
 {
     const leat_i_llm_place *place = &c->llm->place[place_index];
+    leat_i_wire *wire = &c->wire[place->wire_index];
+    if (!wire->path) {
+        leat_i_making m = { .arena = &c->t->arena };
+        c->asked.base_path = place->base_path;
+        c->asked.has_query = place->has_query;
+        leat_err err = place->provider->make(wire, &c->asked, &m);
+        if (err) wire->path = NULL;
+        if (err == LEAT_INPUT) return call_refuse(c, m.why);
+        LEAT_TRY(err);
+    }
+    c->out = wire;
     c->request.origin = place->origin;
-    c->request.path = c->path ? c->path : place->ask_path;
+    c->request.path = wire->path;
+    c->request.body = wire->body;
+    c->request.body_bytes = wire->body_bytes;
+    c->request.accept_stream = wire->stream;
+    return LEAT_OK;
 }
 
 /* One attempt. LEAT_OK = the reply tells what came of it, and c->again whether another one follows. */
@@ -243,12 +272,16 @@ static leat_err attempt(call *c)
         leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
+    leat_err err = request_aim(c, grant.endpoint_index);
+    if (err) {
+        if (llm->limiter) leat_limiter_refund(llm->limiter, grant);
+        return err;
+    }
     if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
-    request_aim(c, grant.endpoint_index);
-    rd.to = (leat_i_answer_to){ .path = c->request.path, .inputs = c->inputs };
+    rd.to = (leat_i_answer_to){ .path = c->request.path, .inputs = c->inputs, .form = c->out->form };
     c->reply->attempts++;
     c->mark = leat_i_arena_save(&c->t->arena);
-    leat_err err = attempt_exchange(c, &rd, &h);
+    err = attempt_exchange(c, &rd, &h);
     if (err) {
         if (llm->limiter) leat_limiter_settle(llm->limiter, grant, grant.charged);
         return err;
@@ -305,36 +338,37 @@ static bool body_may_say(const char *body, size_t size, const char *what)
     return memmem(body, size, what, strlen(what)) != NULL;
 }
 
-/* Only completions come in pieces; what else goes to the same endpoint (embeddings) is asked for as it is. */
-static bool path_streams(const char *path)
+/* The requests as they go out, one for all places that take the same. */
+static leat_err wires_init(call *c)
 {
-    return leat_i_path_ends(path, "/completions");
+    uint32_t count = c->llm->place_count;
+    c->wire = &c->one;
+    if (count < 2) return LEAT_OK;
+    c->wire = leat_i_arena_alloc(&c->t->arena, count * sizeof *c->wire);
+    if (!c->wire) return LEAT_NOMEM;
+    memset(c->wire, 0, count * sizeof *c->wire);
+    return LEAT_OK;
 }
 
 /* Reads from the body what the attempts must know; most bodies say nothing of it, and are not parsed. */
-static leat_err call_prepare(call *c, const char *body, size_t size)
+static leat_err call_prepare(call *c, const char *path, const char *body, size_t size)
 {
     leat_llm *llm = c->llm;
     leat_i_request_facts facts = { .is_object = true };
-    bool stream = (llm->stream || (c->turn && c->turn->heard)) && path_streams(c->request.path);
-    c->request.body = body;
-    c->request.body_bytes = size;
+    bool stream = llm->stream || (c->turn && c->turn->heard);
+    if (path && (!leat_i_url_path_ok(path))) return call_refuse(c, "the request's URL path is not usable");
+    if (path && leat_i_query_has_key(path)) return call_refuse(c, "a key does not belong into a URL");
     if (c->turn && c->turn->facts)
         facts = *c->turn->facts;
     else if (stream || body_may_say(body, size, "\"stream\"") || (llm->limiter && body_may_say(body, size, "_tokens\"")))
         facts = leat_i_request_look(body, size);
+    if (!facts.is_object) return call_refuse(c, "the request's body is not a JSON object");
     c->max_tokens = facts.max_tokens;
-    if (leat_i_path_ends(c->request.path, "/embeddings")) c->inputs = leat_i_request_inputs(body, size);
-    c->request.accept_stream = stream || facts.stream;
-    if (!leat_i_url_path_ok(c->request.path) || !facts.is_object) {
-        c->reply->cls = LEAT_CLASS_INPUT;
-        snprintf(c->reply->message, sizeof c->reply->message, "%s",
-                 facts.is_object ? "the request's URL path is not usable" : "the request's body is not a JSON object");
-        return LEAT_INPUT;
-    }
-    if (!stream) return LEAT_OK;
-    c->request.body = leat_i_request_for_stream(&c->t->arena, body, size, &c->request.body_bytes);
-    return c->request.body ? LEAT_OK : LEAT_NOMEM;
+    if (path && leat_i_path_ends(path, "/embeddings")) c->inputs = leat_i_request_inputs(body, size);
+    c->asked =
+        (leat_i_asked){ .path = path, .body = body, .body_bytes = size, .stream = stream, .streams_itself = facts.stream };
+    LEAT_TRY(wires_init(c));
+    return request_aim(c, 0);
 }
 
 leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
@@ -345,15 +379,13 @@ leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, 
     call c = { .t = t, .llm = llm, .reply = reply, .turn = turn };
     memset(reply, 0, sizeof *reply);
     attempt_clear(reply);
-    c.path = path;
-    request_aim(&c, 0);
     c.policy.failures_max = llm->attempts_max;
     c.policy.throttle_max_ms = llm->throttle_max_ms;
     c.policy.random = leat_add_relaxed(&llm->random, UINT64_C(0x9e3779b97f4a7c15)); /* relaxed: only to differ. */
     leat_err err = call_take_turn(&c);
-    if (!err) err = call_prepare(&c, body, body_bytes);
-    if (err == LEAT_INPUT && reply->cls == LEAT_CLASS_INPUT) return LEAT_OK;
+    if (!err) err = call_prepare(&c, path, body, body_bytes);
     if (!err) err = call_attempts(&c);
+    if (err == LEAT_INPUT && reply->cls == LEAT_CLASS_INPUT) return LEAT_OK;
     reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
     if (err) {
         attempt_clear(reply);
@@ -374,4 +406,9 @@ leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char
 leat_limiter *leat_i_llm_limiter(const leat_llm *llm)
 {
     return llm->limiter;
+}
+
+const char *leat_i_llm_tongue(const leat_llm *llm)
+{
+    return llm->place[0].provider->tongue;
 }

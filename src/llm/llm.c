@@ -13,13 +13,11 @@
 #include "request.h"
 #include "turn.h"
 
-#define DEFAULT_URL "https://api.openai.com/v1"
 #define MOCK_URL    "mock:"
 #define MOCK_MODEL  "leat-extract"
 #define HEADERS_MAX 64
 #define RECEIVE_BYTES \
     2048 /* of the connections of a crowd: replies are read in pieces, and ten thousand wait in little memory */
-#define KEY_HEADER          "Authorization: Bearer %s"
 #define DEFAULT_ATTEMPTS    5
 #define DEFAULT_THROTTLE_MS 600000
 #define DEFAULT_BODY_BYTES  ((size_t)16 << 20)
@@ -43,6 +41,7 @@ typedef struct setup { /* what the making of a client needs and the client does 
     bool is_mock;
     /* Of one endpoint at a time. */
     leat_llm_endpoint endpoint;
+    const leat_i_provider *provider;
     const char *base_url;
     leat_i_url url;
     char *key;
@@ -64,14 +63,18 @@ static void mock_free(void *mock)
 static leat_err setup_url(setup *s, leat_runtime *rt)
 {
     char why[96] = "";
-    const char *url = s->endpoint.base_url;
+    const char *url = s->endpoint.base_url, *env = s->provider ? s->provider->base_env : leat_i_openai.base_env;
     bool given = url != NULL;
-    if (!url) url = getenv("OPENAI_BASE_URL");
-    if (!url) url = DEFAULT_URL;
+    if (!url && env) url = getenv(env);
+    if (!url) url = s->provider ? s->provider->base_url : leat_i_openai.base_url;
+    if (!url) return leat_i_setup_fail(s->error, LEAT_USAGE, "the provider %s needs a base URL", s->provider->name);
     /* A script's variable that is not set: documents and key would go to somebody whom nobody has named. */
     if (!*url)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "%s is empty: name an endpoint, or leave it out for " DEFAULT_URL,
-                                 given ? "the base URL" : "the environment variable OPENAI_BASE_URL");
+        return leat_i_setup_fail(s->error, LEAT_USAGE,
+                                 "%s%s is empty: name an endpoint, or leave it out for the provider's own",
+                                 given ? "the base URL" : "the environment variable ", given ? "" : env);
+    if (leat_i_query_has_key(url))
+        return leat_i_setup_fail(s->error, LEAT_USAGE, "a key does not belong into the base URL, which stands in logs");
     s->is_mock = strcmp(url, MOCK_URL) == 0;
     if (s->is_mock) {
         leat_mock *mock = leat_i_runtime_room(rt, LEAT_I_ROOM_MOCK, mock_make, mock_free);
@@ -88,7 +91,16 @@ static leat_err setup_url(setup *s, leat_runtime *rt)
             "%s is plain http to another machine: the key and the documents would be readable on the way (allow_http, or "
             "--allow-http, permits it)",
             s->url.origin);
+    if (!s->provider) s->provider = s->is_mock ? &leat_i_openai : leat_i_provider_of(s->url.host, s->url.path);
     return LEAT_OK;
+}
+
+static leat_err setup_provider(setup *s)
+{
+    const char *name = s->endpoint.provider;
+    s->provider = name ? leat_i_provider_named(name) : NULL;
+    if (!name || s->provider) return LEAT_OK;
+    return leat_i_setup_fail(s->error, LEAT_USAGE, "there is no provider %.40s", name);
 }
 
 static bool header_is_key(const char *line)
@@ -108,6 +120,13 @@ static bool header_is_usable(const char *line)
     return true;
 }
 
+/* The provider's header, with the key in its place. */
+static bool key_header_put(setup *s)
+{
+    const char *form = s->provider->key_header, *place = strstr(form, "%s");
+    return leat_i_buf_append(&s->key_header, form, (size_t)(place - form)) && leat_i_buf_puts(&s->key_header, s->key);
+}
+
 static leat_err setup_key(setup *s, leat_llm *llm)
 {
     const leat_llm_opts *o = s->opts;
@@ -121,12 +140,13 @@ static leat_err setup_key(setup *s, leat_llm *llm)
         if (llm->place_count == 0) LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));
     }
     if (s->is_mock || has_key) return LEAT_OK;
-    const char *env = s->endpoint.key_env ? s->endpoint.key_env : "OPENAI_API_KEY";
+    const char *env = s->endpoint.key_env, *const *own = s->provider->key_env;
+    if (!env) env = own[1] && !getenv(own[0]) && getenv(own[1]) ? own[1] : own[0];
     LEAT_TRY(leat_i_key_read(&s->key, s->endpoint.key_file, env, s->error));
     if (!s->key && s->url.loopback) return LEAT_OK;
     if (!s->key) return leat_i_setup_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
     LEAT_TRY(leat_i_secrets_add(&llm->secrets, s->key));
-    return leat_i_buf_printf(&s->key_header, KEY_HEADER, s->key) ? LEAT_OK : LEAT_NOMEM;
+    return key_header_put(s) ? LEAT_OK : LEAT_NOMEM;
 }
 
 /* What the variables say of proxies is curl's business; that a password stands there is ours. */
@@ -178,10 +198,13 @@ static bool setup_http2(const setup *s, leat_runtime *rt)
 static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt, leat_i_llm_place *place)
 {
     const leat_llm_opts *o = s->opts;
-    const char *headers[HEADERS_MAX + 1];
+    const char *headers[HEADERS_MAX + 2], *own = s->provider->own_header;
     size_t count = 0;
-    for (size_t i = 0; i < o->header_count; i++)
+    for (size_t i = 0; i < o->header_count; i++) {
         headers[count++] = o->headers[i];
+        if (own && strncasecmp(own, o->headers[i], strcspn(own, ":") + 1) == 0) own = NULL;
+    }
+    if (own) headers[count++] = own;
     if (s->key_header.data) headers[count++] = s->key_header.data;
     LEAT_TRY(setup_certificates(s));
     leat_i_http_origin_opts opts = {
@@ -199,16 +222,20 @@ static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt, leat_i_l
         .body_bytes_max = llm->body_bytes_max,
         .buffer_bytes = RECEIVE_BYTES,
     };
-    place->ask_path = s->url.path[0] ? "/chat/completions" : "/v1/chat/completions";
+    place->provider = s->provider;
+    place->has_query = s->url.query != NULL;
+    place->base_path = leat_i_strdup(s->url.path);
+    if (!place->base_path) return LEAT_NOMEM;
     return leat_i_http_origin_new(&place->origin, rt, &opts);
 }
 
 static leat_llm_endpoint endpoint_at(const leat_llm_opts *o, size_t index)
 {
-    leat_llm_endpoint e = { o->base_url, o->key_env, o->key_file };
+    leat_llm_endpoint e = { o->base_url, o->key_env, o->key_file, o->provider };
     if (o->endpoint_count == 0) return e;
     const leat_llm_endpoint *given = &o->endpoints[index];
     if (given->base_url) e.base_url = given->base_url;
+    if (given->provider) e.provider = given->provider;
     if (given->key_env || given->key_file) e.key_env = given->key_env, e.key_file = given->key_file;
     return e;
 }
@@ -216,9 +243,11 @@ static leat_llm_endpoint endpoint_at(const leat_llm_opts *o, size_t index)
 static leat_err setup_place(setup *s, leat_llm *llm, leat_runtime *rt, size_t index)
 {
     s->endpoint = endpoint_at(s->opts, index);
-    leat_err err = setup_url(s, rt);
+    leat_err err = setup_provider(s);
+    if (!err) err = setup_url(s, rt);
     if (!err) err = setup_key(s, llm);
     if (!err) err = setup_origin(s, llm, rt, &llm->place[index]);
+    if (err) leat_i_free(llm->place[index].base_path);
     if (!err) llm->place_count++;
     if (s->key_header.data) explicit_bzero(s->key_header.data, s->key_header.size);
     leat_i_buf_fini(&s->key_header);
@@ -226,6 +255,21 @@ static leat_err setup_place(setup *s, leat_llm *llm, leat_runtime *rt, size_t in
     leat_i_url_fini(&s->url);
     s->key = NULL;
     return err;
+}
+
+/* Which places take the same requests; and that all of them answer in one tongue, which is that of the rows. */
+static leat_err setup_wire(const setup *s, leat_llm *llm, size_t index)
+{
+    leat_i_llm_place *place = &llm->place[index], *first = llm->place;
+    if (strcmp(first->provider->tongue, place->provider->tongue) != 0)
+        return leat_i_setup_fail(s->error, LEAT_USAGE,
+                                 "the endpoints answer in different forms (%s, %s): use one client each",
+                                 first->provider->name, place->provider->name);
+    while (first->provider != place->provider || first->has_query != place->has_query ||
+           strcmp(first->base_path, place->base_path) != 0)
+        first++;
+    place->wire_index = (uint32_t)(first - llm->place);
+    return LEAT_OK;
 }
 
 static leat_err setup_places(setup *s, leat_llm *llm, leat_runtime *rt)
@@ -238,8 +282,10 @@ static leat_err setup_places(setup *s, leat_llm *llm, leat_runtime *rt)
         return leat_i_setup_fail(s->error, LEAT_USAGE, "%zu endpoints need a limiter made for as many", count);
     llm->place = leat_i_alloc_zeroed(count * sizeof *llm->place);
     if (!llm->place) return LEAT_NOMEM;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         LEAT_TRY(setup_place(s, llm, rt, i));
+        LEAT_TRY(setup_wire(s, llm, i));
+    }
     return LEAT_OK;
 }
 
@@ -300,7 +346,7 @@ void leat_llm_free(leat_llm *llm)
 {
     if (!llm) return;
     for (uint32_t i = 0; i < llm->place_count; i++)
-        leat_i_http_origin_free(llm->place[i].origin);
+        leat_i_http_origin_free(llm->place[i].origin), leat_i_free(llm->place[i].base_path);
     leat_i_free(llm->place);
     leat_i_secrets_fini(&llm->secrets);
     leat_i_free(llm->model);

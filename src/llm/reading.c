@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "form.h"
 #include "retry_after.h"
 
 /* ---- messages ---- */
@@ -80,7 +81,10 @@ static leat_err read_answer(leat_i_reading *rd, char *body, size_t size, bool ma
     if (a.has_usage) {
         r->tokens_in = a.tokens_in;
         r->tokens_out = a.tokens_out;
+        r->tokens_cached = a.tokens_cached;
+        r->tokens_reasoning = a.tokens_reasoning;
     }
+    r->cost = a.cost;
     bool usable = a.what != LEAT_I_CASE_PAGE && a.what != LEAT_I_CASE_NOT_JSON && a.what != LEAT_I_CASE_ENCODING &&
                   (a.what != LEAT_I_CASE_TRUNCATED || leat_i_json_parse(body, size, NULL).type);
     if (usable) {
@@ -153,8 +157,8 @@ static bool fold_case(const leat_i_fold *f, const leat_i_http_reply *h, leat_i_r
             leat_i_line_copy(fault->message, sizeof fault->message, f->plain.data, f->plain.size);
     } else if (f->failed) {
         rd->what = h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
-    } else if (leat_i_fold_is_complete(f)) {
-        return false; /* However the connection ended: the answer is whole. */
+    } else if (leat_i_fold_is_complete(f) && (!f->way->needs_end || h->end == LEAT_I_HTTP_REPLY)) {
+        return false; /* However the connection ended otherwise: the answer is whole. */
     } else if (h->end == LEAT_I_HTTP_REPLY || h->end == LEAT_I_HTTP_STOPPED) {
         rd->what = LEAT_I_CASE_TRUNCATED;
     } else {
@@ -179,7 +183,11 @@ leat_err leat_i_read_stream(leat_i_reading *rd, leat_i_http_reply *h, leat_i_fol
     size_t size = b.size;
     leat_i_buf_fini(&b);
     if (!body) return LEAT_NOMEM;
-    if (f->form == LEAT_I_FOLD_STREAM) return read_answer(rd, body, size, f->done);
+    if (f->form == LEAT_I_FOLD_STREAM) {
+        leat_err err = read_answer(rd, body, size, f->done);
+        rd->late = leat_i_fold_has_output(f) && leat_i_case_rule_of(rd->what)->refund;
+        return err;
+    }
     h->body = body;
     h->body_bytes = size;
     return read_collected(rd, h);
@@ -195,7 +203,7 @@ __attribute__((noinline)) static leat_err read_unasked_stream(leat_i_reading *rd
 {
     leat_i_fold fold;
     leat_i_http_piece piece;
-    leat_i_fold_init(&fold, &leat_i_fold_chat, rd->body_bytes_max);
+    leat_i_fold_init(&fold, rd->to.form->fold, rd->body_bytes_max);
     (void)leat_i_fold_push(&fold, h->body, h->body_bytes, &piece);
     leat_err err = leat_i_read_stream(rd, h, &fold);
     leat_i_fold_fini(&fold);

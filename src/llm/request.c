@@ -115,16 +115,20 @@ static bool put_members(leat_i_buf *b, leat_i_json object, const char *const *wi
     return ok;
 }
 
-const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, size_t *new_size)
+const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, bool usage, size_t *new_size)
 {
-    static const char *const ours[] = { "stream", "stream_options", NULL }, *const usage[] = { "include_usage", NULL };
+    static const char *const ours[] = { "stream", "stream_options", NULL }, *const asked[] = { "include_usage", NULL };
+    static const char *const ours_alone[] = { "stream", NULL };
     leat_i_buf b = { 0 };
     leat_i_json root = leat_i_json_parse(body, size, NULL), options = leat_i_json_get(root, "stream_options");
     bool first = true;
-    bool ok = leat_i_buf_puts(&b, "{") && put_members(&b, root, ours, &first) &&
-              leat_i_buf_puts(&b, first ? "\"stream\":true,\"stream_options\":{" : ",\"stream\":true,\"stream_options\":{");
-    first = true;
-    ok = ok && put_members(&b, options, usage, &first) &&
-         leat_i_buf_puts(&b, first ? "\"include_usage\":true}}" : ",\"include_usage\":true}}");
+    bool ok = leat_i_buf_puts(&b, "{") && put_members(&b, root, usage ? ours : ours_alone, &first) &&
+              leat_i_buf_puts(&b, first ? "\"stream\":true" : ",\"stream\":true");
+    if (usage) {
+        first = true;
+        ok = ok && leat_i_buf_puts(&b, ",\"stream_options\":{") && put_members(&b, options, asked, &first) &&
+             leat_i_buf_puts(&b, first ? "\"include_usage\":true}" : ",\"include_usage\":true}");
+    }
+    ok = ok && leat_i_buf_puts(&b, "}");
     return arena_take(arena, &b, ok, new_size);
 }

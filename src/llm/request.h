@@ -28,7 +28,7 @@ leat_i_request_facts leat_i_request_facts_of(const leat_i_json *picked);
 /* How many embeddings a body asks for: its "input" is a text, texts, tokens, or lists of tokens. 0 = it does not say. */
 size_t leat_i_request_inputs(const char *body, size_t size);
 
-/* The same body with "stream": true and usage asked for; NULL when memory is short. `body` is a JSON object. */
-const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, size_t *new_size);
+/* The same body with "stream": true, and with `usage` asked for; NULL when memory is short. `body` is a JSON object. */
+const char *leat_i_request_for_stream(leat_i_arena *arena, const char *body, size_t size, bool usage, size_t *new_size);
 
 #endif

@@ -8,12 +8,16 @@
 #include "../limit/estimate.h"
 #include "../net/http.h"
 #include "key.h"
+#include "provider.h"
 #include "rates.h"
 #include "secrets.h"
 
 typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limiter's */
     leat_i_http_origin *origin;
-    const char *ask_path; /* static; of a completion, where the caller names none */
+    const leat_i_provider *provider;
+    char *base_path;     /* of the base URL: "" or "/v1" */
+    bool has_query;      /* the base URL has one */
+    uint32_t wire_index; /* the first place that takes requests in the same form, at the same paths */
     leat_i_rates_memory rates;
     LEAT_ATOMIC(bool) limits_told; /* the user has heard that it allows less than was set */
 } leat_i_llm_place;

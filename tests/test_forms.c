@@ -1,0 +1,135 @@
+/*
+ * test_forms.c: answers in each form: what they are worth, their text and usage; and their streams, folded into the same answer.
+ *
+ * Each stream is cut at each of its bytes too: what is left may be complete only when no text is missing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "forms_rows.h"
+
+static void row_fail(const form_row *row, const char *what, const char *is)
+{
+    fail_msg("%s: %s: %s", row->name, what, is);
+}
+
+static void answer_check(const form_row *row, const char *body, size_t size, bool done)
+{
+    leat_i_arena arena = { 0 };
+    leat_i_answer a;
+    size_t text_size;
+    leat_i_answer_to to = { .path = row->path, .may_lack_finish = done, .inputs = row->inputs, .form = row->form };
+    leat_i_answer_read(&a, &to, body, size, &arena);
+    if (a.what != row->what) row_fail(row, "case", leat_i_case_rule_of(a.what)->name);
+    const char *text = leat_i_answer_text(a.text, &arena, &text_size);
+    if (strcmp(text, row->text ? row->text : "") != 0) row_fail(row, "text", text);
+    uint64_t is[] = { a.tokens_in, a.tokens_out, a.tokens_cached, a.tokens_reasoning };
+    for (int i = 0; i < 4; i++)
+        if (is[i] != row->tokens[i]) fail_msg("%s: tokens %d: %llu", row->name, i, (unsigned long long)is[i]);
+    assert_int_equal(a.has_usage, row->tokens[0] > 0);
+    assert_int_equal((int)(a.cost * 1000 + 0.5), row->cost_thousandths);
+    if (row->message && !strstr(a.fault.message, row->message)) row_fail(row, "message", a.fault.message);
+    leat_i_arena_fini(&arena);
+}
+
+static void answers_are_judged(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < form_row_count; r++)
+        if (form_rows[r].body) answer_check(&form_rows[r], form_rows[r].body, strlen(form_rows[r].body), false);
+}
+
+/* ---- streams ---- */
+
+static void hear(void *arg, const char *escaped, size_t size)
+{
+    assert_true(leat_i_buf_append(arg, escaped, size));
+}
+
+static void feed(leat_i_fold *f, const form_row *row, size_t size, size_t piece, leat_i_buf *heard)
+{
+    leat_i_http_piece content;
+    bool go_on = true;
+    leat_i_fold_init(f, row->form->fold, 1 << 20);
+    f->heard = heard ? hear : NULL;
+    f->heard_arg = heard;
+    for (size_t at = 0; at < size && go_on; at += piece)
+        go_on = leat_i_fold_push(f, row->stream + at, size - at < piece ? size - at : piece, &content);
+    leat_i_fold_end(f);
+}
+
+static void whole_check(const form_row *row, size_t piece)
+{
+    leat_i_fold f;
+    leat_i_buf out = { 0 }, heard = { 0 };
+    size_t size = strlen(row->stream);
+    feed(&f, row, size, piece, &heard);
+    assert_false(f.failed);
+    if (f.broken) row_fail(row, "broken", f.plain.data);
+    if ((f.error.size > 0) != row->is_error) row_fail(row, "error", f.error.data ? f.error.data : "none");
+    if (leat_i_fold_is_complete(&f) == (row->is_error || row->is_partial)) row_fail(row, "complete", "wrong");
+    assert_true(leat_i_fold_put(&f, &out));
+    if (row->folded && strcmp(out.data, row->folded) != 0) row_fail(row, "folded", out.data);
+    if (!row->is_error) answer_check(row, out.data, out.size, f.done);
+    if (row->heard && strcmp(heard.data ? heard.data : "", row->heard) != 0) row_fail(row, "heard", heard.data);
+    assert_int_equal(leat_i_fold_has_output(&f), row->heard || row->has_output);
+    leat_i_buf_fini(&out), leat_i_buf_fini(&heard);
+    leat_i_fold_fini(&f);
+}
+
+static void streams_become_the_answer(void **state)
+{
+    static const size_t pieces[] = { 1, 3, 64, 1 << 20 };
+    (void)state;
+    for (size_t r = 0; r < form_row_count; r++)
+        for (size_t p = 0; form_rows[r].stream && p < 4; p++)
+            whole_check(&form_rows[r], pieces[p]);
+}
+
+/* The first `size` bytes, and then a clean end: good only if the text is all there. */
+static void cut_check(const form_row *row, size_t size)
+{
+    leat_i_fold f;
+    leat_i_buf out = { 0 };
+    leat_i_arena arena = { 0 };
+    leat_i_answer a;
+    size_t text_size;
+    feed(&f, row, size, 1 << 20, NULL);
+    assert_false(f.broken || f.failed);
+    if (f.form == LEAT_I_FOLD_STREAM && !f.error.size && leat_i_fold_is_complete(&f)) {
+        assert_true(leat_i_fold_put(&f, &out));
+        leat_i_answer_to to = { .path = row->path, .may_lack_finish = f.done, .form = row->form };
+        leat_i_answer_read(&a, &to, out.data, out.size, &arena);
+        bool good = a.what == LEAT_I_CASE_OK || a.what == LEAT_I_CASE_LENGTH;
+        const char *text = leat_i_answer_text(a.text, &arena, &text_size);
+        if (good && strcmp(text, row->text ? row->text : "") != 0)
+            fail_msg("%s, cut after %zu bytes: taken for whole: %s", row->name, size, out.data);
+        if (good && row->is_error) fail_msg("%s, cut after %zu bytes: taken for good", row->name, size);
+    }
+    leat_i_buf_fini(&out);
+    leat_i_arena_fini(&arena);
+    leat_i_fold_fini(&f);
+}
+
+static void a_part_is_never_the_whole(void **state)
+{
+    (void)state;
+    for (size_t r = 0; r < form_row_count; r++)
+        for (size_t size = 0; form_rows[r].stream && size < strlen(form_rows[r].stream); size++)
+            cut_check(&form_rows[r], size);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_judged),
+        cmocka_unit_test(streams_become_the_answer),
+        cmocka_unit_test(a_part_is_never_the_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
