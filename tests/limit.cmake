@@ -1,5 +1,5 @@
 leat_test(test_limiter)
-foreach(unit change learn runs)
+foreach(unit change learn noise runs)
   leat_test(test_limiter_${unit})
 endforeach()
 foreach(unit estimate grants member pace property window)

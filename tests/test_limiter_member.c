@@ -82,6 +82,14 @@ static void test_a_refusal_cuts_once_a_round(void **state)
         report(m, &t[i], LEAT_VERDICT_LIMITED, 0, now);
     double cut = leat_i_member_limits_now(m, now).requests_per_min;
     assert_true(cut > 0.65 * 5910 && cut < 0.72 * 5910);
+    /* It stays until some good answers have shown that the rate was the cause. */
+    assert_true(leat_i_member_limits_now(m, now + 30 * S).requests_per_min == cut);
+    for (int i = 0; i < 150; i++) {
+        t[0] = take(m, &now);
+        report(m, &t[0], LEAT_VERDICT_GOOD, 0, now);
+    }
+    assert_true(m->ceiling.cut_ns <= now && m->ceiling.cut_ns > now - 1 * S);
+    now = m->ceiling.cut_ns;
     /* It climbs back, and past a minute to where it was. */
     double half = leat_i_member_limits_now(m, now + 30 * S).requests_per_min;
     assert_true(half > cut && half < 5910);
@@ -89,6 +97,81 @@ static void test_a_refusal_cuts_once_a_round(void **state)
     assert_true(whole > 5800 && whole <= 6000);
     assert_true(leat_i_member_limits_now(m, now + 120 * S).requests_per_min == 6000);
     assert_true(m->ceiling.refused_per_min == 0);
+    free(m);
+}
+
+/* Every so manieth of `count` requests is refused. */
+static void refuse_some(leat_i_member *m, int count, int every, int64_t *now)
+{
+    for (int i = 1; i <= count; i++) {
+        leat_i_taken t = take(m, now);
+        report(m, &t, i % every == 0 ? LEAT_VERDICT_LIMITED : LEAT_VERDICT_GOOD, i % every == 0 ? 5000 : 0, *now);
+    }
+}
+
+static void test_one_refusal_of_many_holds_nobody(void **state)
+{
+    (void)state;
+    leat_i_member *m = member_new(&(leat_limiter_opts){ .requests_per_min = 6000 });
+    int64_t now = 1 * S, begin = now;
+    refuse_some(m, 2000, 50, &now);
+    assert_true(m->ceiling.refused_per_min == 0 && now - begin < 2001 * 60 * S / 5910);
+    /* The last one has used some credit up: three in a row are borne, six are not. */
+    for (int i = 0; i < 6; i++) {
+        assert_true(i > 3 || m->ceiling.refused_per_min == 0);
+        leat_i_taken t = take(m, &now);
+        report(m, &t, LEAT_VERDICT_LIMITED, 5000, now);
+    }
+    assert_true(m->ceiling.refused_per_min > 5800);
+    assert_true(leat_i_member_ready_ns(m, ONE, now) >= now + 5 * S);
+    free(m);
+}
+
+/* One in five is refused, whatever the rate: the cut is taken back, and from then on it is borne, for five minutes. */
+static void test_a_cut_in_vain_is_taken_back(void **state)
+{
+    (void)state;
+    leat_i_member *m = member_new(&(leat_limiter_opts){ .requests_per_min = 6000 });
+    int64_t now = 1 * S;
+    refuse_some(m, 400, 1000, &now);
+    int64_t begin = now;
+    refuse_some(m, 40, 5, &now);
+    assert_true(m->ceiling.refused_per_min > 0);
+    refuse_some(m, 200, 5, &now);
+    assert_true(m->ceiling.refused_per_min == 0);
+    assert_true(now - begin < 20 * S); /* 5 s as asked, and the slow start after it. */
+    int64_t back = now;
+    refuse_some(m, 100 * 200, 5, &now);
+    assert_true(m->ceiling.refused_per_min == 0 && now - back < 205 * S);
+    refuse_some(m, 100 * 120, 5, &now);
+    assert_true(now - back > 320 * S); /* Asked anew. */
+    free(m);
+}
+
+/* Answers in any order, and grants that are taken back, do no harm to the books. */
+static void test_refusals_in_any_order(void **state)
+{
+    (void)state;
+    leat_i_member *m = member_new(&(leat_limiter_opts){ .requests_per_min = 60000 });
+    int64_t now = 1 * S;
+    leat_i_taken t[400];
+    for (int i = 0; i < 400; i++)
+        t[i] = take(m, &now);
+    for (int i = 399; i >= 1; i--)
+        report(m, &t[i], i % 60 == 0 ? LEAT_VERDICT_LIMITED : LEAT_VERDICT_GOOD, 0, now);
+    report(m, &t[0], LEAT_VERDICT_LIMITED, 0, now);
+    assert_true(m->refusals.trial_share > 0 && m->refusals.trial_share <= 1);
+    assert_true(leat_i_member_ready_ns(m, ONE, now) <= now + 1 * S);
+    t[0] = take(m, &now);
+    t[1] = take(m, &now);
+    report(m, &t[0], LEAT_VERDICT_LIMITED, 0, now);
+    leat_i_member_untake(m, &t[1]); /* The last one: its number is given again. */
+    for (int i = 0; i < 1000; i++) {
+        t[0] = take(m, &now);
+        report(m, &t[0], LEAT_VERDICT_GOOD, 0, now);
+    }
+    assert_false(m->refusals.is_trial);
+    assert_true(m->refusals.credit >= 0 && m->refusals.noise == 0);
     free(m);
 }
 
@@ -118,9 +201,10 @@ static void test_a_full_endpoint_is_asked_ever_more_rarely(void **state)
     leat_i_member *m = member_new(&(leat_limiter_opts){ .requests_per_min = 6000 });
     int64_t now = 1 * S, before = now;
     leat_i_taken t;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; m->ceiling.refused_per_min == 0; i++) {
+        assert_in_range(i, 0, 105);
         t = take(m, &now);
-        report(m, &t, i < 99 ? LEAT_VERDICT_GOOD : LEAT_VERDICT_LIMITED, 0, now);
+        report(m, &t, i < 100 ? LEAT_VERDICT_GOOD : LEAT_VERDICT_LIMITED, 0, now);
     }
     double cut = m->ceiling.refused_per_min;
     assert_true(cut > 5000);
@@ -133,7 +217,7 @@ static void test_a_full_endpoint_is_asked_ever_more_rarely(void **state)
     assert_true(m->ceiling.refused_per_min == cut || m->ceiling.refused_per_min == 0); /* Not cut again. */
     t = take(m, &now);
     report(m, &t, LEAT_VERDICT_GOOD, 0, now);
-    assert_int_equal(m->full_count, 0);
+    assert_int_equal(m->refusals.full_count, 0);
     free(m);
 }
 
@@ -242,6 +326,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_told_limit_counts_where_it_is_lower),
         cmocka_unit_test(test_a_refusal_cuts_once_a_round),
+        cmocka_unit_test(test_one_refusal_of_many_holds_nobody),
+        cmocka_unit_test(test_a_cut_in_vain_is_taken_back),
+        cmocka_unit_test(test_refusals_in_any_order),
         cmocka_unit_test(test_what_the_endpoint_asks_for_is_a_floor),
         cmocka_unit_test(test_a_full_endpoint_is_asked_ever_more_rarely),
         cmocka_unit_test(test_the_breaker_opens_probes_and_closes),

@@ -5,8 +5,7 @@
 #include "../base/os.h"
 
 static const int64_t REVIEW_NS = LEAT_I_NS_PER_S / 4;
-static const int64_t FULL_FIRST_NS = 500 * LEAT_I_NS_PER_MS; /* doubles to 32 s while everything is refused */
-enum { FULL_DOUBLINGS_MAX = 6, RATE_LEAST = 5 /* requests in the last minute */ };
+enum { RATE_LEAST = 5 /* requests in the last minute */ };
 static const int64_t WAIT_MAX_MS = INT64_C(366) * 24 * 3600 * 1000; /* keeps sums of times within bounds */
 static const int64_t JITTER_MAX_NS = LEAT_I_NS_PER_S;
 static const int64_t REOPENED_STEP_NS = 250 * LEAT_I_NS_PER_MS; /* of the slow start behind a good probe */
@@ -128,43 +127,58 @@ static double rate_now(const leat_i_member *m, int64_t now_ns)
     return seen > 0 ? least(seen, minute) : minute;
 }
 
+/* The rate that was refused just now. After a wait of all the rate of the last seconds is next to nothing, and says nothing: so a
+ * second cut begins where the first one ended. */
+static double rate_refused(const leat_i_member *m, int64_t now_ns)
+{
+    double now = rate_now(m, now_ns), least_now = LEAT_I_CEILING_CUT_TO * m->ceiling.refused_per_min;
+    return now > least_now ? now : least_now;
+}
+
 static int64_t jitter_ns(leat_i_member *m, int64_t wait_ns)
 {
     int64_t most = wait_ns / 8 < JITTER_MAX_NS ? wait_ns / 8 : JITTER_MAX_NS;
     return (int64_t)(leat_i_rand_unit(&m->random) * (double)most);
 }
 
-/* Refused for the rate: cuts it, and says how long nobody should go. */
-static int64_t limited_wait_ns(leat_i_member *m, const leat_i_taken *taken, int64_t asked_ns, int64_t now_ns)
+/* What the last cut has shown, once it has. */
+static void trial_end(leat_i_member *m, int64_t now_ns)
 {
-    if (taken->number <= m->cut_number) return asked_ns; /* It went before the cut. */
-    int64_t wait_ns = asked_ns;
-    /* Without a rate to speak of it is not ours that is too high: somebody else has used the limit up. */
-    if (m->full_count == 0 && m->budget.window.total.requests >= RATE_LEAST) {
-        leat_i_ceiling_cut(&m->ceiling, rate_now(m, now_ns), now_ns + asked_ns);
-    } else {
-        uint32_t doublings = m->full_count > 0 ? m->full_count - 1 : 0;
-        int64_t ours_ns = FULL_FIRST_NS << (doublings < FULL_DOUBLINGS_MAX ? doublings : FULL_DOUBLINGS_MAX);
-        if (wait_ns < ours_ns) wait_ns = ours_ns;
-    }
-    m->full_count++;
-    m->cut_number = m->budget.taken_count;
-    return wait_ns;
+    leat_i_judgement judgement = leat_i_refusals_judge(&m->refusals, m->budget.taken_count, now_ns);
+    if (LEAT_LIKELY(judgement == LEAT_I_JUDGEMENT_NONE)) return;
+    if (judgement == LEAT_I_JUDGEMENT_NOISE)
+        m->ceiling = m->before;
+    else
+        leat_i_ceiling_climb(&m->ceiling, now_ns);
+    limits_apply(m, now_ns);
 }
 
 static void report_limited(leat_i_member *m, const leat_i_taken *taken, int64_t asked_ns, int64_t now_ns)
 {
-    int64_t wait_ns = limited_wait_ns(m, taken, asked_ns, now_ns);
-    leat_i_adapt_loss(&m->adapt, taken->number, m->budget.taken_count);
+    leat_i_budget *b = &m->budget;
+    /* Without a rate to speak of it is not ours that is too high: somebody else has used the limit up. */
+    bool has_rate = b->window.total.requests >= RATE_LEAST;
+    leat_i_refusal refusal = leat_i_refusals_add(&m->refusals, taken->number, b->taken_count, has_rate, asked_ns, now_ns);
+    trial_end(m, now_ns);
+    if (refusal.is_borne) return;
+    if (refusal.is_cut) {
+        /* A cut that may have been in vain itself is taken back with this one. */
+        if (m->ceiling.refused_per_min == 0 || m->is_certain) m->before = m->ceiling;
+        m->is_certain = m->refusals.trial_share > 0.5;
+        leat_i_ceiling_cut(&m->ceiling, rate_refused(m, now_ns),
+                           leat_i_os_add_ns(now_ns, leat_i_os_add_ns(refusal.wait_ns, LEAT_I_TRIAL_NS)));
+    }
+    leat_i_adapt_loss(&m->adapt, taken->number, b->taken_count);
     limits_apply(m, now_ns); /* First, so that the slow start is that of the new rate. */
-    if (wait_ns <= 0) return;
-    int64_t until_ns = leat_i_os_add_ns(now_ns, wait_ns + jitter_ns(m, wait_ns));
-    leat_i_pace_pause(&m->budget.pace, until_ns, leat_i_pace_step_ns(wait_ns));
+    if (refusal.wait_ns <= 0) return;
+    int64_t until_ns = leat_i_os_add_ns(now_ns, refusal.wait_ns + jitter_ns(m, refusal.wait_ns));
+    leat_i_pace_pause(&b->pace, until_ns, leat_i_pace_step_ns(refusal.wait_ns));
 }
 
 static void report_good(leat_i_member *m, const leat_i_taken *taken, const leat_limiter_report *r, int64_t now_ns)
 {
-    if (taken->number > m->cut_number) m->full_count = 0;
+    leat_i_refusals_good(&m->refusals, taken->number);
+    trial_end(m, now_ns);
     leat_i_adapt_good(&m->adapt, taken->number, m->budget.taken_count, m->budget.in_flight, r->first_token_ms);
     m->budget.in_flight_max = leat_i_adapt_max(&m->adapt);
     if (LEAT_UNLIKELY(leat_i_health_good(&m->health))) leat_i_pace_pause(&m->budget.pace, now_ns, REOPENED_STEP_NS);

@@ -5,10 +5,11 @@
  * What is in force is the least of what the user set, what the endpoint says it allows (learned from headers), and, for the rate
  * of requests, the ceiling that its refusals have drawn. Who may go is judged by the breaker first, then by the budget.
  *
- * A refusal for the rate (429) cuts the ceiling once: grants from before the cut are old news, and while nothing good has come
- * since, the endpoint is simply full, so that only the wait doubles. It holds everybody back for the time that the endpoint asked
- * for, with a jitter that only adds. An overload (503, 529) is no matter of rate: it takes from what is in flight, when that is
- * adaptive, and opens the breaker when nothing else comes; the request itself waits for as long as it was told.
+ * A refusal for the rate (429) is judged by its kind (refusals.h): one of few is a matter of its own request; more of them cut the
+ * ceiling once, which is taken back when it turns out that they do not depend on the rate; and when all are refused, only the wait
+ * doubles. A refusal that is not borne holds everybody back for the time that the endpoint asked for, with a jitter that only
+ * adds. An overload (503, 529) is no matter of rate: it takes from what is in flight, when that is adaptive, and opens the breaker
+ * when nothing else comes; the request itself waits for as long as it was told.
  */
 #ifndef LEAT_I_MEMBER_H
 #define LEAT_I_MEMBER_H
@@ -17,17 +18,19 @@
 #include "budget.h"
 #include "ceiling.h"
 #include "health.h"
+#include "refusals.h"
 
 typedef struct leat_i_member {
     leat_i_budget budget;
     leat_i_health health;
     leat_i_adapt adapt;
+    leat_i_refusals refusals;
     leat_i_ceiling ceiling;
+    leat_i_ceiling before;  /* the cuts of it that may be in vain */
+    bool is_certain;        /* the last cut is none of them */
     int64_t review_ns;      /* when the ceiling is looked at again; INT64_MAX = there is none */
     leat_limiter_opts own;  /* what the user set */
     leat_limiter_opts told; /* what the endpoint says; 0 = nothing */
-    uint64_t cut_number;    /* grants up to this one went before the last cut of the ceiling */
-    uint32_t full_count;    /* refusals after a cut with nothing good since */
     bool has_others;        /* there are other endpoints: lost connections open the breaker */
     uint64_t random;        /* state of the jitter */
 } leat_i_member;
