@@ -2,6 +2,8 @@
 """`leat mock` as a tool of its own: scripts, limits of keys and times, its log, and how it ends."""
 import json
 import os
+import resource
+import socket
 import subprocess
 import sys
 import threading
@@ -87,6 +89,47 @@ class Limits(Mock):
         self.assertEqual(self.ask(mock, "sk-other")[0], 200)
         self.assertEqual(self.mock_end(mock)["refused_503"], 1)
         held.wait(LIMIT_S)
+
+
+class Times(Mock):
+    def test_times_are_spread_around_their_median(self):
+        mock = self.mock("--first-token-ms", "300", "--first-token-sigma", "0.7", "--tokens-per-second", "20", "--tokens-sigma", "0.7",
+                         "--log", "log.jsonl")
+        for stream in (False, True):
+            threads = [threading.Thread(target=self.ask, args=(mock,), kwargs={"stream": stream, "max_tokens": 4}) for _ in range(24)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.mock_end(mock)
+        took = [row["ms"] for row in self.log()]
+        self.assertEqual(len(took), 48)
+        # Medians: 300 ms to the first of four tokens, and 50 ms for each other. One in a million has all on one side.
+        self.assertLess(min(took), 400)
+        self.assertGreater(max(took), 500)
+        self.assertGreater(min(took), 10)
+
+
+class Crowd(Mock):
+    def test_ten_thousand_requests_wait_at_once(self):
+        count = 10000
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < count + 1000:
+            self.skipTest(f"{hard} descriptors are too few")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        mock = self.mock("--latency-ms", "3600000")
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
+        request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        port = int(mock.url.rsplit(":", 1)[1].removesuffix("/v1"))
+        sockets = []
+        self.addCleanup(lambda: [sock.close() for sock in sockets])
+        for _ in range(count):
+            sockets.append(socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S))
+            sockets[-1].sendall(request)
+        stats = mock.url.replace("/v1", "/stats")
+        self.wait_for("all of them", lambda: json.load(urllib.request.urlopen(stats))["in_flight"] == count)
+        self.assertEqual(self.mock_end(mock)["in_flight_peak"], count)
 
 
 class Script(Mock):

@@ -232,6 +232,16 @@ static void test_latency_and_pace(void **state)
     http_call_fini(&call);
     http_client_free(c);
     leat_mock_free(m);
+    m = mock_start(&(leat_mock_opts){ .latency_ms = 20, .first_token_ms = 70 });
+    c = http_client_new(leat_mock_url(m));
+    for (int stream = 0; stream < 2; stream++) {
+        call = http_client_call(c, CHAT, NULL, stream ? ASK_PARTS : ASK);
+        assert_int_equal(call.curl, 0);
+        assert_true(call.seconds >= 0.02 + 0.07 - 0.001);
+        http_call_fini(&call);
+    }
+    http_client_free(c);
+    leat_mock_free(m);
 }
 
 /* The statuses of 200 requests with half of them ordered to fail, as text. */

@@ -26,7 +26,10 @@ typedef struct leat_mock_opts {
     uint32_t in_flight_max;   /* over it: 503; 0 = none */
     double latency_ms;        /* median delay of an answer */
     double latency_sigma;     /* of a log-normal distribution around it; 0 = constant */
-    double tokens_per_s;      /* rate of a reply's tokens after the first; 0 = at once */
+    double first_token_ms;    /* median time from the head of a stream to its first token; 0 = none */
+    double first_token_sigma; /* of a log-normal distribution around it; 0 = constant */
+    double tokens_per_s;      /* rate of a reply's tokens after the first; its median where it has a sigma; 0 = at once */
+    double tokens_sigma;      /* each reply has a rate of its own, log-normal around the median; 0 = all the same */
     double error_rate;        /* 0..1: share answered with error_status */
     int error_status;         /* 0 = 500 */
     double cut_rate;          /* 0..1: share whose connection is cut in the middle of the answer */

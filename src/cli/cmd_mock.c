@@ -15,7 +15,8 @@
 
 typedef struct mock_args {
     uint64_t port, in_flight_max, connections_max, body_bytes_max, error_status, seed;
-    double requests_per_min, tokens_per_min, latency_ms, latency_sigma, tokens_per_s, error_rate, cut_rate;
+    double requests_per_min, tokens_per_min, latency_ms, latency_sigma, first_token_ms, first_token_sigma, tokens_per_s,
+        tokens_sigma, error_rate, cut_rate;
     int64_t retry_after_ms, duration_ms;
     const char *key, *log_path, *script_path;
     leat_i_list faults, limits_at;
@@ -59,8 +60,14 @@ static const leat_i_option MOCK_OPTIONS[] = {
       .group = "Behaviour", .help = "Median delay of an answer." },
     { .name = "latency-sigma", .kind = LEAT_I_OPTION_NUMBER, .arg = "SIGMA", .max = 10, .at = FIELD(latency_sigma),
       .fallback = "0 (constant)", .help = "Spread of the delay: a log-normal distribution around the median." },
+    { .name = "first-token-ms", .alias = { "ttft-ms" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "MS", .max = 8.64e7, .at = FIELD(first_token_ms), .fallback = "0",
+      .help = "Median time from the head of a stream to its first token; an answer in one piece comes so much later." },
+    { .name = "first-token-sigma", .alias = { "ttft-sigma" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "SIGMA", .max = 10, .at = FIELD(first_token_sigma),
+      .fallback = "0 (constant)", .help = "Spread of that time: a log-normal distribution around the median." },
     { .name = "tokens-per-second", .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e9, .at = FIELD(tokens_per_s),
       .fallback = "at once", .help = "How fast the tokens of a reply come after the first." },
+    { .name = "tokens-sigma", .kind = LEAT_I_OPTION_NUMBER, .arg = "SIGMA", .max = 10, .at = FIELD(tokens_sigma),
+      .fallback = "0 (all the same)", .help = "Spread of that rate: each reply has its own, log-normal around --tokens-per-second." },
     { .name = "script", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(script_path),
       .help = "Faults and limits for certain requests, keys and times: a JSON object a line (docs/mock.md)." },
     { .name = "fault", .kind = LEAT_I_OPTION_LIST, .arg = "NAME[:SHARE]", .at = FIELD(faults),
@@ -123,7 +130,10 @@ static int mock_with(const mock_args *args, const char *script)
         .in_flight_max = (uint32_t)args->in_flight_max,
         .latency_ms = args->latency_ms,
         .latency_sigma = args->latency_sigma,
+        .first_token_ms = args->first_token_ms,
+        .first_token_sigma = args->first_token_sigma,
         .tokens_per_s = args->tokens_per_s,
+        .tokens_sigma = args->tokens_sigma,
         .error_rate = args->error_rate,
         .error_status = (int)args->error_status,
         .cut_rate = args->cut_rate,

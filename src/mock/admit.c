@@ -130,12 +130,29 @@ leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, 
     return LEAT_I_MOCK_ACCEPTED;
 }
 
-/* The delay: constant, or log-normal around its median. */
-static int64_t latency_ns(const leat_mock_opts *opts, double normal)
+/* A number of the normal distribution from two of the even one. */
+static double normal_of(double a, double b)
 {
-    if (opts->latency_ms <= 0) return 0;
-    double ms = opts->latency_ms * exp(opts->latency_sigma * normal);
+    return sqrt(-2 * log(1 - a)) * cos(TWO_PI * b);
+}
+
+/* Constant, or log-normal around its median; a day at most. */
+static int64_t spread_ns(double median_ms, double sigma, double normal)
+{
+    if (median_ms <= 0) return 0;
+    double ms = median_ms * exp(sigma * normal);
     return ms < 86400e3 ? (int64_t)(ms * 1e6) : (int64_t)86400e9;
+}
+
+/* When its first token comes, and how fast the others. What is drawn is the request's own: it shifts no other draw. */
+static void pace_draw(leat_i_mock_request *r)
+{
+    const leat_mock_opts *opts = &leat_i_mock_of(r)->opts;
+    uint64_t state = leat_i_mock_id(r);
+    double a = leat_i_rand_unit(&state), b = leat_i_rand_unit(&state);
+    double c = leat_i_rand_unit(&state), d = leat_i_rand_unit(&state);
+    r->first_token_ns = spread_ns(opts->first_token_ms, opts->first_token_sigma, normal_of(a, b));
+    r->tokens_per_s = opts->tokens_per_s * exp(opts->tokens_sigma * normal_of(c, d));
 }
 
 static void refuse_as_ordered(leat_i_mock_request *r, int status, const char *what)
@@ -179,9 +196,10 @@ int64_t leat_i_mock_fault(leat_i_mock_request *r)
     /* Each request takes four numbers, used or not: so the sequence of the seed does not depend on what was ordered. */
     double a = leat_i_rand_unit(&m->rand), b = leat_i_rand_unit(&m->rand);
     double error = leat_i_rand_unit(&m->rand), cut = leat_i_rand_unit(&m->rand);
-    double normal = opts->latency_sigma > 0 ? sqrt(-2 * log(1 - a)) * cos(TWO_PI * b) : 0;
-    int64_t delay_ns = latency_ns(opts, normal);
-    if (opts->tokens_per_s > 0 && !r->streaming) delay_ns += (int64_t)((double)r->tokens_reply / opts->tokens_per_s * 1e9);
+    int64_t delay_ns = spread_ns(opts->latency_ms, opts->latency_sigma, normal_of(a, b));
+    pace_draw(r);
+    if (!r->streaming) delay_ns += r->first_token_ns;
+    if (r->tokens_per_s > 0 && !r->streaming) delay_ns += (int64_t)((double)r->tokens_reply / r->tokens_per_s * 1e9);
     if (r->order) {
         delay_ns = leat_i_os_add_ns(delay_ns, order_play(r, r->order));
     } else if (error < opts->error_rate) {

@@ -45,7 +45,10 @@ static leat_err opts_check(const leat_mock_opts *o, leat_error *error)
         return new_failed(error, LEAT_USAGE, "tokens_per_min must be 0 (no limit) or from 1 to 1e15.");
     if (!number_fits(o->latency_ms, 86400e3) || !number_fits(o->latency_sigma, 10))
         return new_failed(error, LEAT_USAGE, "latency_ms must be from 0 to 86400000, latency_sigma from 0 to 10.");
-    if (!number_fits(o->tokens_per_s, 1e9)) return new_failed(error, LEAT_USAGE, "tokens_per_s must be from 0 to 1e9.");
+    if (!number_fits(o->first_token_ms, 86400e3) || !number_fits(o->first_token_sigma, 10))
+        return new_failed(error, LEAT_USAGE, "first_token_ms must be from 0 to 86400000, first_token_sigma from 0 to 10.");
+    if (!number_fits(o->tokens_per_s, 1e9) || !number_fits(o->tokens_sigma, 10))
+        return new_failed(error, LEAT_USAGE, "tokens_per_s must be from 0 to 1e9, tokens_sigma from 0 to 10.");
     if (!number_fits(o->error_rate, 1) || !number_fits(o->cut_rate, 1))
         return new_failed(error, LEAT_USAGE, "error_rate and cut_rate must be from 0 to 1.");
     if (o->error_status != 0 && (o->error_status < 400 || o->error_status > 599))

@@ -107,6 +107,8 @@ typedef struct leat_i_mock_request {
     /* How many there are before the first with a token, up to the last with one, and before what only says that it is over. */
     uint32_t events_before, events_tokens, events_final;
     const char *content_type; /* NULL = that of JSON, or of server-sent events */
+    double tokens_per_s;      /* its own; 0 = at once */
+    int64_t first_token_ns;   /* after its first event */
     int64_t first_event_ns;   /* when the first event went out */
     size_t cut_at;            /* bytes after which the connection is cut; SIZE_MAX = not */
 } leat_i_mock_request;

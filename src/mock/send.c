@@ -29,7 +29,7 @@ static void add_headers(struct MHD_Response *response, const leat_i_mock_request
 /* Bytes of a stream that may be out by now; arms the timer when the next event is not due yet. */
 static size_t stream_ready(leat_i_mock_request *r, size_t pos)
 {
-    if (leat_i_mock_of(r)->opts.tokens_per_s <= 0) return r->out.size;
+    if (r->tokens_per_s <= 0 && r->first_token_ns == 0) return r->out.size;
     int64_t now_ns = leat_i_os_now_ns();
     if (r->first_event_ns == 0) r->first_event_ns = now_ns;
     while (r->event_next < r->event_count && r->first_event_ns + leat_i_mock_event_due_ns(r, r->event_next) <= now_ns)

@@ -1,4 +1,4 @@
-/* stream.c: the events of a streamed answer: what comes before the first token goes out with it, then each token at its time. */
+/* stream.c: the events of a streamed answer: what comes before the first token goes out at once, then each token at its time. */
 #include "stream.h"
 
 #include <string.h>
@@ -46,8 +46,8 @@ size_t leat_i_mock_event_at(const leat_i_mock_request *r, uint32_t index)
 
 int64_t leat_i_mock_event_due_ns(const leat_i_mock_request *r, uint32_t index)
 {
-    double rate = leat_i_mock_of(r)->opts.tokens_per_s;
-    uint64_t tokens = index > r->events_before ? index - r->events_before : 0;
+    if (index < r->events_before) return 0;
+    uint64_t tokens = index - r->events_before;
     if (tokens >= r->tokens_reply) tokens = r->tokens_reply ? r->tokens_reply - 1 : 0;
-    return rate > 0 ? (int64_t)((double)tokens / rate * 1e9) : 0;
+    return r->first_token_ns + (r->tokens_per_s > 0 ? (int64_t)((double)tokens / r->tokens_per_s * 1e9) : 0);
 }
