@@ -195,6 +195,30 @@ class Endpoint(Cli):
         self.assertEqual(counted[0]["refused_429"], 0)
         self.assertLessEqual(counted[0]["in_flight_peak"], 5)
         self.assertEqual(counted[2]["answered"], 0)
+        # Who is out is told once, and the counts of each are those of the endpoints.
+        for words in (f"endpoint 3, {denies.url[:-3]}, is out: ", "endpoint 4, http://127.0.0.1:9, is out: "):
+            self.assertEqual(ended.err.count(words), 1, ended.err)
+        for i, m in ((1, one), (2, two)):
+            self.assertIn(f"  endpoint {i}: {counted[i - 1]['answered']} good, 0 failed, {m.url[:-3]}\n", ended.err)
+        self.assertRegex(ended.err, r"  endpoint 3: 0 good, \d+ failed, http://127.0.0.1:\d+ \(out\)")
+
+    def test_an_endpoint_that_comes_back_is_told(self):
+        one, two = self.mock("--latency-ms", "20"), self.mock("--latency-ms", "20")
+        port = two.url.removesuffix("/v1").rsplit(":", 1)[1]
+        args = [a for a in self.args(one.url, "-j", "8", "--progress", "json", count=6000) if a not in ("--base-url", one.url)]
+        process = self.start(*args, "--endpoint", one.url, "--endpoint", two.url)
+        self.wait_rows(50)
+        two.kill()
+        two.wait()
+        self.said(process, f"endpoint 2, {two.url[:-3]}, is out: ")
+        again = self.mock("--port", port)
+        self.said(process, f"endpoint 2, {two.url[:-3]}, is back")
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 0, err)
+        told = [e for e in map(json.loads, err.splitlines()) if e["event"] == "summary"][0]["endpoints"]
+        self.assertEqual([e["out"] for e in told], [False, False])
+        self.assertGreaterEqual(self.mock_end(again)["answered"], 1)
+        self.assertEqual(sum(e["good"] for e in told), 6000)
 
     def test_a_key_that_is_wrong_at_the_mock(self):
         mocked = self.mock("--key", "the right one")

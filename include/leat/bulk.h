@@ -78,13 +78,27 @@ typedef struct leat_bulk_opts {
     const char *provider; /* of leat_bulk_check_input, which has no client: whom requests are checked for; NULL = OpenAI */
 } leat_bulk_opts;
 
+/* What one of several endpoints did in a run. */
+typedef struct leat_bulk_endpoint {
+    char url[128];      /* scheme, host and port */
+    uint64_t requests;  /* that went out */
+    uint64_t good;      /* attempts that were answered well */
+    uint64_t failed;    /* attempts that were not, those included that found nobody */
+    uint64_t throttles; /* answers that said "later" */
+    bool is_out;        /* at the end: it denies its key, is not there, or answers nothing but errors */
+} leat_bulk_endpoint;
+
+enum { LEAT_BULK_ENDPOINT_COUNT_MAX = 64 };
+
 typedef struct leat_bulk_summary {
     uint64_t rows_done_before;     /* found complete in the output */
     uint64_t rows_failed_before;   /* of these, failed: retry_failed asks them again */
     uint64_t rows_ok, rows_failed; /* written by this run */
     uint64_t requests, throttles, possibly_billed;
     uint64_t tokens_in, tokens_out;
-    uint64_t class_count[64]; /* rows by leat_class */
+    uint64_t class_count[64];                                  /* rows by leat_class */
+    leat_bulk_endpoint endpoint[LEAT_BULK_ENDPOINT_COUNT_MAX]; /* the first ones, in the order in which they were given */
+    uint32_t endpoint_count;                                   /* of these; 0 when there is one endpoint */
     int64_t ms;
     double limit_used; /* share of the request limit used, 0..1; < 0 = no limit */
     bool goes_on;      /* stopped with documents left, and the same call goes on from here */

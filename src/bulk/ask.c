@@ -54,6 +54,7 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     /* Relaxed: for the ticker. */
     if (a->throttled && a->again && a->wait_ms > 0)
         leat_store_relaxed(&d->run->told_to_wait_ns, leat_task_now_ns(t) + a->wait_ms * LEAT_I_NS_PER_MS);
+    leat_i_places_tell(d->run, d->llm, a);
     leat_i_stop_insist(d->run, a, leat_task_now_ns(t));
     leat_i_outage_tell(d->run, d, a, leat_task_now_ns(t));
 }
@@ -133,6 +134,7 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     };
     if (d->facts.is_object && !d->run->opts->flow) turn.facts = &d->facts;
     d->task = t;
+    d->llm = llm;
     costs before = costs_of(&doc->reply);
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */

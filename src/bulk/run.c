@@ -106,6 +106,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     LEAT_TRY(leat_i_verify(t, run, error));
     leat_i_writer_init(&run->writer, &run->journal, o->sync);
     leat_i_slots_init(&run->slots, run->concurrency);
+    if (leat_i_places_init(&run->places, o->llm)) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     run->carrier = leat_i_alloc_zeroed(2 * (size_t)run->concurrency * sizeof *run->carrier);
     return run->carrier ? LEAT_OK : leat_i_fail(error, LEAT_NOMEM, "out of memory");
 }
@@ -274,6 +275,7 @@ static void run_close(leat_i_run *run)
     leat_i_held_fini(&run->held);
     leat_flow_free(run->own_flow);
     leat_i_ids_fini(&run->ids);
+    leat_i_places_fini(&run->places);
     leat_i_free(run->carrier);
 }
 

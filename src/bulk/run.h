@@ -26,6 +26,7 @@
 #include "ids.h"
 #include "journal.h"
 #include "outage.h"
+#include "places.h"
 #include "reader.h"
 #include "slots.h"
 #include "template.h"
@@ -67,6 +68,7 @@ struct leat_i_doc {
     bool has_slot;
     bool at_endpoint;               /* a request of it is on its way: counted in in_flight */
     bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
+    const leat_llm *llm;            /* that it asks, while it does */
     leat_task *task;                /* that asks, while it does */
     struct leat_i_carrier *carrier; /* NULL when only looked at */
     struct leat_i_run *run;         /* NULL when only looked at */
@@ -130,6 +132,7 @@ typedef struct leat_i_run {
     leat_i_slots slots;
     leat_i_held held;
     leat_i_outage outage;
+    leat_i_places places;
     leat_flow *flow;     /* the user's, or `own_flow` */
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;

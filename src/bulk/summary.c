@@ -28,6 +28,7 @@ void leat_i_summary_fill(leat_i_run *run)
     s->tokens_out = leat_load_relaxed(&c->tokens_out);
     for (size_t i = 0; i < sizeof s->class_count / sizeof s->class_count[0]; i++)
         s->class_count[i] = leat_load_relaxed(&c->by_class[i]);
+    leat_i_places_sum_up(&run->places, run->opts->llm, s);
     leat_limiter *l = run->opts->llm ? leat_i_llm_limiter(run->opts->llm) : NULL;
     leat_limiter_stats stats;
     if (!l) return;

@@ -56,6 +56,18 @@ static bool class_is_good(int cls)
     return cls == LEAT_CLASS_OK || cls == LEAT_CLASS_LENGTH;
 }
 
+static void endpoints_put(leat_i_buf *b, const leat_bulk_summary *s)
+{
+    for (uint32_t i = 0; i < s->endpoint_count; i++) {
+        const leat_bulk_endpoint *e = &s->endpoint[i];
+        leat_i_buf_printf(b, "\n  endpoint %u: ", i + 1);
+        counted_put(b, "", e->good, " good");
+        counted_put(b, ", ", e->failed, " failed");
+        if (e->throttles) counted_put(b, ", ", e->throttles, " told to wait");
+        leat_i_buf_printf(b, ", %s%s", e->url, e->is_out ? " (out)" : "");
+    }
+}
+
 static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output)
 {
     counted_put(b, "rows:      ", s->rows_ok, " good");
@@ -76,6 +88,7 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     if (s->throttles) counted_put(b, ", ", s->throttles, " of them told to wait");
     if (s->possibly_billed) counted_put(b, ", ", s->possibly_billed, " possibly billed without an answer");
     if (s->limit_used >= 0) leat_i_buf_printf(b, "; %.1f %% of the limit used", s->limit_used * 100);
+    endpoints_put(b, s);
     counted_put(b, "\ntokens:    ", s->tokens_in, " in, ");
     count_put(b, s->tokens_out);
     leat_i_buf_puts(b, " out\noutput:    ");
@@ -91,6 +104,23 @@ static void member_put(leat_i_buf *b, const char *name, uint64_t n)
     leat_i_buf_printf(b, "\"%s\":%llu,", name, (unsigned long long)n);
 }
 
+static void endpoints_json_put(leat_i_buf *b, const leat_bulk_summary *s)
+{
+    leat_i_buf_puts(b, "\"endpoints\":[");
+    for (uint32_t i = 0; i < s->endpoint_count; i++) {
+        const leat_bulk_endpoint *e = &s->endpoint[i];
+        leat_i_buf_puts(b, i > 0 ? ",{" : "{");
+        member_put(b, "requests", e->requests);
+        member_put(b, "good", e->good);
+        member_put(b, "failed", e->failed);
+        member_put(b, "throttles", e->throttles);
+        leat_i_buf_printf(b, "\"out\":%s,\"url\":", e->is_out ? "true" : "false");
+        leat_i_json_put_string(b, e->url, strlen(e->url));
+        leat_i_buf_puts(b, "}");
+    }
+    leat_i_buf_puts(b, "],");
+}
+
 static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, int exit_code)
 {
     leat_i_buf_puts(b, "{\"event\":\"summary\",");
@@ -103,6 +133,7 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
     member_put(b, "possibly_billed", s->possibly_billed);
     member_put(b, "tokens_in", s->tokens_in);
     member_put(b, "tokens_out", s->tokens_out);
+    endpoints_json_put(b, s);
     leat_i_buf_puts(b, "\"classes\":{");
     const char *comma = "";
     for (int c = 0; c < CLASS_COUNT; c++) {

@@ -26,6 +26,7 @@ typedef struct call {
     leat_i_asked asked;          /* the request as the caller made it; what depends on the place is filled in for each */
     leat_i_wire one, *wire;      /* as it goes out: by wire_index of the places; path NULL = not made yet */
     const leat_i_wire *out;      /* the one of this attempt */
+    uint32_t place_index;        /* where the request goes */
     const leat_i_llm_turn *turn; /* NULL = none */
     double max_tokens;
     size_t inputs; /* of a request for embeddings; 0 = unknown, or another request */
@@ -173,6 +174,7 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
     (void)text_redact(c, &message, &size, true);
     leat_i_llm_attempt a = {
         .number = c->reply->attempts,
+        .endpoint_index = c->place_index,
         .start_ns = leat_task_now_ns(c->t) - h->end_ns,
         .http_status = h->status,
         .cls = rule->cls,
@@ -246,6 +248,7 @@ static leat_err request_aim(call *c, uint32_t place_index)
         LEAT_TRY(err);
     }
     c->out = wire;
+    c->place_index = place_index;
     c->request.origin = place->origin;
     c->request.path = wire->path;
     c->request.body = wire->body;
@@ -411,4 +414,14 @@ leat_limiter *leat_i_llm_limiter(const leat_llm *llm)
 const char *leat_i_llm_tongue(const leat_llm *llm)
 {
     return llm->place[0].provider->tongue;
+}
+
+uint32_t leat_i_llm_endpoint_count(const leat_llm *llm)
+{
+    return llm->place_count;
+}
+
+const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index)
+{
+    return llm->place[index].name;
 }

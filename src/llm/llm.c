@@ -222,6 +222,7 @@ static leat_err setup_origin(setup *s, leat_llm *llm, leat_runtime *rt, leat_i_l
         .body_bytes_max = llm->body_bytes_max,
         .buffer_bytes = RECEIVE_BYTES,
     };
+    snprintf(place->name, sizeof place->name, "%s", s->url.origin);
     place->provider = s->provider;
     place->has_query = s->url.query != NULL;
     place->base_path = leat_i_strdup(s->url.path);

@@ -13,7 +13,8 @@
 
 /* How an attempt ended, and what the call means to do about it. */
 typedef struct leat_i_llm_attempt {
-    uint32_t number; /* from 1 */
+    uint32_t number;         /* from 1 */
+    uint32_t endpoint_index; /* which of the client's it went to */
     int64_t start_ns;
     int http_status; /* 0 = no reply was read */
     leat_class cls;
@@ -47,5 +48,7 @@ leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, 
 
 leat_limiter *leat_i_llm_limiter(const leat_llm *llm); /* NULL = none */
 const char *leat_i_llm_tongue(const leat_llm *llm);    /* the form that its replies have: a provider's name */
+uint32_t leat_i_llm_endpoint_count(const leat_llm *llm);
+const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index); /* its scheme, host and port */
 
 #endif
