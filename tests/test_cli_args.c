@@ -230,7 +230,7 @@ static void summaries_are_words_or_json(void **state)
     s.class_count[LEAT_CLASS_OK] = 1234560;
     s.class_count[LEAT_CLASS_LENGTH] = 7;
     s.class_count[LEAT_CLASS_TIMEOUT] = 2;
-    leat_i_summary_put(&words, &s, "out\x1b.jsonl", false, 1);
+    leat_i_summary_put(&words, &s, "out\x1b.jsonl", false, 1, "");
     assert_string_equal(words.data,
                         "rows:      1,234,567 good, 2 failed, 5 done before; in 1 h 2 min\n"
                         "  note:    7 length (reply cut by max_tokens; counts as good)\n"
@@ -239,7 +239,7 @@ static void summaries_are_words_or_json(void **state)
                         "answer; 98.5 % of the limit used\n"
                         "tokens:    12 in, 0 out\n"
                         "output:    out\\x1b.jsonl\n");
-    leat_i_summary_put(&json, &s, "out\x1b.jsonl", true, 1);
+    leat_i_summary_put(&json, &s, "out\x1b.jsonl", true, 1, "");
     leat_i_json whole = leat_i_json_parse(json.data, json.size, NULL);
     assert_int_equal(whole.type, LEAT_I_JSON_OBJECT);
     double number = 0;
@@ -249,7 +249,7 @@ static void summaries_are_words_or_json(void **state)
     assert_true(number == 0.985);
     s.limit_used = -1;
     leat_i_buf_clear(&json);
-    leat_i_summary_put(&json, &s, "-", true, 0);
+    leat_i_summary_put(&json, &s, "-", true, 0, "");
     whole = leat_i_json_parse(json.data, json.size, NULL);
     assert_int_equal(leat_i_json_get(whole, "limit_used").type, LEAT_I_JSON_NULL);
     leat_i_buf_fini(&words);

@@ -43,6 +43,29 @@ class Progress(Cli):
         for event in self.events("in.jsonl"):
             self.assertEqual(event["done"], 40 + event["rows"])
 
+    def test_programs_get_json_whatever_happens(self):
+        """The last line is the summary, with exit code and reason; nothing on standard error is anything else than JSON."""
+        self.batch("in.jsonl", 3)
+        self.write("stranger", "dear diary\n")
+        good = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:"]
+        cases = [(2, ["run"], "nothing to read"), (2, ["run", "in.jsonl"], "no output"), (2, [*good, "--rpn", "7"], "--rpn"),
+                 (2, [*good, "--rpm", "many"], "takes a number"), (2, ["run", "in.jsonl", "-o", "o", "--base-url", "https://a.invalid"], "key"),
+                 (3, ["run", "in.jsonl", "-o", "stranger", "--base-url", "mock:"], "was not made by leat"),
+                 (8, ["run", "in.jsonl", "-o", "no/where", "--base-url", "mock:"], "no/where"),
+                 (5, ["run", "in.jsonl", "-o", "o", "--base-url", "http://127.0.0.1:9", "--max-attempts", "1"], "nobody listens"),
+                 (0, good, None)]
+        for option in (["--progress", "json"], ["--progress=json"]):
+            for code, args, words in cases:
+                with self.subTest(args=args):
+                    events = [json.loads(line) for line in self.ends(code, *args, *option).err.splitlines()]
+                    self.assertEqual((events[-1]["event"], events[-1]["exit_code"]), ("summary", code))
+                    self.assertEqual([e["event"] for e in events].count("summary"), 1)
+                    if words:
+                        self.assertIn(words, events[-1]["error"])
+                    else:
+                        self.assertIsNone(events[-1]["error"])
+        json.loads(self.ends(2, "rum", "--progress", "json").err)
+
     def test_waiting_is_told(self):
         """Nothing is in flight for a while: the reason is said."""
         self.batch("in.jsonl", 4)

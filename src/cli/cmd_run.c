@@ -121,10 +121,19 @@ static void parts_fini(run_parts *parts)
     leat_limiter_free(parts->limiter);
 }
 
-static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
+static void goes_on_say(leat_err err, const leat_bulk_summary *summary)
+{
+    bool any_failed = summary->rows_failed || summary->rows_failed_before;
+    if (summary->goes_on)
+        leat_i_say_note("run", "the same command goes on from here%s",
+                        any_failed ? "; --retry-failed asks the failed rows again too" : "");
+    else if (summary->rows_failed_before || (err && any_failed))
+        leat_i_say_note("run", "--retry-failed asks the failed rows again, --retry-failed=CLASS those of a class");
+}
+
+static int bulk_run(const run_parts *parts, const leat_i_run_args *args, leat_bulk_summary *summary)
 {
     leat_error error = { 0 };
-    leat_bulk_summary summary = { .limit_used = -1 };
     leat_bulk_opts opts = {
         .llm = parts->llm,
         .concurrency = (uint32_t)args->concurrency,
@@ -137,22 +146,18 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args)
     /* As with --throttle-time. */
     if (leat_i_option_seen(&args->parsed, "outage-time") && opts.outage_ms == 0) opts.outage_ms = 1;
     leat_i_run_args_bulk(args, &opts);
-    leat_err err = leat_bulk_run(parts->rt, &opts, &summary, &error);
-    int exit_code = summary.exit_code ? summary.exit_code : leat_i_exit_of(err);
+    leat_err err = leat_bulk_run(parts->rt, &opts, summary, &error);
+    int exit_code = summary->exit_code ? summary->exit_code : leat_i_exit_of(err);
     int number = leat_i_watch_signal();
     if (number) exit_code = 128 + number;
-    /* A run that never began has nothing to sum up. */
-    if (!err || summary.requests || summary.rows_ok || summary.rows_failed || number)
-        leat_i_summary_say(&summary, args->output, (leat_bulk_progress)args->progress, exit_code);
+    /* A run that never began has nothing to sum up. Programs get their object at the very end, in any case. */
+    bool began = !err || summary->requests || summary->rows_ok || summary->rows_failed || number;
+    if (began && args->progress != LEAT_BULK_PROGRESS_JSON && args->progress != LEAT_BULK_PROGRESS_NONE)
+        leat_i_summary_say(summary, args->output, false, exit_code, "");
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s%s", error.text[0] ? error.text : leat_err_sentence(err),
-                         summary.may_force ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
-    bool any_failed = summary.rows_failed || summary.rows_failed_before;
-    if (summary.goes_on)
-        leat_i_say_note("run", "the same command goes on from here%s",
-                        any_failed ? "; --retry-failed asks the failed rows again too" : "");
-    else if (summary.rows_failed_before || (err && any_failed))
-        leat_i_say_note("run", "--retry-failed asks the failed rows again, --retry-failed=CLASS those of a class");
+                         summary->may_force ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
+    goes_on_say(err, summary);
     return exit_code;
 }
 
@@ -195,7 +200,7 @@ static int format_check(const leat_i_run_args *args)
     return LEAT_I_EXIT_OK;
 }
 
-static int run_with(leat_i_run_args *args)
+static int run_with(leat_i_run_args *args, leat_bulk_summary *summary)
 {
     run_parts parts = { 0 };
     if (!args->output) {
@@ -212,7 +217,7 @@ static int run_with(leat_i_run_args *args)
         leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");
         exit_code = LEAT_I_EXIT_MACHINE;
     }
-    if (!exit_code) exit_code = bulk_run(&parts, args);
+    if (!exit_code) exit_code = bulk_run(&parts, args, summary);
     parts_fini(&parts);
     leat_i_watch_stop();
     return exit_code;
@@ -221,13 +226,16 @@ static int run_with(leat_i_run_args *args)
 static int cmd_run(int argc, char **argv)
 {
     leat_i_run_args args;
+    leat_bulk_summary summary = { .limit_used = -1 };
     leat_i_limits_no_core();
     leat_i_watch_block(false);
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_run, argc, argv);
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_run);
     else if (!exit_code)
-        exit_code = run_with(&args);
+        exit_code = run_with(&args, &summary);
+    if (leat_i_say_is_json() && !args.parsed.help)
+        leat_i_summary_say(&summary, args.output, true, exit_code, leat_i_say_last_error());
     leat_i_run_args_fini(&args);
     return exit_code;
 }

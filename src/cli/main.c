@@ -52,6 +52,7 @@ static int version(void)
 
 int main(int argc, char **argv)
 {
+    leat_i_say_mode_guess(argc, argv);
     const char *first = argc > 1 ? argv[1] : "";
     if (!*first) {
         leat_i_say_error("", "what shall it do? 'leat help' lists the commands");

@@ -121,7 +121,16 @@ static void endpoints_json_put(leat_i_buf *b, const leat_bulk_summary *s)
     leat_i_buf_puts(b, "],");
 }
 
-static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, int exit_code)
+static void text_json_put(leat_i_buf *b, const char *name, const char *text)
+{
+    leat_i_buf_printf(b, ",\"%s\":", name);
+    if (text)
+        leat_i_json_put_string(b, text, strlen(text));
+    else
+        leat_i_buf_puts(b, "null");
+}
+
+static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, int exit_code, const char *error)
 {
     leat_i_buf_puts(b, "{\"event\":\"summary\",");
     member_put(b, "rows_ok", s->rows_ok);
@@ -146,25 +155,27 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
         leat_i_buf_printf(b, "%.4f", s->limit_used);
     else
         leat_i_buf_puts(b, "null");
-    leat_i_buf_printf(b, ",\"ms\":%lld,\"exit_code\":%d,\"output\":", (long long)s->ms, exit_code);
-    leat_i_json_put_string(b, output, strlen(output));
+    leat_i_buf_printf(b, ",\"ms\":%lld,\"goes_on\":%s,\"exit_code\":%d", (long long)s->ms, s->goes_on ? "true" : "false",
+                      exit_code);
+    text_json_put(b, "error", *error ? error : NULL);
+    text_json_put(b, "output", output);
     leat_i_buf_puts(b, "}\n");
 }
 
-void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, bool json, int exit_code)
+void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, bool json, int exit_code,
+                        const char *error)
 {
     if (json)
-        json_put(b, s, output, exit_code);
+        json_put(b, s, output, exit_code, error);
     else
         plain_put(b, s, output);
 }
 
-void leat_i_summary_say(const leat_bulk_summary *s, const char *output, leat_bulk_progress progress, int exit_code)
+void leat_i_summary_say(const leat_bulk_summary *s, const char *output, bool json, int exit_code, const char *error)
 {
-    if (progress == LEAT_BULK_PROGRESS_NONE) return;
     leat_i_buf b = { .max = 64 * 1024 };
     size_t done;
-    leat_i_summary_put(&b, s, output, progress == LEAT_BULK_PROGRESS_JSON, exit_code);
+    leat_i_summary_put(&b, s, output, json, exit_code, error);
     if (!b.failed) (void)leat_i_os_write_all(STDERR_FD, b.data, b.size, &done);
     leat_i_buf_fini(&b);
 }

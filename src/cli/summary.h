@@ -6,9 +6,11 @@
 
 #include "../base/buf.h"
 
-/* Appends the summary: lines for people, or one JSON object with an LF. */
-void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, bool json, int exit_code);
-/* The same to standard error, in the form that goes with the progress; nothing with none. */
-void leat_i_summary_say(const leat_bulk_summary *s, const char *output, leat_bulk_progress progress, int exit_code);
+/* Appends the summary: lines for people, or one JSON object with an LF. `output`: NULL = none was named; `error`: why it was not a
+ * success, for the object; "" = it was. */
+void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *output, bool json, int exit_code,
+                        const char *error);
+/* The same to standard error. */
+void leat_i_summary_say(const leat_bulk_summary *s, const char *output, bool json, int exit_code, const char *error);
 
 #endif
