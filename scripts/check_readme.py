@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Builds and runs the snippets of README.md and docs/*.md, so that what a reader copies works.
 
-    check_readme.py BUILD_DIR
+    check_readme.py BUILD_DIR [PAGE ...]
 
 A ```c block with a main() is compiled against the library and run; its exit code must be 0. One that has a build() instead gets the
 main() of the page's block behind the line <!-- main -->. Where "It prints:" and a ```text block follow, the output must be that.
-A ```sh block behind the line <!-- run --> is run in a fresh folder by sh -e, with `leat` of BUILD_DIR on the PATH; <!-- run 3 -->
-expects exit code 3.
+A ```sh or ```python block behind the line <!-- run --> is run in a fresh folder, sh with -e, with `leat` of BUILD_DIR on the PATH;
+<!-- run 3 --> expects exit code 3.
 """
 import os
 import pathlib
@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"^(?:<!-- (run|main)(?: (\d+))? -->\n)?```(c|sh)\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^(?:<!-- (run|main)(?: (\d+))? -->\n)?```(c|sh|python)\n(.*?)^```$", re.M | re.S)
 PRINTS = re.compile(r"\s*^It prints\b[^\n]*:\n\n```text\n(.*?)^```$", re.M | re.S)
 
 
@@ -50,7 +50,7 @@ def snippets(page):
     main = next((b.group(4) for b in BLOCK.finditer(text) if b.group(1) == "main"), None)
     for found in BLOCK.finditer(text):
         mark, want, kind, body = found.groups()
-        if mark == "main" or (kind == "sh" and mark != "run"):
+        if mark == "main" or (kind != "c" and mark != "run"):
             continue
         if kind == "c" and "int main(" not in body:
             if "build(void)" not in body or not main:
@@ -63,11 +63,13 @@ def snippets(page):
 
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 count = failed = 0
-for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+PAGES = [pathlib.Path(name).resolve() for name in sys.argv[2:]] or [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUNS = {"sh": ["sh", "-ec"], "python": [sys.executable, "-Bc"]}
+for page in PAGES:
     for what, kind, body, want, prints in snippets(page):
         count += 1
         with tempfile.TemporaryDirectory() as folder:
-            good = run_c(body, folder, what, prints) if kind == "c" else run(["sh", "-ec", body], folder, want, what)
+            good = run_c(body, folder, what, prints) if kind == "c" else run([*RUNS[kind], body], folder, want, what)
             failed += not good
 print(f"{count - failed} of {count} snippets work")
 sys.exit(1 if failed or count == 0 else 0)

@@ -3,10 +3,13 @@
 import ctypes
 import json
 import os
+import pathlib
 import re
 import resource
+import subprocess
+import sys
 
-from cli_support import KEY, ROOT, Cli, main
+from cli_support import KEY, LEAT, LIMIT_S, ROOT, Cli, main
 
 
 class Words(Cli):
@@ -166,6 +169,15 @@ class Docs(Cli):
     def test_the_man_page_is_that_of_the_program(self):
         made = self.ends(0, "help", "--man").out
         self.assertEqual((ROOT / "man/leat.1").read_text(encoding="utf-8"), made, "run scripts/make_docs")
+
+    def test_the_man_page_of_the_endpoint_is_its_page_of_the_docs(self):
+        made = subprocess.run([sys.executable, "-B", ROOT / "scripts/mock_man.py"], check=True, capture_output=True, timeout=LIMIT_S)
+        self.assertEqual((ROOT / "man/leat-mock.1").read_bytes(), made.stdout, "run scripts/make_docs")
+
+    def test_the_examples_of_the_endpoint_work(self):
+        done = subprocess.run([sys.executable, "-B", ROOT / "scripts/check_readme.py", pathlib.Path(LEAT).resolve().parents[2],
+                               ROOT / "docs/mock.md"], capture_output=True, text=True, timeout=LIMIT_S)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
     def test_every_test_that_the_guarantees_name_exists(self):

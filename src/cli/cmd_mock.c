@@ -86,10 +86,9 @@ static const leat_i_option MOCK_OPTIONS[] = {
 /* clang-format on */
 _Static_assert(sizeof MOCK_OPTIONS / sizeof *MOCK_OPTIONS <= LEAT_I_OPTION_COUNT_MAX, "the table of names is too small");
 
-static bool stats_say(leat_mock *mock)
+static bool stats_say(const leat_mock_stats *stats)
 {
-    leat_mock_stats s;
-    leat_mock_read(mock, &s);
+    leat_mock_stats s = *stats;
     printf("{\"requests\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"refused_429\":%" PRIu64 ",\"refused_503\":%" PRIu64
            ",\"errors\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"window_max\":%" PRIu64 ",\"log_lost\":%" PRIu64
            ",\"in_flight_peak\":%" PRIu32 "}\n",
@@ -108,14 +107,17 @@ static int mock_serve(const mock_args *args, const leat_mock_opts *opts)
         return leat_i_exit_of(err);
     }
     bool good = printf("%s\n", leat_mock_url(mock)) > 0 && fflush(stdout) == 0;
+    leat_mock_stats stats = { 0 };
     int waited = 0;
     if (good) {
         /* A signal is the usual end of a server, so it is no failure. */
         waited = leat_i_watch_wait(leat_i_option_seen(&args->parsed, "duration") ? args->duration_ms : -1,
                                    args->stop_with_stdin ? STDIN_FILENO : -1);
-        good = stats_say(mock);
+        leat_mock_read(mock, &stats);
     }
+    /* The counters come when all else is done: who reads them finds the log whole. */
     leat_mock_free(mock);
+    good = good && stats_say(&stats);
     if (good && waited >= 0) return LEAT_I_EXIT_OK;
     leat_i_say_error("mock", good ? "no descriptor is free for signals" : "standard output cannot be written");
     return LEAT_I_EXIT_MACHINE;
