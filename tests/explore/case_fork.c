@@ -1,0 +1,138 @@
+/*
+ * case_fork.c: forks of the whole runtime: each runs once, its result is seen by the join, and what is shared is taken by somebody.
+ *
+ * In fork_meet and fork_feed forks wait for each other to have begun, so that one that nobody takes is a deadlock: as in case_wake.c,
+ * a wake whose loss only costs parallelism is seen, too.
+ */
+#include "explore.h"
+
+#include "leat/fork.h"
+#include "sched/runtime.h"
+
+static leat_runtime *rt;
+static explore_flag begun;
+
+static void begin(uint32_t workers)
+{
+    leat_runtime_opts opts = { .worker_count = workers, .stack_bytes = 65536 };
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_runtime_new(&rt, &opts) == LEAT_OK);
+    begun = (explore_flag){ 0 };
+    explore_settle();
+}
+
+static void leaf(leat_fork *f, void *arg)
+{
+    (void)f;
+    int *value = arg; /* plain: a race when two run it, or when the join does not publish it */
+    *value += 1;
+}
+
+static void branch(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    leat_fork_spawn(f, leaf, &value[1]);
+    leat_fork_spawn(f, leaf, &value[2]);
+    value[0] += 1;
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[2] == 1);
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[1] == 1);
+}
+
+static void tree(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    leat_fork_spawn(f, branch, &value[0]);
+    leat_fork_spawn(f, leaf, &value[3]);
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[3] == 1);
+    leat_fork_spawn(f, leaf, &value[4]);
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[4] == 1);
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[0] == 1);
+}
+
+static leat_err runs_tree(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    return leat_fork_run(t, tree, arg);
+}
+
+static void fork_tree(void)
+{
+    int value[5] = { 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_run(rt, runs_tree, value, NULL) == LEAT_OK);
+    for (int i = 0; i < 5; i++)
+        EXPLORE_CHECK(value[i] == 1);
+    explore_finish();
+}
+
+/* Goes on only when two have begun. */
+static void meets(leat_fork *f, void *arg)
+{
+    leaf(f, arg);
+    explore_flag_add(&begun, 1);
+    explore_flag_await(&begun, 2);
+}
+
+/* The owner runs the newest itself, so a thief has to take the other. */
+static void meets_thief(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    leat_fork_spawn(f, meets, &value[0]);
+    leat_fork_spawn(f, meets, &value[1]);
+    leat_fork_sync(f);
+    leat_fork_sync(f);
+}
+
+/* The owner goes on to fork and join, and whoever is hungry must get its share: two thieves have to take one each. */
+static void feeds_two(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    leat_fork_spawn(f, meets, &value[0]);
+    leat_fork_spawn(f, meets, &value[1]);
+    while (explore_flag_get(&begun) < 2) {
+        value[2] = 0;
+        leat_fork_spawn(f, leaf, &value[2]);
+        leat_fork_sync(f);
+        EXPLORE_CHECK(value[2] == 1);
+        leat_i_os_relax();
+    }
+    leat_fork_sync(f);
+    leat_fork_sync(f);
+}
+
+static leat_fork_fn place;
+
+static leat_err runs_place(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    return leat_fork_run(t, place, arg);
+}
+
+static void meet(leat_fork_fn fn, uint32_t workers)
+{
+    int value[3] = { 0 };
+    place = fn;
+    begin(workers);
+    EXPLORE_CHECK(leat_task_run(rt, runs_place, value, NULL) == LEAT_OK);
+    EXPLORE_CHECK(value[0] == 1 && value[1] == 1);
+    explore_finish();
+}
+
+static void fork_meet(void)
+{
+    meet(meets_thief, 2);
+}
+
+static void fork_feed(void)
+{
+    meet(feeds_two, 3);
+}
+
+const explore_case explore_fork_tree = { "fork_tree", fork_tree, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_fork_meet = { "fork_meet", fork_meet, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_fork_feed = { "fork_feed", fork_feed, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
