@@ -4,13 +4,14 @@ if(LEAT_SANITIZE OR LEAT_FUZZ OR CMAKE_CROSSCOMPILING)
   return()
 endif()
 
-set(explore_units base/arena.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/fork.c sched/future.c sched/gate.c
-  sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/semaphore.c sched/stack.c sched/task.c sched/task_user.c)
-# deque.c and worker.c are part of case_deque.c and world.c, which call their static functions.
+# deque.c, semaphore.c and worker.c are part of case_deque.c, case_lock.c and world.c, which call their static functions.
+set(explore_units base/arena.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/fork.c sched/future.c
+  sched/gate.c sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/stack.c sched/task.c sched/task_user.c)
 set(explore_sources ${CMAKE_SOURCE_DIR}/src/sched)
 list(TRANSFORM explore_units PREPEND ${CMAKE_SOURCE_DIR}/src/)
-add_library(explore_shipped OBJECT explore/litmus.c explore/case_deque.c explore/case_fork.c explore/case_runtime.c explore/case_stack.c explore/case_wake.c explore/stubs.c
-  explore/world.c ${explore_units})
+set(explore_cases case_deque.c case_fork.c case_lock.c case_runtime.c case_stack.c case_wake.c litmus.c stubs.c world.c)
+list(TRANSFORM explore_cases PREPEND explore/)
+add_library(explore_shipped OBJECT ${explore_cases} ${explore_units})
 target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore_memset memcpy=explore_memcpy
   __builtin_memcpy=explore_memcpy __errno_location=explore_errno pthread_mutex_init=explore_mutex_init pthread_mutex_destroy=explore_mutex_destroy
   pthread_mutex_lock=explore_mutex_lock pthread_mutex_unlock=explore_mutex_unlock pthread_cond_wait=explore_cond_wait
@@ -40,7 +41,7 @@ foreach(target explore explore_shipped)
   endif()
 endforeach()
 
-foreach(cases litmus deque inject wake runtime future semaphore gate blocking fork stack)
+foreach(cases litmus deque inject wake runtime future semaphore gate blocking fork park stack)
   add_test(NAME explore_${cases} COMMAND explore ${cases}_)
-  set_tests_properties(explore_${cases} PROPERTIES TIMEOUT 300 LABELS "explore")
+  set_tests_properties(explore_${cases} PROPERTIES TIMEOUT 3000 LABELS "explore")
 endforeach()

@@ -4,21 +4,17 @@
  * In fork_meet and fork_feed forks wait for each other to have begun, so that one that nobody takes is a deadlock: as in case_wake.c,
  * a wake whose loss only costs parallelism is seen, too.
  */
-#include "explore.h"
+#include "begin.h"
 
 #include "leat/fork.h"
-#include "sched/runtime.h"
 
 static leat_runtime *rt;
 static explore_flag begun;
 
 static void begin(uint32_t workers)
 {
-    leat_runtime_opts opts = { .worker_count = workers, .stack_bytes = 65536 };
-    explore_quiet(true);
-    EXPLORE_CHECK(leat_runtime_new(&rt, &opts) == LEAT_OK);
     begun = (explore_flag){ 0 };
-    explore_settle();
+    rt = runtime_begin(workers);
 }
 
 static void leaf(leat_fork *f, void *arg)
@@ -105,6 +101,31 @@ static void feeds_two(leat_fork *f, void *arg)
     leat_fork_sync(f);
 }
 
+static void begins(leat_fork *f, void *arg)
+{
+    leaf(f, arg);
+    explore_flag_add(&begun, 1);
+}
+
+/* What was shared first is taken back, maybe, by the owner, who has more afterwards: a thief has to come for that. */
+static void feeds_later(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    for (int i = 0; i < 2; i++) {
+        value[2] = 0;
+        leat_fork_spawn(f, leaf, &value[2]);
+        leat_fork_sync(f);
+    }
+    leat_fork_spawn(f, begins, &value[0]);
+    while (explore_flag_get(&begun) < 1) {
+        value[2] = 0;
+        leat_fork_spawn(f, leaf, &value[2]);
+        leat_fork_sync(f);
+        leat_i_os_relax();
+    }
+    leat_fork_sync(f);
+}
+
 static leat_fork_fn place;
 
 static leat_err runs_place(leat_task *t, void *arg, const void **result)
@@ -113,26 +134,56 @@ static leat_err runs_place(leat_task *t, void *arg, const void **result)
     return leat_fork_run(t, place, arg);
 }
 
-static void meet(leat_fork_fn fn, uint32_t workers)
+static void meet(leat_fork_fn fn, uint32_t workers, int forks)
 {
     int value[3] = { 0 };
     place = fn;
     begin(workers);
     EXPLORE_CHECK(leat_task_run(rt, runs_place, value, NULL) == LEAT_OK);
-    EXPLORE_CHECK(value[0] == 1 && value[1] == 1);
+    for (int i = 0; i < forks; i++)
+        EXPLORE_CHECK(value[i] == 1);
     explore_finish();
 }
 
 static void fork_meet(void)
 {
-    meet(meets_thief, 2);
+    meet(meets_thief, 2, 2);
 }
 
 static void fork_feed(void)
 {
-    meet(feeds_two, 3);
+    meet(feeds_two, 3, 2);
+}
+
+static void fork_retake(void)
+{
+    meet(feeds_later, 2, 1);
+}
+
+/* As fork_retake, with a task that keeps one of the thieves: it comes out of the search with that, and must think of the other. */
+static leat_err keeps_worker(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)arg, (void)result;
+    explore_flag_await(&begun, 1);
+    return LEAT_OK;
+}
+
+static void fork_busy(void)
+{
+    int value[3] = { 0 };
+    leat_handle *h[2];
+    place = feeds_later;
+    begin(3);
+    EXPLORE_CHECK(leat_task_submit(rt, runs_place, value, &h[0]) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, keeps_worker, NULL, &h[1]) == LEAT_OK);
+    for (int i = 0; i < 2; i++)
+        EXPLORE_CHECK(leat_handle_wait(h[i], -1, NULL, NULL) == LEAT_OK);
+    EXPLORE_CHECK(value[0] == 1);
+    explore_finish();
 }
 
 const explore_case explore_fork_tree = { "fork_tree", fork_tree, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_fork_meet = { "fork_meet", fork_meet, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_fork_feed = { "fork_feed", fork_feed, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_fork_retake = { "fork_retake", fork_retake, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_fork_busy = { "fork_busy", fork_busy, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };

@@ -3,18 +3,13 @@
  *
  * The way to two parked workers is not part of the search; from there on all is.
  */
-#include "explore.h"
-
-#include "sched/runtime.h"
+#include "begin.h"
 
 static leat_runtime *rt;
 
 static void begin(uint32_t workers)
 {
-    leat_runtime_opts opts = { .worker_count = workers, .stack_bytes = 65536 };
-    explore_quiet(true);
-    EXPLORE_CHECK(leat_runtime_new(&rt, &opts) == LEAT_OK);
-    explore_settle();
+    rt = runtime_begin(workers);
 }
 
 /* ---- submit and the end ---- */
@@ -38,6 +33,25 @@ static void runtime_submit(void)
     leat_handle_free(h);
     leat_runtime_free(rt);
     explore_join_all();
+}
+
+/* ---- a cancel, and a wait that nothing else ends ---- */
+
+static leat_err waits_for_cancel(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_sleep_ms(t, INT64_MAX);
+}
+
+static void park_cancel(void)
+{
+    leat_handle *h;
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit(rt, waits_for_cancel, NULL, &h) == LEAT_OK);
+    leat_handle_cancel(h);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_CANCELED);
+    leat_handle_free(h);
+    explore_finish();
 }
 
 /* ---- a child's future: set against await, cancel and the time ---- */
@@ -139,76 +153,6 @@ static void future_all(void)
     explore_finish();
 }
 
-/* ---- the semaphore ---- */
-
-static leat_semaphore *semaphore;
-static uint32_t inside;
-
-static leat_err takes_permit(leat_task *t, void *arg, const void **result)
-{
-    (void)arg, (void)result;
-    leat_err err = leat_semaphore_acquire(t, semaphore);
-    if (err != LEAT_OK) return err;
-    EXPLORE_CHECK(inside++ == 0); /* plain: a race if two are in */
-    err = leat_sleep_ms(t, 0);    /* others go on meanwhile */
-    inside--;
-    leat_semaphore_release(semaphore);
-    return err;
-}
-
-static void semaphore_take(void)
-{
-    leat_handle *h[2];
-    inside = 0;
-    begin(2);
-    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 1) == LEAT_OK);
-    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[0]) == LEAT_OK);
-    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[1]) == LEAT_OK);
-    leat_handle_cancel(h[1]);
-    EXPLORE_CHECK(leat_handle_wait(h[0], -1, NULL, NULL) == LEAT_OK);
-    leat_err err = leat_handle_wait(h[1], -1, NULL, NULL);
-    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
-    leat_handle_free(h[0]);
-    leat_handle_free(h[1]);
-    /* No permit is lost, and none is held after an error. */
-    EXPLORE_CHECK(leat_task_run(rt, takes_permit, NULL, NULL) == LEAT_OK);
-    leat_semaphore_free(semaphore);
-    explore_finish();
-}
-
-/* ---- the gate ---- */
-
-static leat_i_gate *gate;
-static explore_flag passed;
-
-static leat_err enters(leat_task *t, void *arg, const void **result)
-{
-    (void)arg, (void)result;
-    leat_i_gate_enter(t, gate);
-    EXPLORE_CHECK(inside++ == 0);
-    inside--;
-    leat_i_gate_leave(t);
-    explore_flag_add(&passed, 1);
-    return LEAT_OK;
-}
-
-static void gate_enter(void)
-{
-    leat_handle *h[3];
-    inside = 0;
-    passed = (explore_flag){ 0 };
-    begin(3);
-    gate = leat_i_gate_new();
-    for (int i = 0; i < 3; i++)
-        EXPLORE_CHECK(leat_task_submit(rt, enters, NULL, &h[i]) == LEAT_OK);
-    for (int i = 0; i < 3; i++)
-        EXPLORE_CHECK(leat_handle_wait(h[i], -1, NULL, NULL) == LEAT_OK);
-    for (int i = 0; i < 3; i++)
-        leat_handle_free(h[i]);
-    leat_i_gate_free(gate);
-    explore_finish();
-}
-
 /* ---- blocking calls ---- */
 
 static leat_err blocks(void *arg)
@@ -234,6 +178,7 @@ static void blocking_call(void)
     explore_join_all();
 }
 
+const explore_case explore_park_cancel = { "park_cancel", park_cancel, { 3, 2, 3, 2000 }, { 4, 3, 5, 100000 }, false };
 const explore_case explore_runtime_submit = {
     "runtime_submit", runtime_submit, { 2, 2, 2, 2000 }, { 3, 2, 3, 100000 }, false
 };
@@ -242,8 +187,4 @@ const explore_case explore_future_timeout = {
     "future_timeout", future_timeout, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
 };
 const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_semaphore_take = {
-    "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
-};
-const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
 const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };

@@ -1,0 +1,125 @@
+/*
+ * case_lock.c: the semaphore and the gate: never two inside, nobody waits for ever, no permit is lost.
+ *
+ * semaphore.c is part of this file, so that its count can be looked at.
+ */
+#include "begin.h"
+
+#include "sched/semaphore.c"
+
+static leat_runtime *rt;
+static uint32_t inside; /* plain: a race if two are in */
+
+/* ---- the semaphore ---- */
+
+static leat_semaphore *semaphore;
+
+static leat_err takes_permit(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    leat_err err = leat_semaphore_acquire(t, semaphore);
+    if (err != LEAT_OK) return err;
+    EXPLORE_CHECK(inside++ == 0);
+    err = leat_sleep_ms(t, 0); /* others go on meanwhile */
+    inside--;
+    leat_semaphore_release(semaphore);
+    return err;
+}
+
+static void semaphore_take(void)
+{
+    leat_handle *h[2];
+    inside = 0;
+    rt = runtime_begin(2);
+    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 1) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[0]) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, takes_permit, NULL, &h[1]) == LEAT_OK);
+    leat_handle_cancel(h[1]);
+    EXPLORE_CHECK(leat_handle_wait(h[0], -1, NULL, NULL) == LEAT_OK);
+    leat_err err = leat_handle_wait(h[1], -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    EXPLORE_CHECK(semaphore->free == 1 && !semaphore->first); /* none is lost, and none is held after an error */
+    leat_handle_free(h[0]);
+    leat_handle_free(h[1]);
+    leat_semaphore_free(semaphore);
+    explore_finish();
+}
+
+/* ---- the gate ---- */
+
+static leat_i_gate *gate;
+static explore_flag entered, go;
+
+static void pass(leat_task *t)
+{
+    leat_i_gate_enter(t, gate);
+    EXPLORE_CHECK(inside++ == 0);
+    inside--;
+    leat_i_gate_leave(t);
+}
+
+static leat_err passes(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    pass(t);
+    return LEAT_OK;
+}
+
+/* Stands in the gate until it is told, twice in a row. */
+static leat_err holds(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    for (uint32_t i = 1; i <= 2; i++) {
+        leat_i_gate_enter(t, gate);
+        EXPLORE_CHECK(inside++ == 0);
+        explore_flag_add(&entered, 1);
+        explore_flag_await(&go, i);
+        inside--;
+        leat_i_gate_leave(t);
+    }
+    return LEAT_OK;
+}
+
+static void gate_run(uint32_t workers, leat_task_fn first, void (*meanwhile)(void))
+{
+    leat_handle *h[3];
+    inside = 0;
+    entered = go = (explore_flag){ 0 };
+    rt = runtime_begin(workers);
+    gate = leat_i_gate_new();
+    explore_quiet(meanwhile != NULL);
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(leat_task_submit(rt, i == 0 ? first : passes, NULL, &h[i]) == LEAT_OK);
+    if (meanwhile) meanwhile();
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(leat_handle_wait(h[i], -1, NULL, NULL) == LEAT_OK);
+    for (int i = 0; i < 3; i++)
+        leat_handle_free(h[i]);
+    leat_i_gate_free(gate);
+    explore_finish();
+}
+
+static void gate_enter(void)
+{
+    gate_run(3, passes, NULL);
+}
+
+/* Two have queued up when the holder leaves, and it comes back at once: so one of them may become the heir. */
+static void lets_go(void)
+{
+    explore_settle();
+    explore_flag_add(&go, 1);
+    explore_flag_await(&entered, 2);
+    explore_flag_add(&go, 1);
+}
+
+static void gate_line(void)
+{
+    gate_run(3, holds, lets_go);
+}
+
+const explore_case explore_semaphore_take = {
+    "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
+};
+const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
+const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
