@@ -25,7 +25,7 @@ static double share_borne(leat_i_refusals *r, int64_t now_ns)
 
 static double credit_max(double share)
 {
-    return CREDIT_BASE + CREDIT_PER_SHARE * share;
+    return CREDIT_BASE - 1 + CREDIT_PER_SHARE * share;
 }
 
 /* What the grants up to `number` have earned since the last refusal. */
@@ -80,7 +80,7 @@ leat_i_refusal leat_i_refusals_add(leat_i_refusals *r, uint64_t number, uint64_t
     if (r->is_trial) return (leat_i_refusal){ .is_borne = true };
     credit_earn(r, number, now_ns);
     r->since_count++;
-    if (r->credit >= 1) {
+    if (r->credit >= 0) {
         r->credit -= 1;
         return (leat_i_refusal){ .is_borne = true };
     }
@@ -124,8 +124,8 @@ leat_i_judgement leat_i_refusals_judge(leat_i_refusals *r, uint64_t granted, int
     }
     double borne = share_borne(r, now_ns);
     /* What the trial has earned: an endpoint that refuses little need not show that a second time. */
-    double earned = borne * count - (double)r->cut_count, most = credit_max(borne);
-    r->credit = earned < 0 ? 0 : earned < most ? earned : most;
+    double earned = borne * count - (double)r->cut_count - 1, most = credit_max(borne);
+    r->credit = earned < -1 ? -1 : earned < most ? earned : most;
     bool is_as_before = r->noise > 0 && share <= NOISE_MOST && noise >= (r->trial_share - explained) / 3;
     return is_as_before ? LEAT_I_JUDGEMENT_NOISE : LEAT_I_JUDGEMENT_RATE;
 }

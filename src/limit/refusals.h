@@ -6,8 +6,8 @@
  * the rate. To slow everybody down for the latter costs the run; not to do it for the former costs refused calls. So:
  *
  *   CREDIT   Every grant earns a share of a refusal (3 %), up to five. A refusal that finds a whole one in the credit is a matter
- *            of its own request: nobody else waits, nothing is cut. At first there is no credit: an endpoint that has not shown
- *            otherwise is obeyed at once, and one that refuses all is obeyed after five calls.
+ *            of its own request: nobody else waits, nothing is cut. At first there is credit for one, and after a cut there
+ *            is none: an endpoint that has not shown otherwise is obeyed soon, and one that refuses all after five calls.
  *   TRIAL    A refusal without credit cuts the rate, to 70 %. The cut is also the question whether the rate was the cause: it
  *            stays for 10 to 150 calls (2 to 60 s), the fewer the clearer it was, and those that are refused meanwhile are counted.
  *            If the rate is the cause, fewer are: of a limit L are refused 1 - L / rate. If it is not, as many are. When what is
@@ -33,7 +33,7 @@
 #define LEAT_I_TRIAL_NS INT64_C(60000000000) /* at most */
 
 typedef struct leat_i_refusals { /* zeroed memory: nothing is known yet */
-    double credit;               /* refusals that may be borne */
+    double credit;               /* refusals that may be borne beside one: from -1 on */
     double noise;                /* the share that was found to be refused whatever the rate; 0 = none */
     int64_t noise_until_ns;
     uint64_t last_number;  /* of the newest refused grant: what has earned credit */
