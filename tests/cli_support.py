@@ -5,6 +5,7 @@ A test file is called as: test_cli_x.py LEAT CLI_FAULT [unittest arguments]
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,7 @@ def restore_signals():
 
 
 def environment(**more):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_") and not k.lower().endswith("_proxy")}
+    env = {k: v for k, v in os.environ.items() if not re.match(r"(OPENAI|AZURE_OPENAI|ANTHROPIC|GEMINI|GOOGLE)_", k) and not k.lower().endswith("_proxy")}
     env.update({k: v for k, v in more.items() if v is not None})
     return env
 

@@ -28,5 +28,88 @@ const provider_row provider_rows[] = {
       .wire_path = "/openai/deployments/other/chat/completions", .form = &leat_i_form_openai },
     { "azure", "/v1/chat/completions", "{\"model\":\"../x\",\"messages\":[]}", .has_query = true, .why = "deployment" },
     { "azure", "/v1/chat/completions", "{\"messages\":[]}", .has_query = true, .why = "deployment" },
+    /* Anthropic: its own as it comes; chat requests become messages. */
+    { "anthropic", "/v1/messages", "{ \"model\":\"c\" }", .wire_path = "/v1/messages", .form = &leat_i_form_messages },
+    { "anthropic", "/v1/messages", "{\"model\":\"c\"}", .stream = true, .wire_path = "/v1/messages",
+      .form = &leat_i_form_messages, .wire_body = "{\"model\":\"c\",\"stream\":true}" },
+    { "anthropic", "/v1/messages/count_tokens", "{}", .stream = true, .wire_path = "/v1/messages/count_tokens",
+      .form = &leat_i_form_messages, .no_stream = true },
+    { "anthropic", NULL, "{\"model\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"x\\n\"}]}",
+      .wire_path = "/v1/messages", .form = &leat_i_form_messages,
+      .wire_body = "{\"max_tokens\":4096,\"model\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"x\\n\"}]}" },
+    { "anthropic", "/v1/chat/completions",
+      "{\"model\":\"c\",\"max_tokens\":9,\"max_completion_tokens\":7,\"temperature\":0.5,\"n\":1,\"seed\":null,\"stop\":"
+      "\"END\","
+      "\"user\":\"u1\",\"top_k\":4,\"response_format\":{\"type\":\"text\"},\"messages\":[{\"role\":\"system\",\"content\":"
+      "\"be brief\"},"
+      "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"what?\"},{\"type\":\"image_url\",\"image_url\":{"
+      "\"url\":"
+      "\"data:image/png;base64,iVBO\"}},{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://h/i.png\"}}]},"
+      "{\"role\":\"developer\",\"content\":[{\"type\":\"text\",\"text\":\"really\"}]}]}",
+      .stream = true, .wire_path = "/v1/messages", .form = &leat_i_form_messages,
+      .wire_body =
+          "{\"max_tokens\":7,\"model\":\"c\",\"temperature\":0.5,\"top_k\":4,\"system\":[{\"type\":\"text\",\"text\":\"be "
+          "brief\"},"
+          "{\"type\":\"text\",\"text\":\"really\"}],\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+          "\"text\":"
+          "\"what?\"},{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"iVBO\"}},"
+          "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://h/i.png\"}}]}],\"stop_sequences\":[\"END\"],"
+          "\"metadata\":{\"user_id\":\"u1\"},\"stream\":true}" },
+    { "anthropic", "/v1/chat/completions",
+      "{\"model\":\"c\",\"stop\":[\"a\",\"b\"],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+      "\"description\":\"d\","
+      "\"parameters\":{\"type\":\"object\",\"properties\":{}}}},{\"type\":\"function\",\"function\":{\"name\":\"g\"}},{"
+      "\"type\":"
+      "\"web_search_20250305\",\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":"
+      "\"f\"}},"
+      "\"parallel_tool_calls\":false,\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
+      "\"content\":\"let me\","
+      "\"tool_calls\":[{\"id\":\"t1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"q\\\": "
+      "\\\"\\u00e9\\\"}\"}},"
+      "{\"id\":\"t2\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},{\"role\":\"tool\",\"tool_"
+      "call_id\":"
+      "\"t1\",\"content\":\"one\"},{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"content\":[{\"type\":\"text\",\"text\":"
+      "\"two\"}]},"
+      "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t3\",\"function\":{\"name\":\"g\"}}]},{\"role\":"
+      "\"tool\","
+      "\"tool_call_id\":\"t3\",\"content\":\"three\"}]}",
+      .wire_path = "/v1/messages", .form = &leat_i_form_messages,
+      .wire_body =
+          "{\"max_tokens\":4096,\"model\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
+          "\"content\":[{\"type\":\"text\",\"text\":\"let "
+          "me\"},{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":"
+          "{\"q\":\"\u00e9\"}},{\"type\":\"tool_use\",\"id\":\"t2\",\"name\":\"g\",\"input\":{}}]},{\"role\":\"user\","
+          "\"content\":["
+          "{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"one\"},{\"type\":\"tool_result\",\"tool_use_id\":"
+          "\"t2\","
+          "\"content\":[{\"type\":\"text\",\"text\":\"two\"}]}]},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_"
+          "use\",\"id\":"
+          "\"t3\",\"name\":\"g\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":"
+          "\"t3\","
+          "\"content\":\"three\"}]}],\"stop_sequences\":[\"a\",\"b\"],\"tools\":[{\"name\":\"f\",\"description\":\"d\","
+          "\"input_schema\":"
+          "{\"type\":\"object\",\"properties\":{}}},{\"name\":\"g\",\"input_schema\":{\"type\":\"object\"}},{\"type\":"
+          "\"web_search_20250305\",\"name\":\"web_search\"}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\","
+          "\"disable_parallel_tool_use\":true}}" },
+    { "anthropic", NULL, "{\"messages\":[],\"tool_choice\":\"required\",\"parallel_tool_calls\":true}",
+      .wire_path = "/v1/messages", .form = &leat_i_form_messages,
+      .wire_body = "{\"max_tokens\":4096,\"messages\":[],\"tool_choice\":{\"type\":\"any\"}}" },
+    { "anthropic", "/v1/embeddings", "{\"input\":\"x\"}", .why = "Anthropic has no /embeddings" },
+    { "anthropic", NULL, "{\"model\":\"c\"}", .why = "no messages" },
+    { "anthropic", NULL, "{\"messages\":[],\"n\":2}", .why = "no counterpart of \"n\"" },
+    { "anthropic", NULL, "{\"messages\":[],\"seed\":7}", .why = "\"seed\"" },
+    { "anthropic", NULL, "{\"messages\":[],\"response_format\":{\"type\":\"json_object\"}}", .why = "response_format" },
+    { "anthropic", NULL, "{\"messages\":[],\"tool_choice\":{\"type\":\"allowed_tools\"}}", .why = "tool_choice" },
+    { "anthropic", NULL, "{\"messages\":[{\"role\":\"king\"}]}", .why = "no role" },
+    { "anthropic", NULL, "{\"messages\":[{\"role\":\"user\",\"content\":7}]}", .why = "neither a text" },
+    { "anthropic", NULL, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]}]}", .why = "sound" },
+    { "anthropic", NULL,
+      "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:x\"}}]}]}",
+      .why = "data URL" },
+    { "anthropic", NULL,
+      "{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"t\",\"function\":{\"name\":\"f\",\"arguments\":\"["
+      "\"}}]}]}",
+      .why = "arguments" },
+    { "anthropic", NULL, "{\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", .why = "tool_call_id" },
 };
 const size_t provider_row_count = sizeof provider_rows / sizeof *provider_rows;

@@ -21,6 +21,7 @@ static void hosts_tell_who_it_is(void **state)
         { "api.groq.com.evil.example", "", "openai" },
         { "openrouter.ai", "/api/v1", "openrouter" },
         { "api.deepseek.com", "", "deepseek" },
+        { "api.anthropic.com", "/v1", "anthropic" },
         { "me.openai.azure.com", "", "azure" },
         { "me.services.ai.azure.com", "/openai/v1", "azure" },
         { "me.cognitiveservices.azure.com", "/openai/v1", "azure" },

@@ -53,6 +53,14 @@ static const char *member_of_path(const char *path)
     return NULL;
 }
 
+static void document_name(const checker *c, const struct leat_i_doc *d, char name[128])
+{
+    if (c->opts->input_count > 1)
+        snprintf(name, 128, "id %.100s", d->doc.key);
+    else
+        snprintf(name, 128, "line %llu", (unsigned long long)d->doc.line);
+}
+
 /* A body for another path than its own: the endpoint's business in a run, but the user's slip. */
 static void document_doubt(checker *c, const struct leat_i_doc *d)
 {
@@ -63,10 +71,7 @@ static void document_doubt(checker *c, const struct leat_i_doc *d)
     leat_i_json body = leat_i_json_parse(d->doc.body, d->doc.body_bytes, NULL);
     if (leat_i_json_get(body, member).type != LEAT_I_JSON_NONE) return;
     c->check->doubtful++;
-    if (c->opts->input_count > 1)
-        snprintf(name, sizeof name, "id %.100s", d->doc.key);
-    else
-        snprintf(name, sizeof name, "line %llu", (unsigned long long)d->doc.line);
+    document_name(c, d, name);
     snprintf(why, sizeof why, "%s: doubtful: %.60s takes \"%s\", and the body has none", name, d->doc.url, member);
     if (c->bad) c->bad(c->bad_arg, d->doc.line, why);
 }
@@ -80,8 +85,9 @@ static bool document_is_refused(checker *c, const struct leat_i_doc *d)
     leat_i_asked asked = { .path = d->doc.url, .body = d->doc.body, .body_bytes = d->doc.body_bytes, .base_path = "" };
     bool refused = c->provider && c->provider->make(&wire, &asked, &m) == LEAT_INPUT;
     if (refused && c->bad) {
-        char why[320];
-        snprintf(why, sizeof why, "id %.100s: %s", d->doc.key, m.why);
+        char why[320], name[128];
+        document_name(c, d, name);
+        snprintf(why, sizeof why, "%s: %s", name, m.why);
         c->bad(c->bad_arg, d->doc.line, why);
     }
     leat_i_arena_fini(&arena);

@@ -139,6 +139,18 @@ static int retry_failed_check(const leat_i_run_args *args)
     return LEAT_I_EXIT_USAGE;
 }
 
+static int provider_check(const leat_i_run_args *args)
+{
+    const char *given = args->provider, *nearest = NULL, *name;
+    if (!given || leat_i_provider_named(given)) return LEAT_I_EXIT_OK;
+    for (size_t i = 0; (name = leat_i_provider_name(i)); i++)
+        nearest = leat_i_word_nearer(given, nearest, name);
+    leat_i_say_error(args->parsed.command->name, "--provider %s: there is no provider of that name%s%s%s", given,
+                     nearest ? "; did you mean " : " ('leat run --help' lists them)", nearest ? nearest : "",
+                     nearest ? "?" : "");
+    return LEAT_I_EXIT_USAGE;
+}
+
 static int output_check(const leat_i_run_args *args)
 {
     const char *command = args->parsed.command->name;
@@ -178,6 +190,7 @@ int leat_i_run_args_init(leat_i_run_args *args, const leat_i_command *command, i
     if (!leat_i_options_agree(&args->parsed, CONFLICTS, sizeof CONFLICTS / sizeof *CONFLICTS)) return LEAT_I_EXIT_USAGE;
     exit_code = inputs_take(args);
     if (!exit_code) exit_code = leat_i_key_env_check(args, args->key_env);
+    if (!exit_code) exit_code = provider_check(args);
     if (!exit_code) exit_code = header_check(args);
     if (!exit_code) exit_code = retry_failed_check(args);
     if (!exit_code) exit_code = output_check(args);

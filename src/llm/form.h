@@ -23,6 +23,8 @@ typedef struct leat_i_form {
 extern const leat_i_form leat_i_form_openai;    /* chat and legacy completions, embeddings, and all else of OpenAI's */
 extern const leat_i_form leat_i_form_responses; /* OpenAI's responses: the same, but for its streams */
 
+extern const leat_i_form leat_i_form_messages; /* Anthropic's */
+
 leat_i_case leat_i_response_judge(leat_i_answer *a, leat_i_json root);
 extern const leat_i_fold_way leat_i_fold_responses;
 

@@ -9,7 +9,7 @@
 
 #include "../net/url.h"
 
-static const leat_i_provider *const OWN[] = { &leat_i_openai, &leat_i_azure };
+static const leat_i_provider *const OWN[] = { &leat_i_openai, &leat_i_azure, &leat_i_anthropic };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 
 static const leat_i_provider *provider_at(size_t i)

@@ -1,4 +1,4 @@
-/* forms_rows.c: the rows of OpenAI's forms, and the list of all. */
+/* forms_openai.c: the rows of OpenAI's forms, and of those who are compatible. */
 #include "forms_rows.h"
 
 #define CHAT      .form = &leat_i_form_openai, .path = "/v1/chat/completions"
@@ -14,7 +14,7 @@
 #define STARTED           EVENT("response.created", ",\"response\":{\"id\":\"r1\",\"status\":\"in_progress\",\"error\":null}")
 #define DELTA(text)       EVENT("response.output_text.delta", ",\"output_index\":1,\"delta\":\"" text "\"")
 
-const form_row form_rows[] = {
+const form_row form_openai[] = {
     { .name = "chat: cached and reasoning tokens",
       CHAT,
       .body = "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":10,"
@@ -109,4 +109,4 @@ const form_row form_rows[] = {
       .heard = "a",
       .is_error = true },
 };
-const size_t form_row_count = sizeof form_rows / sizeof *form_rows;
+const size_t form_openai_count = sizeof form_openai / sizeof *form_openai;

@@ -1,0 +1,326 @@
+/*
+ * test_provider_calls.c: whole calls to each provider, against a server that writes raw bytes: where the key goes, what comes of
+ * errors and of streams that break off.
+ */
+#include "leat/llm.h"
+
+#include "endpoint_rows.h"
+#include "support_http.h"
+
+#define MESSAGE                                                                                                            \
+    "{\"id\":\"m1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[{\"type\":\"text\",\"text\":" \
+    "\"fine\"}],\"stop_"                                                                                                   \
+    "reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}"
+#define EVENT(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
+#define MESSAGE_EVENTS                                                                                                \
+    EVENT("message_start", ",\"message\":{\"id\":\"m1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\"," \
+                           "\"content\":[],\"stop_reason\":"                                                          \
+                           "null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":3,\"output_tokens\":0}}")         \
+    EVENT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")                  \
+    EVENT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"fi\"}")                  \
+    EVENT("ping", "")                                                                                                 \
+    EVENT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"ne\"}")                  \
+    EVENT("content_block_stop", ",\"index\":0")                                                                       \
+    EVENT("message_delta",                                                                                            \
+          ",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":1}")         \
+    EVENT("message_stop", "")
+#define CHAT_CHUNK(rest) "data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[" rest "]}\n\n"
+#define CHAT_EVENTS                                                                   \
+    CHAT_CHUNK("{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"fi\"}}") \
+    CHAT_CHUNK("{\"index\":0,\"delta\":{\"content\":\"ne\"}}")                        \
+    CHAT_CHUNK("{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}")               \
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n"
+
+static const struct provider {
+    const char *name, *key_env, *key_line; /* the header that carries the key */
+    const char *target, *stream_target;    /* request lines of a chat request */
+    const char *good, *events;             /* replies whose text is "fine" */
+} providers[] = {
+    { "openai", "OPENAI_API_KEY", "Authorization: Bearer ", "POST /v1/chat/completions ", "POST /v1/chat/completions ",
+      "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
+      "\"completion_tokens\":1}}",
+      CHAT_EVENTS },
+    { "azure", "AZURE_OPENAI_API_KEY", "api-key: ", "POST /openai/v1/chat/completions ", "POST /openai/v1/chat/completions ",
+      "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
+      "\"completion_tokens\":1}}",
+      "data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n" CHAT_EVENTS },
+    { "anthropic", "ANTHROPIC_API_KEY", "x-api-key: ", "POST /v1/messages ", "POST /v1/messages ", MESSAGE, MESSAGE_EVENTS },
+};
+enum { PROVIDER_COUNT = sizeof providers / sizeof *providers };
+
+static leat_runtime *rt;
+
+static const struct provider *provider_of(const char *name)
+{
+    const struct provider *p = providers;
+    while (strcmp(p->name, name) != 0)
+        p++;
+    return p;
+}
+
+static leat_llm *llm_to(fault_server *s, const char *provider, bool stream, int attempts)
+{
+    leat_llm *llm = NULL;
+    leat_error error = { 0 };
+    leat_llm_opts opts = {
+        .base_url = fault_server_url(s), .provider = provider, .stream = stream, .max_attempts = attempts
+    };
+    if (leat_llm_new(&llm, rt, &opts, &error)) fail_msg("%s: %s", provider, error.text);
+    return llm;
+}
+
+static one_call call_once(fault_server *s, const char *provider, bool stream, int attempts)
+{
+    one_call c = { .llm = llm_to(s, provider, stream, attempts) };
+    call_run(rt, &c);
+    assert_int_equal(c.err, LEAT_OK);
+    leat_llm_free(c.llm);
+    return c;
+}
+
+/* Each provider's key goes out in its own header, and to nobody else; streams and plain answers are the same reply. */
+static void each_has_its_own_key_and_path(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++) {
+        for (int stream = 0; stream < 2; stream++) {
+            const struct provider *p = &providers[i];
+            const char *type = stream ? "Content-Type: text/event-stream\r\n" : "Content-Type: application/json\r\n";
+            fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(200, type, stream ? p->events : p->good) },
+                                  { .op = FAULT_KEEP } };
+            fault_script script = { .step = step };
+            fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+            one_call c = call_once(s, p->name, stream, 1);
+            char key_line[128];
+            snprintf(key_line, sizeof key_line, "\r\n%ssk-of-%s\r\n", p->key_line, p->name);
+            char *request = fault_server_request(s, 0, NULL, NULL);
+            const char *target = stream ? p->stream_target : p->target;
+            if (strncmp(request, target, strlen(target)) != 0 || !strstr(request, key_line)) fail_msg("%s", request);
+            for (size_t other = 0; other < PROVIDER_COUNT; other++) {
+                snprintf(key_line, sizeof key_line, "sk-of-%s", providers[other].name);
+                assert_true(other == i || !strstr(request, key_line));
+            }
+            assert_int_equal(strstr(request, "anthropic-version: 2023-06-01") != NULL, strcmp(p->name, "anthropic") == 0);
+            if (c.reply.cls != LEAT_CLASS_OK || strcmp(c.text, "fine") != 0)
+                fail_msg("%s: %s: %s", p->name, leat_class_name(c.reply.cls), c.reply.message);
+            assert_int_equal(c.reply.tokens_in, 3);
+            assert_int_equal(c.reply.tokens_out, 1);
+            assert_false(c.reply.estimated);
+            assert_int_equal(c.reply.ttft_ms >= 0, stream);
+            free(request);
+            call_free(&c);
+            fault_server_free(s);
+        }
+    }
+}
+
+static void an_echoed_key_is_not_repeated(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++) {
+        char header[32];
+        snprintf(header, sizeof header, "%.*s", (int)strcspn(providers[i].key_line, ":"), providers[i].key_line);
+        fault_step step[] = { { .op = FAULT_SEND,
+                                .data = "HTTP/1.1 401 X\r\nConnection: close\r\n\r\n{\"error\":{\"message\":\"not " },
+                              { .op = FAULT_ECHO_KEY, .data = header },
+                              { .op = FAULT_SEND, .data = "\"}}" },
+                              { .op = FAULT_CLOSE } };
+        fault_script script = { .step = step };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+        one_call c = call_once(s, providers[i].name, false, 1);
+        assert_int_equal(c.reply.cls, LEAT_CLASS_AUTH);
+        assert_non_null(strstr(c.reply.message, "not "));
+        assert_null(strstr(c.reply.message, "sk-of"));
+        assert_null(strstr(c.line, "sk-of"));
+        assert_non_null(strstr(c.line, "***"));
+        call_free(&c);
+        fault_server_free(s);
+    }
+}
+
+static const struct {
+    const char *provider;
+    int status;
+    const char *headers, *body;
+    leat_class cls; /* of the call, whose next answers are good */
+    uint32_t attempts, throttles;
+    int64_t least_ms;
+    bool fatal;
+    const char *message;
+} errors[] = {
+    { "anthropic", 529, "",
+      "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"},\"request_id\":\"r\"}",
+      .attempts = 2, .throttles = 1 },
+    { "anthropic", 429, "retry-after: 7\r\n",
+      "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"This request would exceed your limit\"}}",
+      .attempts = 2, .throttles = 1, .least_ms = 7000 },
+    { "anthropic", 400, "",
+      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low to "
+      "access it\"}}",
+      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true, .message = "credit balance" },
+    { "anthropic", 400, "",
+      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "HTTP 400: prompt is too long" },
+    { "anthropic", 401, "",
+      "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"invalid x-api-key\"}}",
+      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true, .message = "invalid x-api-key" },
+    { "anthropic", 402, "", "{\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\"message\":\"pay\"}}",
+      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
+    { "anthropic", 403, "", "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\",\"message\":\"no\"}}",
+      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true },
+    { "anthropic", 404, "", "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: c\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "model: c" },
+    { "anthropic", 413, "", "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\",\"message\":\"too large\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1 },
+    { "anthropic", 500, "", "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"oh\"}}", .attempts = 2 },
+    { "anthropic", 504, "", "{\"type\":\"error\",\"error\":{\"type\":\"timeout_error\",\"message\":\"oh\"}}",
+      .attempts = 2 },
+    { "azure", 400, "",
+      "{\"error\":{\"message\":\"The response was "
+      "filtered\",\"code\":\"content_filter\",\"status\":400,\"innererror\":{\"code\":"
+      "\"ResponsibleAIPolicyViolation\"}}}",
+      LEAT_CLASS_FILTERED, .attempts = 1 },
+    { "azure", 429, "retry-after-ms: 1500\r\nretry-after: 60\r\nx-ratelimit-remaining-requests: -1\r\n",
+      "{\"error\":{\"code\":\"429\",\"message\":\"Requests have exceeded the call rate limit. Please retry after 60 "
+      "seconds.\"}}",
+      .attempts = 2, .throttles = 1, .least_ms = 1500 },
+    { "azure", 429, "", "{\"error\":{\"code\":\"429\",\"message\":\"Rate limit is exceeded. Try again in 9 seconds.\"}}",
+      .attempts = 2, .throttles = 1, .least_ms = 9000 },
+    { "azure", 401, "", "{\"error\":{\"code\":\"401\",\"message\":\"Access denied due to invalid subscription key\"}}",
+      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true },
+    { "azure", 404, "", "{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"The API deployment does not exist\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "does not exist" },
+};
+
+static void errors_have_their_class(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(errors[i].status, errors[i].headers, errors[i].body) },
+                              { .op = FAULT_KEEP } };
+        fault_step good[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", provider_of(errors[i].provider)->good) },
+                              { .op = FAULT_KEEP } };
+        fault_script script[] = { { .step = step, .times = 1 }, { .step = good } };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = script, .script_count = 2 });
+        one_call c = call_once(s, errors[i].provider, false, 0);
+        if (c.reply.cls != errors[i].cls || c.reply.attempts != errors[i].attempts ||
+            c.reply.throttles != errors[i].throttles || c.reply.is_fatal != errors[i].fatal ||
+            c.reply.ms < errors[i].least_ms)
+            fail_msg("%s %d %s: class %s, attempts %u, throttles %u, fatal %d, %lld ms: %s", errors[i].provider,
+                     errors[i].status, errors[i].body, leat_class_name(c.reply.cls), c.reply.attempts, c.reply.throttles,
+                     c.reply.is_fatal, (long long)c.reply.ms, c.reply.message);
+        if (errors[i].message && !strstr(c.reply.message, errors[i].message)) fail_msg("row %zu: %s", i, c.reply.message);
+        call_free(&c);
+        fault_server_free(s);
+    }
+}
+
+/* Behind each event of the stream the connection ends: with a reset, with a clean end of the connection though more was announced,
+ * or with a clean end of the body. Only what is all there is an answer. */
+static void cut_at(const struct provider *p, size_t size, int how)
+{
+    char head[128];
+    snprintf(head, sizeof head, "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n%s\r\n",
+             how == 2 ? "Connection: close\r\n" : "Content-Length: 100000\r\n");
+    fault_step step[] = { { .op = FAULT_SEND, .data = head },
+                          { .op = FAULT_SEND, .data = p->events, .size = size },
+                          { .op = how == 0 ? FAULT_RESET : FAULT_CLOSE } };
+    if (size == 0) step[1] = step[2];
+    fault_script script = { .step = step };
+    fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+    one_call c = call_once(s, p->name, true, 1);
+    bool good = c.reply.cls == LEAT_CLASS_OK || c.reply.cls == LEAT_CLASS_LENGTH;
+    if (good && strcmp(c.text, "fine") != 0) fail_msg("%s, cut after %zu bytes (%d): \"%s\"", p->name, size, how, c.text);
+    if (!good && (c.reply.body || c.text[0]))
+        fail_msg("%s, cut after %zu bytes: a part was kept: %s", p->name, size, c.line);
+    if (how == 2 && size == strlen(p->events) && !good) fail_msg("%s: the whole is none: %s", p->name, c.reply.message);
+    call_free(&c);
+    fault_server_free(s);
+}
+
+static void a_broken_stream_is_no_answer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++) {
+        const char *events = providers[i].events, *at = events;
+        do {
+            for (int how = 0; how < 3; how++)
+                cut_at(&providers[i], (size_t)(at - events), how);
+            at = strstr(at, "\n\n");
+            if (at) at += 2;
+        } while (at);
+    }
+}
+
+/* What cannot be asked is said, and nothing is sent. */
+static void what_has_no_counterpart_is_not_sent(void **state)
+{
+    fault_server *s = fault_server_new(&(fault_opts){ .script_count = 0 });
+    (void)state;
+    one_call c = { .llm = llm_to(s, "anthropic", false, 0), .path = "/v1/embeddings", .body = "{\"input\":\"x\"}" };
+    call_run(rt, &c);
+    assert_int_equal(c.err, LEAT_OK);
+    assert_int_equal(c.reply.cls, LEAT_CLASS_INPUT);
+    assert_non_null(strstr(c.reply.message, "Anthropic has no /embeddings"));
+    call_free(&c);
+    c.path = "/v1/messages?key=abc";
+    call_run(rt, &c);
+    assert_int_equal(c.reply.cls, LEAT_CLASS_INPUT);
+    assert_non_null(strstr(c.reply.message, "a key does not belong"));
+    assert_int_equal(fault_server_counts(s).connections, 0);
+    call_free(&c);
+    leat_llm_free(c.llm);
+    fault_server_free(s);
+}
+
+static void endpoints_share_a_form(void **state)
+{
+    leat_llm *llm = NULL;
+    leat_error error = { 0 };
+    leat_limiter *l = NULL;
+    leat_limiter_opts limits[2] = { { .in_flight_max = 1 }, { .in_flight_max = 1 } };
+    leat_llm_endpoint e[2] = { { .base_url = "http://127.0.0.1:1" },
+                               { .base_url = "http://127.0.0.1:2", .provider = "anthropic" } };
+    leat_llm_opts opts = { .endpoints = e, .endpoint_count = 2 };
+    (void)state;
+    assert_int_equal(leat_limiter_new_many(&l, limits, 2), LEAT_OK);
+    opts.limiter = l;
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, &error), LEAT_USAGE);
+    assert_non_null(strstr(error.text, "different forms (openai, anthropic)"));
+    e[1].provider = "azure"; /* Other paths, the same form. */
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, &error), LEAT_OK);
+    leat_llm_free(llm);
+    leat_limiter_free(l);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "sk-of-%s", providers[i].name);
+        setenv(providers[i].key_env, key, 1);
+    }
+    rt = runtime_with(2, true);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    leat_runtime_free(rt);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_has_its_own_key_and_path),
+        cmocka_unit_test(an_echoed_key_is_not_repeated),
+        cmocka_unit_test(errors_have_their_class),
+        cmocka_unit_test(a_broken_stream_is_no_answer),
+        cmocka_unit_test(what_has_no_counterpart_is_not_sent),
+        cmocka_unit_test(endpoints_share_a_form),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
