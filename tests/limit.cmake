@@ -5,4 +5,7 @@ endforeach()
 foreach(unit estimate grants member pace property window)
   leat_test(test_limiter_${unit} PURE)
 endforeach()
+if(NOT LEAT_SANITIZE) # they have a clock_gettime of their own
+  leat_test(test_wall_clock)
+endif()
 leat_test(test_sweep_limit SOURCES support/sweep.c)

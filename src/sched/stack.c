@@ -178,16 +178,32 @@ static uint32_t list_move(leat_i_waiter **from, leat_i_waiter **to)
     return moved;
 }
 
+/* Said once for each step down. Outside the mutex: the log is the user's code. */
+static void guard_log(leat_runtime *rt, leat_i_guard guard)
+{
+    if (guard == LEAT_I_GUARD_MPROTECT)
+        leat_i_runtime_log(rt, LEAT_LOG_WARNING,
+                           "the kernel gives no more lightweight guards: further stacks are guarded by mprotect");
+    else
+        leat_i_runtime_log(
+            rt, LEAT_LOG_WARNING,
+            "no more guard pages are to be had (leat takes a quarter of vm.max_map_count): an overflow of further "
+            "stacks is noticed only when they are given back, by a canary");
+}
+
 bool leat_i_stack_fill(leat_i_worker *w)
 {
     leat_i_stack_cache *c = &w->stacks;
     leat_i_stack_pool *p = &w->rt->stacks;
     pthread_mutex_lock(&p->mutex);
+    leat_i_guard before = p->guard;
     if (p->spare)
         c->count += list_move(&p->spare, &c->list);
     else if (p->cold || pool_grow(p))
         c->count += list_move(&p->cold, &c->list);
+    leat_i_guard guard = p->guard;
     pthread_mutex_unlock(&p->mutex);
+    if (LEAT_UNLIKELY(guard != before)) guard_log(w->rt, guard);
     return c->list && leat_i_heap_reserve(&w->timers, c->taken + 1);
 }
 
