@@ -158,8 +158,8 @@ class Script(Mock):
         self.says(2, "--limit-at takes SECONDS=LIMITS", "mock", "--limit-at", "3=rps:1")
 
     def test_all_faults_are_listed_and_can_be_ordered(self):
-        names = [line.split()[0] for line in self.ends(0, "mock", "--list-faults").out.splitlines() if line[:1].isalpha()]
-        self.assertGreaterEqual(len(names), 3)
+        names = [line.split()[0] for line in self.ends(0, "mock", "--list-faults").out.split("\n\n")[0].splitlines()]
+        self.assertGreater(len(names), 50)
         args = [word for name in names for word in ("--fault", name + ":0")]
         mock = self.mock(*args)
         self.assertEqual(self.ask(mock)[0], 200)

@@ -170,6 +170,13 @@ class Docs(Cli):
         made = self.ends(0, "help", "--man").out
         self.assertEqual((ROOT / "man/leat.1").read_text(encoding="utf-8"), made, "run scripts/make_docs")
 
+    def test_the_docs_have_the_faults_of_the_endpoint(self):
+        told = [line for line in self.ends(0, "mock", "--list-faults").out.split("\n\n")[0].splitlines()]
+        page = (ROOT / "docs/mock.md").read_text(encoding="utf-8")
+        found = re.search(r"<!-- made by: leat mock --list-faults -->\n(.*?)<!-- end -->", page, re.S)
+        rows = re.findall(r"^\| `(\S+)` \| (.*) \|$", found.group(1), re.M)
+        self.assertEqual([" ".join(row) for row in rows], [" ".join(line.split(None, 1)) for line in told], "run scripts/make_docs")
+
     def test_the_man_page_of_the_endpoint_is_its_page_of_the_docs(self):
         made = subprocess.run([sys.executable, "-B", ROOT / "scripts/mock_man.py"], check=True, capture_output=True, timeout=LIMIT_S)
         self.assertEqual((ROOT / "man/leat-mock.1").read_bytes(), made.stdout, "run scripts/make_docs")

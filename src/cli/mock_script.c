@@ -116,6 +116,14 @@ int leat_i_mock_script_put(leat_i_buf *b, const char *path, const leat_i_list *f
     return LEAT_I_EXIT_MACHINE;
 }
 
+static const struct {
+    const char *what, *why;
+} unplayed[] = {
+#define UNPLAYED_ROW(what, why) { what, why },
+    LEAT_I_MOCK_UNPLAYED_MAP(UNPLAYED_ROW)
+#undef UNPLAYED_ROW
+};
+
 int leat_i_mock_faults_print(void)
 {
     leat_i_buf b = { 0 };
@@ -123,5 +131,8 @@ int leat_i_mock_faults_print(void)
         leat_i_mock_fault_kind kind = (leat_i_mock_fault_kind)i;
         leat_i_buf_printf(&b, "%-20s %s\n", leat_i_mock_fault_name(kind), leat_i_mock_fault_sentence(kind));
     }
+    leat_i_buf_puts(&b, "\nWhat it cannot play:\n");
+    for (size_t i = 0; i < sizeof unplayed / sizeof *unplayed; i++)
+        leat_i_buf_printf(&b, "  %s: %s\n", unplayed[i].what, unplayed[i].why);
     return leat_i_help_print(&b);
 }

@@ -1,5 +1,5 @@
 /* admit.c: the limits of the endpoint, and the delays and faults that were ordered. */
-#include "answer.h"
+#include "play.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,38 +155,14 @@ static void pace_draw(leat_i_mock_request *r)
     r->tokens_per_s = opts->tokens_per_s * exp(opts->tokens_sigma * normal_of(c, d));
 }
 
-static void refuse_as_ordered(leat_i_mock_request *r, int status, const char *what)
+/* The share of errors of the options. */
+static void error_put(leat_i_mock_request *r)
 {
     const leat_mock_opts *opts = &leat_i_mock_of(r)->opts;
-    r->decision = "fault";
-    if (status == 429 || status == 503)
+    if (opts->error_status == 429 || opts->error_status == 503)
         r->retry_ns = opts->retry_after_s > 0 ? (int64_t)(opts->retry_after_s * 1e9) : LEAT_I_NS_PER_S;
-    leat_i_mock_fail(r, status, status < 500 ? "invalid_request_error" : "server_error", NULL, NULL,
-                     "An ordered fault of the mock endpoint (%s).", what);
-}
-
-static void cut_in_the_middle(leat_i_mock_request *r)
-{
-    r->decision = "cut";
-    r->cut_at = r->out.size / 2;
-}
-
-/* Turns the answer into what the script orders; gives the delay that this adds. */
-static int64_t order_play(leat_i_mock_request *r, const leat_i_mock_order *o)
-{
-    switch (o->fault) {
-    case LEAT_I_MOCK_FAULT_STATUS:
-        refuse_as_ordered(r, o->status ? o->status : 500, "by the script");
-        if (*o->retry_after) r->retry_text = o->retry_after;
-        return 0;
-    case LEAT_I_MOCK_FAULT_CUT:
-        cut_in_the_middle(r);
-        return 0;
-    case LEAT_I_MOCK_FAULT_SLOW:
-        return o->after_ns >= 0 ? o->after_ns : 10 * LEAT_I_NS_PER_S;
-    default:
-        return 0;
-    }
+    leat_i_mock_refuse_as_ordered(r, opts->error_status, NULL, NULL,
+                                  "An ordered fault of the mock endpoint (by --error-rate).");
 }
 
 int64_t leat_i_mock_fault(leat_i_mock_request *r)
@@ -201,11 +177,12 @@ int64_t leat_i_mock_fault(leat_i_mock_request *r)
     if (!r->streaming) delay_ns += r->first_token_ns;
     if (r->tokens_per_s > 0 && !r->streaming) delay_ns += (int64_t)((double)r->tokens_reply / r->tokens_per_s * 1e9);
     if (r->order) {
-        delay_ns = leat_i_os_add_ns(delay_ns, order_play(r, r->order));
+        delay_ns = leat_i_os_add_ns(delay_ns, leat_i_mock_play(r));
     } else if (error < opts->error_rate) {
-        refuse_as_ordered(r, opts->error_status, "by --error-rate");
+        error_put(r);
     } else if (cut < opts->cut_rate) {
-        cut_in_the_middle(r);
+        r->decision = "cut";
+        r->cut_at = r->out.size / 2;
     }
     return delay_ns;
 }

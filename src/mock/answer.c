@@ -187,7 +187,7 @@ static const char *end_name(const leat_i_mock_request *r, enum MHD_RequestTermin
     case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
         return "stopped";
     default:
-        return "gone";
+        return r->wire == LEAT_I_MOCK_WIRE_RAW ? "sent" : "gone";
     }
 }
 

@@ -5,7 +5,8 @@
 #include "../base/json.h"
 #include "endpoint.h"
 
-/* Fills in an error answer in the form of the request's dialect; type, param and code are those of OpenAI; param and code may be NULL. What `out` held before is dropped. */
+/* Fills in an error answer in the form of the request's dialect; type, param and code are those of OpenAI, and may be NULL. What
+ * `out` held before is dropped. */
 void leat_i_mock_fail(leat_i_mock_request *r, int status, const char *type, const char *param, const char *code,
                       const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 

@@ -44,9 +44,12 @@ static void message_put(leat_i_mock_request *r, const leat_i_mock_reply *reply, 
                       "{\"id\":\"msg_%016llx\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"%s\",\"content\":[",
                       (unsigned long long)leat_i_mock_id(r), LEAT_I_MOCK_MODEL);
     if (whole) {
-        leat_i_buf_puts(b, "{\"type\":\"text\",\"text\":");
-        leat_i_json_put_string(b, reply->text, reply->size);
-        leat_i_buf_printf(b, "}],\"stop_reason\":\"%s\"", stop_reason[reply->finish]);
+        if (!reply->no_choice) {
+            leat_i_buf_puts(b, "{\"type\":\"text\",\"text\":");
+            leat_i_json_put_string(b, reply->text, reply->size);
+            leat_i_buf_puts(b, "}");
+        }
+        leat_i_buf_printf(b, "],\"stop_reason\":\"%s\"", stop_reason[reply->finish]);
     } else {
         leat_i_buf_puts(b, "],\"stop_reason\":null");
     }

@@ -2,7 +2,7 @@
  * chat.c: what a chat is, whatever its form: an extractive summary of the last user message. Any model name is taken, so that a
  * client's real settings work unchanged; the answer names the model that answered, as endpoints do.
  */
-#include "dialect.h"
+#include "play.h"
 
 static bool summary_make(leat_i_mock_request *r, const leat_i_mock_ask *ask, leat_i_mock_summary *s)
 {
@@ -18,7 +18,9 @@ static void reply_put(leat_i_mock_request *r, const leat_i_mock_ask *ask, const 
                                 .prompt_tokens = ask->prompt_tokens,
                                 .tokens = s->tokens,
                                 .finish = s->cut ? LEAT_I_MOCK_LENGTH : LEAT_I_MOCK_STOP,
+                                .tokens_max = ask->tokens_max,
                                 .usage = ask->usage };
+    if (r->order) leat_i_mock_play_reply(r, &reply);
     r->tokens_reply = reply.tokens;
     r->status = 200;
     r->streaming = ask->stream;

@@ -28,10 +28,14 @@ typedef enum leat_i_mock_finish {
 typedef struct leat_i_mock_reply {
     const char *text;
     size_t size;
-    uint64_t prompt_tokens, tokens;
+    uint64_t prompt_tokens, tokens, tokens_max; /* tokens_max 0 = it was not asked for */
     leat_i_mock_finish finish;
-    bool usage;
+    bool usage;               /* in a stream, too, where that must be asked for */
+    bool no_choice, no_usage; /* as faults: the list of choices is empty; nothing is told of usage */
 } leat_i_mock_reply;
+
+/* Stands in a text where bytes that are no UTF-8 shall come: the character U+E000, which no summary makes. */
+#define LEAT_I_MOCK_BAD_MARK "\xee\x80\x80"
 
 typedef struct leat_i_mock_failure {
     int status;
@@ -78,7 +82,12 @@ bool leat_i_mock_need_string(leat_i_mock_request *r, leat_i_json object, const c
 bool leat_i_mock_messages_take(leat_i_mock_request *r, leat_i_json messages, const char *param, const char *content_key,
                                const char *const *roles, leat_i_mock_ask *ask);
 
+/* send.c */
+const char *leat_i_mock_content_type(const leat_i_mock_request *r);
+
 /* headers.c */
+/* Adds lines "Name: value", parted by line breaks. */
+void leat_i_mock_add_lines(struct MHD_Response *response, const char *lines);
 void leat_i_mock_add_u64(struct MHD_Response *response, const char *name, uint64_t value);
 /* Retry-After (whole seconds, rounded up) and, if `in_ms`, retry-after-ms (exact). */
 void leat_i_mock_add_retry(struct MHD_Response *response, const leat_i_mock_request *r, bool in_ms);

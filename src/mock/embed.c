@@ -209,11 +209,14 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
     if (leat_i_mock_admit(r, ask.tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
     uint32_t dimensions = (uint32_t)ask.dimensions;
     float *v = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, dimensions * sizeof *v);
+    leat_i_mock_fault_kind fault = r->order ? r->order->fault : LEAT_I_MOCK_FAULT_NONE;
+    size_t count = fault == LEAT_I_MOCK_FAULT_EMBED_SHORT ? ask.count - 1 : ask.count;
     r->status = 200;
     leat_i_buf_puts(&r->out, "{\"object\":\"list\",\"data\":[");
-    for (size_t i = 0; i < ask.count && v && !r->out.failed; i++) {
+    for (size_t n = 0; n < count && v && !r->out.failed; n++) {
+        size_t i = fault == LEAT_I_MOCK_FAULT_EMBED_REORDERED ? count - 1 - n : n;
         leat_i_arena_mark mark = leat_i_arena_save(&leat_i_mock_of(r)->scratch);
-        leat_i_buf_printf(&r->out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", i ? "," : "", i);
+        leat_i_buf_printf(&r->out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", n ? "," : "", i);
         if (!input_vector(r, ask.input[i], v, dimensions))
             r->out.failed = true;
         else if (ask.base64)

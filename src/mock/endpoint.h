@@ -49,6 +49,14 @@ typedef enum leat_i_mock_phase {
     LEAT_I_MOCK_SENDING,
 } leat_i_mock_phase;
 
+/* How an answer goes out that libmicrohttpd shall not send. */
+typedef enum leat_i_mock_wire {
+    LEAT_I_MOCK_WIRE_NONE,  /* it sends it */
+    LEAT_I_MOCK_WIRE_RAW,   /* r->out is all of it, head and body; then the connection is closed */
+    LEAT_I_MOCK_WIRE_CLOSE, /* no answer: the connection is closed */
+    LEAT_I_MOCK_WIRE_RESET, /* the same, by a reset */
+} leat_i_mock_wire;
+
 typedef struct leat_i_mock_shard {
     struct MHD_Daemon *daemon;
     leat_mock *mock;
@@ -111,6 +119,19 @@ typedef struct leat_i_mock_request {
     int64_t first_token_ns;   /* after its first event */
     int64_t first_event_ns;   /* when the first event went out */
     size_t cut_at;            /* bytes after which the connection is cut; SIZE_MAX = not */
+    /* How an ordered fault sends it. */
+    leat_i_mock_wire wire;
+    bool cut_resets;     /* the cut is a reset */
+    bool floods;         /* blanks without end instead */
+    size_t hold_at;      /* bytes after which nothing goes out for hold_ns; 0 = no hold */
+    int64_t hold_ns;     /* is 0 again when the hold has begun */
+    int64_t dribble_ns;  /* between two bytes; 0 = all that there is at once */
+    int64_t comments_ns; /* how long there is nothing but comments; is 0 again when they are over */
+    int64_t comments_end_ns, next_byte_ns;
+    bool comment_is_out;
+    uint64_t added;      /* bytes that went out and are not of r->out */
+    const char *headers; /* lines that go with the answer; NULL = none */
+    char retry_date[40];
 } leat_i_mock_request;
 
 /* Counters, written by the thread of the endpoint only. Relaxed: each is a number of its own. */

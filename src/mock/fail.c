@@ -10,6 +10,7 @@ static void fail_put(leat_i_mock_request *r, const leat_i_mock_failure *f)
     leat_i_buf_clear(&r->out);
     r->status = f->status;
     r->streaming = false;
+    r->content_type = NULL;
     r->dialect->fail(r, f);
     if (r->out.failed) leat_i_mock_fail_memory(r);
 }
@@ -42,6 +43,7 @@ void leat_i_mock_fail_memory(leat_i_mock_request *r)
     leat_i_buf_fini(&r->out); /* send.c puts a constant in place of an empty body */
     r->status = 500;
     r->streaming = false;
+    r->content_type = NULL;
     r->decision = "failed";
 }
 

@@ -1,6 +1,7 @@
 /*
- * gemini.c: Gemini's generateContent and streamGenerateContent. A stream is server-sent events with ?alt=sse, else one JSON array that
- * comes bit by bit; its errors stand in an array, too. There are no headers of limits: a refusal tells in its body when to come again.
+ * gemini.c: Gemini's generateContent and streamGenerateContent. A stream is server-sent events with ?alt=sse, else one JSON
+ * array that comes bit by bit; its errors stand in an array, too. There are no headers of limits: a refusal tells in its body
+ * when to come again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -45,18 +46,18 @@ static void part_put(leat_i_mock_request *r, const leat_i_mock_reply *reply, con
                      uint64_t tokens)
 {
     leat_i_buf *b = &r->out;
-    leat_i_buf_puts(b, "{\"candidates\":[{");
-    if (text) {
+    leat_i_buf_puts(b, reply->no_choice ? "{\"candidates\":[" : "{\"candidates\":[{");
+    if (text && !reply->no_choice) {
         leat_i_buf_puts(b, "\"content\":{\"parts\":[{\"text\":");
         leat_i_json_put_string(b, text, size);
         leat_i_buf_puts(b, "}],\"role\":\"model\"},");
     }
-    if (last) leat_i_buf_printf(b, "\"finishReason\":\"%s\",", finish_reason[reply->finish]);
+    if (last && !reply->no_choice) leat_i_buf_printf(b, "\"finishReason\":\"%s\",", finish_reason[reply->finish]);
     leat_i_buf_printf(b,
-                      "\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%llu,\"candidatesTokenCount\":%llu,"
+                      "%s],\"usageMetadata\":{\"promptTokenCount\":%llu,\"candidatesTokenCount\":%llu,"
                       "\"totalTokenCount\":%llu},\"modelVersion\":\"%s\",\"responseId\":\"%016llx\"}",
-                      (unsigned long long)reply->prompt_tokens, (unsigned long long)tokens,
-                      (unsigned long long)(reply->prompt_tokens + tokens), LEAT_I_MOCK_MODEL,
+                      reply->no_choice ? "" : "\"index\":0}", (unsigned long long)reply->prompt_tokens,
+                      (unsigned long long)tokens, (unsigned long long)(reply->prompt_tokens + tokens), LEAT_I_MOCK_MODEL,
                       (unsigned long long)leat_i_mock_id(r));
 }
 

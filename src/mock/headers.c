@@ -1,5 +1,6 @@
 /* headers.c: header values that more than one dialect has. */
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "dialect.h"
@@ -9,6 +10,18 @@ void leat_i_mock_add_u64(struct MHD_Response *response, const char *name, uint64
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     (void)MHD_add_response_header(response, name, text);
+}
+
+void leat_i_mock_add_lines(struct MHD_Response *response, const char *lines)
+{
+    char name[64], value[192];
+    while (*lines) {
+        size_t size = strcspn(lines, "\n"), colon = strcspn(lines, ":");
+        snprintf(name, sizeof name, "%.*s", (int)colon, lines);
+        snprintf(value, sizeof value, "%.*s", (int)(size - colon - 2), lines + colon + 2);
+        (void)MHD_add_response_header(response, name, value);
+        lines += size + (lines[size] == '\n');
+    }
 }
 
 void leat_i_mock_add_retry(struct MHD_Response *response, const leat_i_mock_request *r, bool in_ms)

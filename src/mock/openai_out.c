@@ -31,12 +31,19 @@ void leat_i_mock_openai_put(leat_i_mock_request *r, const leat_i_mock_reply *rep
     leat_i_buf *b = &r->out;
     leat_i_buf_printf(b,
                       "{\"id\":\"chatcmpl-%016llx\",\"object\":\"chat.completion\",\"created\":%lld,\"model\":\"%s\","
-                      "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":",
+                      "\"choices\":[",
                       (unsigned long long)leat_i_mock_id(r), created_s(), LEAT_I_MOCK_MODEL);
-    leat_i_json_put_string(b, reply->text, reply->size);
-    leat_i_buf_printf(b, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}],", finish_name[reply->finish]);
-    usage_put(b, reply);
-    leat_i_buf_puts(b, ",\"system_fingerprint\":\"" FINGERPRINT "\"}");
+    if (!reply->no_choice) {
+        leat_i_buf_puts(b, "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
+        leat_i_json_put_string(b, reply->text, reply->size);
+        leat_i_buf_printf(b, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}", finish_name[reply->finish]);
+    }
+    leat_i_buf_puts(b, "],");
+    if (!reply->no_usage) {
+        usage_put(b, reply);
+        leat_i_buf_puts(b, ",");
+    }
+    leat_i_buf_puts(b, "\"system_fingerprint\":\"" FINGERPRINT "\"}");
 }
 
 /* A chunk with one choice: its delta and the finish reason, as JSON. */
@@ -60,6 +67,16 @@ static void chunk_put(leat_i_mock_request *r, const char *head, const char *text
     leat_i_mock_event_end(r);
 }
 
+/* The chunk without choices, which tells the usage. */
+static void no_choice_put(leat_i_mock_request *r, const char *head, const leat_i_mock_reply *reply)
+{
+    leat_i_buf_puts(&r->out, head);
+    leat_i_buf_puts(&r->out, "\"choices\":[],");
+    usage_put(&r->out, reply);
+    leat_i_buf_puts(&r->out, "}\n\n");
+    leat_i_mock_event_end(r);
+}
+
 void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply)
 {
     const char *tail = reply->usage ? ",\"usage\":null}" : "}";
@@ -75,19 +92,13 @@ void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *
         leat_i_buf_fini(&head);
         return;
     }
-    chunk_put(r, head.data, NULL, 0, NULL, tail);
+    if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, NULL, tail);
     leat_i_mock_tokens_begin(r);
     while ((text = leat_i_mock_token_next(reply, &at, &size)) != NULL)
         chunk_put(r, head.data, text, size, NULL, tail);
     leat_i_mock_tokens_end(r);
-    chunk_put(r, head.data, NULL, 0, finish_name[reply->finish], tail);
-    if (reply->usage) {
-        leat_i_buf_puts(&r->out, head.data);
-        leat_i_buf_puts(&r->out, "\"choices\":[],");
-        usage_put(&r->out, reply);
-        leat_i_buf_puts(&r->out, "}\n\n");
-        leat_i_mock_event_end(r);
-    }
+    if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, finish_name[reply->finish], tail);
+    if (reply->no_choice || (reply->usage && !reply->no_usage)) no_choice_put(r, head.data, reply);
     leat_i_mock_events_final(r);
     leat_i_buf_puts(&r->out, "data: [DONE]\n\n");
     leat_i_mock_event_end(r);

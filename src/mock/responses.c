@@ -107,7 +107,7 @@ static void response_put(leat_i_mock_request *r, const leat_i_mock_reply *reply,
     else
         leat_i_buf_puts(b, "null");
     leat_i_buf_puts(b, ",\"model\":\"" LEAT_I_MOCK_MODEL "\",\"output\":[");
-    if (done) item_put(r, reply);
+    if (done && !reply->no_choice) item_put(r, reply);
     leat_i_buf_puts(b, "],\"usage\":");
     if (done)
         leat_i_buf_printf(b,
