@@ -140,6 +140,35 @@ static void who_computes_holds_nobody_back_while_a_worker_is_idle(void **state)
     leat_runtime_free(rt);
 }
 
+/* Goes on until the batch behind `arg` is done: the worker always has something else to do. */
+static leat_err yields_until_done(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    while (!leat_handle_is_done(arg))
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    return LEAT_OK;
+}
+
+static void the_end_is_told_though_the_workers_are_never_idle(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(workers)
+    {
+        leat_runtime *rt = runtime_with(workers, false);
+        for (int round = 0; round < 50; round++) {
+            leat_handle *h, *other;
+            LEAT_ATOMIC(uint32_t) sum = 0;
+            assert_int_equal(leat_task_submit_batch(rt, adds, (void *)&sum, 0, 200, &h), LEAT_OK);
+            assert_int_equal(leat_task_submit(rt, yields_until_done, h, &other), LEAT_OK);
+            assert_int_equal(leat_handle_wait(other, -1, NULL, NULL), LEAT_OK);
+            assert_int_equal(leat_load_relaxed(&sum), 200);
+            leat_handle_free(other);
+            leat_handle_free(h);
+        }
+        leat_runtime_free(rt);
+    }
+}
+
 /* ---- errors ---- */
 
 static leat_err some_fail(leat_task *t, void *arg, const void **result)
@@ -317,6 +346,7 @@ int main(void)
         cmocka_unit_test(all_may_get_the_same_argument),
         cmocka_unit_test(who_suspends_holds_nobody_back),
         cmocka_unit_test(who_computes_holds_nobody_back_while_a_worker_is_idle),
+        cmocka_unit_test(the_end_is_told_though_the_workers_are_never_idle),
         cmocka_unit_test(the_error_is_that_of_the_lowest_index_and_stops_nobody),
         cmocka_unit_test(wrong_calls_and_short_memory_are_told),
         cmocka_unit_test(a_cancel_stops_all_that_wait_and_lets_no_more_begin),

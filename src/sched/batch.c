@@ -7,7 +7,8 @@
  * suspends, and an item costs no memory that was not there. When another worker has nothing to do and this one nothing else to give
  * away, the lane is halved.
  *
- * `left` counts the items that have not ended; who takes it to 0 wakes the head, and may not touch the batch after that.
+ * `left` counts the items that have not ended; who takes it to 0 wakes the head, and may not touch the batch after that. A worker that
+ * runs one item after another counts their ends by itself, and tells the batch before it does anything else.
  *
  * Cancel. All items read the head's flag as their own, so it is seen at once by those that compute, and nothing begins any more. Those
  * that wait are woken by the head, which the cancel has woken. An item is put on the list of those before it stores `parked` for the first
@@ -64,6 +65,14 @@ static void batch_leave(leat_i_batch *b, size_t count)
     if (leat_sub_acq_rel(&b->left, count) == count) leat_i_unpark(stack);
 }
 
+void leat_i_batch_tell(leat_i_worker *w)
+{
+    leat_i_batch *b = w->batch.batch;
+    size_t ended = w->batch.ended;
+    w->batch = (leat_i_batch_tally){ 0 };
+    batch_leave(b, ended);
+}
+
 /* ---- items ---- */
 
 void leat_i_batch_add(leat_task *t)
@@ -98,7 +107,12 @@ static void item_ended(leat_task *task, leat_err err, const void *result, const 
     if (item->listed) item_withdraw(item);
     if (err != LEAT_OK) batch_fail(task->batch, item->index, err, error);
     leat_i_arena_fini(&task->arena);
-    batch_leave(task->batch, 1);
+    leat_i_worker *w = task->waiter->home;
+    if (w->batch.batch != task->batch) {
+        leat_i_batch_flush(w);
+        w->batch.batch = task->batch;
+    }
+    w->batch.ended++;
 }
 
 static void item_run(leat_i_batch *b, size_t index, leat_i_waiter *s)
@@ -118,8 +132,6 @@ static void item_run(leat_i_batch *b, size_t index, leat_i_waiter *s)
 
 /* ---- lanes ---- */
 
-static void lane_run(leat_i_job *job, leat_i_waiter *s);
-
 static void lane_push(leat_i_worker *w, struct lane *lane)
 {
     if (!leat_i_deque_push_owner(&w->deque, &lane->job)) leat_i_runtime_inject(w->rt, &lane->job, &lane->job);
@@ -131,7 +143,7 @@ static void lane_halve(leat_i_worker *w, struct lane *lane)
     struct lane *half = leat_i_alloc(sizeof *half);
     if (!half) return;
     size_t middle = lane->next + (lane->end - lane->next) / 2;
-    *half = (struct lane){ .job.run = lane_run, .batch = lane->batch, .next = middle, .end = lane->end };
+    *half = (struct lane){ .job.run = leat_i_batch_run_lane, .batch = lane->batch, .next = middle, .end = lane->end };
     lane->end = middle;
     lane_push(w, half);
 }
@@ -146,11 +158,12 @@ static void lane_drop(struct lane *lane)
     batch_leave(b, count);
 }
 
-static void lane_run(leat_i_job *job, leat_i_waiter *s)
+void leat_i_batch_run_lane(leat_i_job *job, leat_i_waiter *s)
 {
     struct lane *lane = (struct lane *)job;
     leat_i_batch *b = lane->batch;
     leat_i_worker *w = s->home;
+    if (w->batch.batch != b) leat_i_batch_flush(w);
     if (LEAT_UNLIKELY(leat_load_relaxed(&b->head->canceled))) { /* relaxed: seen now or by the item itself */
         lane_drop(lane);
         return;
@@ -223,7 +236,7 @@ static leat_i_batch *batch_new(leat_task_fn fn, void *args, size_t arg_bytes, si
         leat_i_free(b);
         return NULL;
     }
-    *lane = (struct lane){ .job.run = lane_run, .batch = b, .end = count };
+    *lane = (struct lane){ .job.run = leat_i_batch_run_lane, .batch = b, .end = count };
     *b = (leat_i_batch){ .fn = fn, .args = args, .arg_bytes = arg_bytes, .lane = lane, .failed = count };
     leat_store_relaxed(&b->left, count); /* relaxed: the injection publishes it */
     pthread_mutex_init(&b->mutex, NULL);

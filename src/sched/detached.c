@@ -34,6 +34,14 @@ struct leat_i_detached_block {
 };
 
 static _Thread_local leat_i_detached_block *block_of_thread __attribute__((tls_model("initial-exec")));
+/* Opaque to the compiler, as leat_i_worker_current is. */
+static __attribute__((noinline)) leat_i_detached_block **block_place(void)
+{
+    leat_i_detached_block **place = &block_of_thread;
+    __asm__ volatile("" : "+r"(place));
+    return place;
+}
+
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool key_made;
@@ -47,7 +55,7 @@ static void block_give(leat_i_detached_block *block, uint32_t count)
 static void block_close(void *block)
 {
     leat_i_detached_block *b = block;
-    block_of_thread = NULL;
+    *block_place() = NULL;
     if (b->used < BLOCK_SLOTS) block_give(b, BLOCK_SLOTS - b->used);
 }
 
@@ -56,32 +64,32 @@ static void key_make(void)
     key_made = pthread_key_create(&key, block_close) == 0;
 }
 
-/* Opens a block for this thread; false = memory is short. */
-static bool block_open(void)
+/* Opens a block for this thread; NULL = memory is short. */
+static leat_i_detached_block *block_open(void)
 {
     pthread_once(&key_once, key_make);
     leat_i_detached_block *block = key_made ? leat_i_alloc(BLOCK_BYTES) : NULL;
-    if (!block) return false;
+    if (!block) return NULL;
     if (pthread_setspecific(key, block) != 0) {
         leat_i_free(block);
-        return false;
+        return NULL;
     }
     leat_store_relaxed(&block->held, BLOCK_SLOTS); /* relaxed: the injection publishes it */
     block->used = 0;
-    block_of_thread = block;
-    return true;
+    *block_place() = block;
+    return block;
 }
 
 /* The thread has used its block up: it belongs to the slots now. */
 static void block_forget(void)
 {
-    block_of_thread = NULL;
+    *block_place() = NULL;
     pthread_setspecific(key, NULL); /* cannot fail: it has been set before */
 }
 
 void leat_i_detached_close(void)
 {
-    leat_i_detached_block *block = block_of_thread;
+    leat_i_detached_block *block = *block_place();
     if (!block) return;
     pthread_setspecific(key, NULL);
     block_close(block);
@@ -137,8 +145,9 @@ static void detached_run(leat_i_job *job, leat_i_waiter *s)
 
 leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
 {
-    if (!block_of_thread && !block_open()) return LEAT_NOMEM;
-    leat_i_detached_block *block = block_of_thread;
+    leat_i_detached_block *block = *block_place();
+    if (LEAT_UNLIKELY(!block)) block = block_open();
+    if (!block) return LEAT_NOMEM;
     struct detached *d = &block->slot[block->used++];
     *d = (struct detached){ .job.run = detached_run, .fn = fn, .arg = arg, .block = block };
     if (block->used == BLOCK_SLOTS) block_forget();

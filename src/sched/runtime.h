@@ -16,10 +16,18 @@
 #define LEAT_I_WORKERS_MAX 256u
 #define LEAT_I_IDLE_WORDS  (LEAT_I_WORKERS_MAX / 64u)
 
+typedef struct leat_i_batch leat_i_batch;
+
 typedef struct leat_i_list { /* FIFO of stacks, linked by `link` */
     leat_i_waiter *first, *last;
     uint32_t count;
 } leat_i_list;
+
+/* Items of a batch that have ended on a worker, and that the batch has not been told of yet (batch.c). */
+typedef struct leat_i_batch_tally {
+    leat_i_batch *batch; /* NULL = none */
+    size_t ended;
+} leat_i_batch_tally;
 
 /* What a worker has done with detached tasks and not told yet (detached.c). */
 typedef struct leat_i_detached_block leat_i_detached_block;
@@ -40,6 +48,7 @@ struct leat_i_worker {
     leat_i_stack_cache stacks;
     leat_task *free_tasks;
     uint32_t free_task_count;
+    leat_i_batch_tally batch;
     leat_i_detached_tally detached;
     leat_i_fork *free_forks;
     leat_fork_slot *stolen; /* a fork that was taken from another worker and is run next */
@@ -158,7 +167,12 @@ void leat_i_runtime_root_ended(leat_runtime *rt); /* a root task has ended: part
 void leat_i_handle_drop(leat_handle *h); /* lets it go without a cancel: the last to leave frees */
 
 /* batch.c: tasks that were submitted together */
-typedef struct leat_i_batch leat_i_batch;
+void leat_i_batch_run_lane(leat_i_job *job, leat_i_waiter *s);
+void leat_i_batch_tell(leat_i_worker *w);
+static inline void leat_i_batch_flush(leat_i_worker *w) /* before it does anything but the next item */
+{
+    if (__builtin_expect(w->batch.batch != NULL, 0)) leat_i_batch_tell(w);
+}
 void leat_i_batch_add(leat_task *t);               /* puts an item among those that a cancel wakes, if it is not there yet */
 static inline void leat_i_batch_wait(leat_task *t) /* before it stores `parked` */
 {

@@ -206,6 +206,7 @@ static leat_i_waiter *worker_wait_in_place(leat_i_worker *w)
 void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s)
 {
     worker_tick(w);
+    leat_i_batch_flush(w);
     leat_i_waiter *next = worker_ready_turn(w);
     if (!next) next = worker_new_loop(w);
     if (LEAT_UNLIKELY(!next)) next = worker_wait_in_place(w);
@@ -217,12 +218,14 @@ static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
 {
     worker_tick(w);
     if (w->stolen) {
+        leat_i_batch_flush(w);
         leat_i_worker_found(w);
         leat_i_fork_run_stolen(w);
         return true;
     }
     leat_i_waiter *ready = worker_ready_turn(w);
     if (ready) {
+        leat_i_batch_flush(w);
         leat_i_worker_found(w);
         w->leaving = s;
         w->running = ready;
@@ -232,6 +235,7 @@ static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
     leat_i_job *job = worker_pop_fresh(w);
     if (!job) return false;
     leat_i_worker_found(w);
+    if (job->run != leat_i_batch_run_lane) leat_i_batch_flush(w);
     job->run(job, s);
     return true;
 }
@@ -245,6 +249,7 @@ static void worker_loop(void *stack)
     worker_arrive(w);
     for (;;) {
         if (worker_round(w, s)) continue;
+        leat_i_batch_flush(w); /* before the look at what is ready, which may be the batch's head */
         worker_poll(w);
         if (w->ready.first || !leat_i_deque_is_empty(&w->deque)) continue;
         leat_i_detached_flush(w);
