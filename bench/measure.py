@@ -112,9 +112,13 @@ def host():
     return {"cpus": os.cpu_count(), "cpu": model, "kernel": os.uname().release, "load": os.getloadavg()[0]}
 
 
+TABLES = []  # what was printed by the measurement under way: (title, head, rows of text)
+
+
 def table(title, head, rows):
     """Prints rows of text and numbers under a head, columns as wide as they must be."""
     cells = [head] + [["" if c is None else "%.4g" % c if isinstance(c, float) else str(c) for c in row] for row in rows]
+    TABLES.append((title, head, cells[1:]))
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     print("\n" + title)
     for row in cells:
@@ -139,3 +143,37 @@ class Marks:
     def print(self):
         for m in self.marks:
             print("  %s  %s: %.4g (%s)" % ("reached" if m["reached"] else "MISSED ", m["what"], m["value"], m["must"]))
+
+
+# ---- a page of figures ----
+
+def markdown_table(head, rows):
+    """A table whose first column is text and whose others are numbers."""
+    def line(cells):
+        return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+    return [line(head), "|" + "---|" + "---:|" * (len(head) - 1), *map(line, rows)]
+
+
+def markdown(tables, marks, machine):
+    """What a measurement printed, as text of a page."""
+    lines = []
+    for title, head, rows in tables:
+        lines += ["**%s**" % title, "", *markdown_table(head, rows), ""]
+    if marks:
+        lines += markdown_table(["mark", "measured", "must be", "reached"],
+                                [[m["what"], "%.4g" % m["value"], m["must"], "yes" if m["reached"] else "**no**"] for m in marks])
+        lines.append("")
+    lines.append("%s; %d CPUs, Linux %s, load %.1f." % (machine["cpu"], machine["cpus"], machine["kernel"], machine["load"]))
+    return "\n".join(lines)
+
+
+def replace_block(page, name, text):
+    """Puts the text between the page's marks `<!-- bench NAME -->` and `<!-- end NAME -->`; a page without them is left alone."""
+    begin, end = "<!-- bench %s -->" % name, "<!-- end %s -->" % name
+    whole = page.read_text(encoding="utf-8")
+    if begin not in whole or end not in whole:
+        print("  %s has no place for %s" % (page, name))
+        return
+    before, rest = whole.split(begin, 1)
+    page.write_text(before + begin + "\n" + text + "\n" + end + rest.split(end, 1)[1], encoding="utf-8")
+    print("  written into %s" % page)

@@ -36,6 +36,7 @@ ROWS = [
     ("b3 Pareto, dearest last", "ms", 2, {p: (p, "ascending", "ms") for p in ("leat", "oneTBB", "libgomp", "libomp", "threads")}),
     ("c1 a million submits", "M/s", 2, {p: (p, "submit", "million_per_s") for p in ("leat", "oneTBB", "Go", "threads")}),
     ("c1 the same, a handle each", "M/s", 2, {p: (p, m, "million_per_s") for p, m in (("leat", "submit_handle"), ("threads", "submit"))}),
+    ("c2 a million in one batch", "M/s", 2, {p: (p, m, "million_per_s") for p, m in (("leat", "submit_batch"), ("threads", "submit"))}),
     ("d1 switch", "ns", 1, {"leat": ("switch", "leat", "ns"), "fcontext": ("switch", "fcontext", "ns"),
                             "ucontext": ("switch", "ucontext", "ns")}),
     ("d2 yield", "ns", 1, {"leat": ("leat", "yield", "ns"), "Go": ("Go", "yield", "ns")}),
@@ -56,19 +57,29 @@ ROWS = [
 MARKS = [
     ("a1 fib, inline tier", 1, "serial", 1.7), ("a2 fib, function pointers", 1, "serial", 3.4),
     ("b1 10 M trivial items", 2, "best", 1.05), ("b2 Pareto, random order", 2, "best", 1.03), ("b3 Pareto, dearest last", 2, "best", 1.05),
-    ("c1 a million submits", 2, "threads", 1.7), ("d1 switch", 1, "fcontext", 0.8), ("d2 yield", 1, "Go", 0.35),
+    ("c1 a million submits", 2, "threads", 1.7), ("c2 a million in one batch", 2, "threads", 3.0), ("d1 switch", 1, "fcontext", 0.8), ("d2 yield", 1, "Go", 0.35),
     ("e1 100k suspend, first", 2, "Go", 0.9), ("e1 100k suspend, again", 2, "Go", 0.45), ("e2 wake 100k", 2, "Go", 0.6),
     ("f1 wake of a parked pool, median", 2, "futex", 1.5), ("f1 wake of a parked pool, median", 2, "oneTBB", 1.0),
     ("f2 the same, p99", 2, "futex", 2.0),
 ]
+
+# row, threads, the most that ours may be: what needs no peer
+LIMITS = [("e3 a suspended task", 2, 4600), ("f3 CPU meanwhile", 2, 0.6)]
+
+# row of two threads, the most of our own time with one thread over the ceiling of the same run
+CEILING = [("a1 fib, inline tier", 0.97), ("a2 fib, function pointers", 0.97)]
+
+# row, its figure on two threads against the serial one of the same run
+SERIAL = [("a1 fib, inline tier", 0.9)]
 RATES = {"M/s"}
 
 
-def compile_peers(bench, folder):
+def compile_peers(bench, folder, names=tuple(PEERS)):
     """Builds what can be built; {name: program}, and a line for each that is missing."""
     programs = {}
     library = bench.programs.parent / "libleat.a"
-    for name, (compiler, source, rest, package) in PEERS.items():
+    for name in names:
+        compiler, source, rest, package = PEERS[name]
         out = folder / name
         if not shutil.which(compiler):
             print("%s is left out: no %s here (Debian: %s)" % (name, compiler, package))
@@ -142,7 +153,24 @@ def marks_of(result):
             continue
         name = "%s, %d: leat / %s" % (what, threads, other)
         marks.at_least(name, ratio, limit) if entry["unit"] in RATES else marks.at_most(name, ratio, limit)
+    for what, threads, limit in LIMITS:
+        ours = figure_of(result, what, threads, "leat")
+        if ours:
+            marks.at_most("%s, %d: %s" % (what, threads, result["%s, %d" % (what, threads)]["unit"]), ours, limit)
+    ceiling = figure_of(result, "two-thread ceiling", 2, "threads")
+    for what, share in CEILING:
+        one, two = figure_of(result, what, 1, "leat"), figure_of(result, what, 2, "leat")
+        if one and two and ceiling:
+            marks.at_least("a3 %s: speed-up / two-thread ceiling" % what[3:], one / two / ceiling, share)
+    for what, limit in SERIAL:
+        two, serial = figure_of(result, what, 2, "leat"), figure_of(result, what, 1, "serial")
+        if two and serial:
+            marks.at_most("%s, 2: leat / serial" % what, two / serial, limit)
     return marks
+
+
+def figure_of(result, what, threads, column):
+    return result.get("%s, %d" % (what, threads), {"figures": {}})["figures"].get(column)
 
 
 def picture(result):
