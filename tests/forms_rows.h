@@ -19,7 +19,7 @@ typedef struct form_row {
     bool is_error, is_partial, has_output; /* of the stream; it has output that is no text */
 } form_row;
 
-extern const form_row form_openai[], form_anthropic[];
-extern const size_t form_openai_count, form_anthropic_count;
+extern const form_row form_openai[], form_anthropic[], form_gemini[];
+extern const size_t form_openai_count, form_anthropic_count, form_gemini_count;
 
 #endif

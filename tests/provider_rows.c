@@ -111,5 +111,80 @@ const provider_row provider_rows[] = {
       "\"}}]}]}",
       .why = "arguments" },
     { "anthropic", NULL, "{\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", .why = "tool_call_id" },
+    /* Gemini: the model and the stream stand in the path. */
+    { "gemini", "/v1beta/models/g:generateContent", "{ \"contents\":[] }", .wire_path = "/v1beta/models/g:generateContent",
+      .form = &leat_i_form_generate },
+    { "gemini", "/v1beta/models/g:generateContent", "{}", .stream = true,
+      .wire_path = "/v1beta/models/g:streamGenerateContent?alt=sse", .form = &leat_i_form_generate },
+    { "gemini", "/v1beta/models/g:embedContent", "{}", .stream = true, .wire_path = "/v1beta/models/g:embedContent",
+      .form = &leat_i_form_embed, .no_stream = true },
+    { "gemini", NULL, "{\"model\":\"models/g-2.5\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+      .base_path = "/v1", .wire_path = "/models/g-2.5:generateContent", .form = &leat_i_form_generate,
+      .wire_body = "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"x\"}]}]}" },
+    { "gemini", "/v1/chat/completions",
+      "{\"model\":\"g\",\"max_tokens\":9,\"temperature\":0.5,\"top_p\":0.9,\"n\":2,\"seed\":3,\"stop\":\"END\",\"user\":"
+      "\"u1\",\"parallel_tool_calls\":null,"
+      "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"s\",\"schema\":{\"type\":\"object\"}}},"
+      "\"generationConfig\":{\"thinkingConfig\":"
+      "{\"thinkingBudget\":0}},\"safetySettings\":[],\"messages\":[{\"role\":\"system\",\"content\":\"be "
+      "brief\"},{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+      "\"text\":\"what?\"},{\"type\":\"image_url\",\"image_url\":\"data:image/"
+      "png;base64,iVBO\"},{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"UklG\",\"format\":"
+      "\"wav\"}},{\"fileData\":{\"fileUri\":\"gs://b/o\"}}]},{\"role\":\"assistant\",\"content\":\"this\"}]}",
+      .stream = true, .wire_path = "/v1beta/models/g:streamGenerateContent?alt=sse", .form = &leat_i_form_generate,
+      .wire_body =
+          "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"what?\"},{\"inlineData\":{\"mimeType\":\"image/"
+          "png\",\"data\":\"iVBO\"}},{\"inlineData\":{"
+          "\"mimeType\":\"audio/wav\",\"data\":\"UklG\"}},{\"fileData\":{\"fileUri\":\"gs://b/"
+          "o\"}}]},{\"role\":\"model\",\"parts\":[{\"text\":\"this\"}]}],"
+          "\"systemInstruction\":{\"parts\":[{\"text\":\"be "
+          "brief\"}]},\"generationConfig\":{\"maxOutputTokens\":9,\"stopSequences\":[\"END\"],"
+          "\"responseMimeType\":\"application/"
+          "json\",\"responseJsonSchema\":{\"type\":\"object\"},\"temperature\":0.5,\"topP\":0.9,\"candidateCount\":2,"
+          "\"seed\":3,\"thinkingConfig\":{\"thinkingBudget\":0}},\"safetySettings\":[]}" },
+    { "gemini", NULL,
+      "{\"model\":\"g\",\"tools\":[{\"googleSearch\":{}},{\"type\":\"function\",\"function\":{\"name\":\"f\","
+      "\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}},"
+      "{\"type\":\"function\",\"function\":{\"name\":\"g\"}}],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":"
+      "\"f\"}},\"messages\":[{\"role\":\"user\",\"content\":"
+      "\"x\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t1\",\"function\":{\"name\":\"f\","
+      "\"arguments\":\"{\\\"q\\\":1}\"},\"extra_content\":{\"google\":"
+      "{\"thought_signature\":\"s\"}}},{\"id\":\"t2\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},{\"role\":"
+      "\"tool\",\"tool_call_id\":\"t1\",\"content\":\"{\\\"r\\\": 2}\"},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"t2\",\"content\":\"plain\"},{\"role\":\"user\",\"content\":\"so?\"}]}",
+      .wire_path = "/v1beta/models/g:generateContent", .form = &leat_i_form_generate,
+      .wire_body = "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"x\"}]},{\"role\":\"model\",\"parts\":[{"
+                   "\"functionCall\":{\"name\":\"f\",\"args\":{\"q\":1}},"
+                   "\"thoughtSignature\":\"s\"},{\"functionCall\":{\"name\":\"g\",\"args\":{}}}]},{\"role\":\"user\","
+                   "\"parts\":[{\"functionResponse\":{\"name\":\"f\",\"response\":"
+                   "{\"r\":2}}},{\"functionResponse\":{\"name\":\"g\",\"response\":{\"result\":\"plain\"}}}]},{\"role\":"
+                   "\"user\",\"parts\":[{\"text\":\"so?\"}]}],\"tools\":["
+                   "{\"functionDeclarations\":[{\"name\":\"f\",\"description\":\"d\",\"parametersJsonSchema\":{\"type\":"
+                   "\"object\"}},{\"name\":\"g\"}]},{\"googleSearch\":{}}],"
+                   "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\",\"allowedFunctionNames\":[\"f\"]}}}" },
+    { "gemini", "/v1/embeddings",
+      "{\"model\":\"e\",\"input\":[\"a\",\"b\"],\"dimensions\":64,\"encoding_format\":\"float\"}", .stream = true,
+      .wire_path = "/v1beta/models/e:batchEmbedContents", .form = &leat_i_form_embed, .no_stream = true,
+      .wire_body =
+          "{\"requests\":[{\"model\":\"models/"
+          "e\",\"content\":{\"parts\":[{\"text\":\"a\"}]},\"outputDimensionality\":64},{\"model\":\"models/e\",\"content\":"
+          "{\"parts\":[{\"text\":\"b\"}]},\"outputDimensionality\":64}]}" },
+    { "gemini", "/v1/embeddings", "{\"model\":\"e\",\"input\":[1,2]}", .why = "of texts" },
+    { "gemini", "/v1/embeddings", "{\"model\":\"e\",\"input\":\"a\",\"encoding_format\":\"base64\"}", .why = "base64" },
+    { "gemini", "/v1/responses", "{\"model\":\"g\"}", .why = "Gemini has no /responses" },
+    { "gemini", NULL, "{\"messages\":[]}", .why = "model" },
+    { "gemini", NULL, "{\"model\":\"../g\",\"messages\":[]}", .why = "model" },
+    { "gemini", NULL, "{\"model\":\"g\"}", .why = "no messages" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[],\"logit_bias\":{\"1\":2}}", .why = "\"logit_bias\"" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[],\"response_format\":{\"type\":\"grammar\"}}",
+      .why = "response_format" },
+    { "gemini", NULL,
+      "{\"model\":\"g\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
+      "\"https://h/i.png\"}}]}]}",
+      .why = "data URLs" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file\"}]}]}",
+      .why = "no counterpart" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"x\"}]}",
+      .why = "answers no call" },
 };
 const size_t provider_row_count = sizeof provider_rows / sizeof *provider_rows;

@@ -8,8 +8,10 @@ TEXT = "The mill stands. The leat runs."
 BODIES = {  # where the text of a reply stands
     "openai": lambda body: body["choices"][0]["message"]["content"],
     "anthropic": lambda body: body["content"][0]["text"],
+    "gemini": lambda body: body["candidates"][0]["content"]["parts"][0]["text"],
 }
-WAYS = {"openai": BODIES["openai"], "azure": BODIES["openai"], "vllm": BODIES["openai"], "anthropic": BODIES["anthropic"]}
+WAYS = {"openai": BODIES["openai"], "azure": BODIES["openai"], "vllm": BODIES["openai"], "anthropic": BODIES["anthropic"],
+        "gemini": BODIES["gemini"]}
 
 
 class Providers(Cli):

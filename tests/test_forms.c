@@ -15,8 +15,8 @@
 
 static const form_row *row_at(size_t i)
 {
-    const form_row *const tables[] = { form_openai, form_anthropic };
-    const size_t counts[] = { form_openai_count, form_anthropic_count };
+    const form_row *const tables[] = { form_openai, form_anthropic, form_gemini };
+    const size_t counts[] = { form_openai_count, form_anthropic_count, form_gemini_count };
     for (size_t t = 0; t < sizeof tables / sizeof *tables; i -= counts[t++])
         if (i < counts[t]) return &tables[t][i];
     return NULL;

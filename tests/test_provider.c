@@ -22,6 +22,8 @@ static void hosts_tell_who_it_is(void **state)
         { "openrouter.ai", "/api/v1", "openrouter" },
         { "api.deepseek.com", "", "deepseek" },
         { "api.anthropic.com", "/v1", "anthropic" },
+        { "generativelanguage.googleapis.com", "/v1beta", "gemini" },
+        { "generativelanguage.googleapis.com", "/v1beta/openai", "compatible" },
         { "me.openai.azure.com", "", "azure" },
         { "me.services.ai.azure.com", "/openai/v1", "azure" },
         { "me.cognitiveservices.azure.com", "/openai/v1", "azure" },

@@ -31,6 +31,26 @@
     CHAT_CHUNK("{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}")               \
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n"
 
+#define CANDIDATE(text, rest) \
+    "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"" text "\"}],\"role\":\"model\"}" rest "}"
+#define GEMINI_USAGE "\"usageMetadata\":{\"promptTokenCount\":3,\"candidatesTokenCount\":1}"
+#define GEMINI_EVENTS                                                 \
+    "data: " CANDIDATE("f", "}]") "\r\n\r\n"                          \
+                                  "data: " CANDIDATE(                 \
+                                      "in", "}]") "\r\n\r\n"          \
+                                                  "data: " CANDIDATE( \
+                                                      "e", ",\"finishReason\":\"STOP\"}]," GEMINI_USAGE) "\r\n\r\n"
+#define DAY_QUOTA                                                                             \
+    "{\"error\":{\"code\":429,\"message\":\"You exceeded your current "                       \
+    "quota\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"                                \
+    "\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{\"quotaId\":" \
+    "\"GenerateRequestsPerDayPerProjectPerModel-FreeTier\"}]},{\"retryDelay\":\"34s\"}]}}"
+#define MINUTE_QUOTA                                                                              \
+    "{\"error\":{\"code\":429,\"message\":\"You exceeded your current "                           \
+    "quota\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"                                    \
+    "\"violations\":[{\"quotaId\":\"GenerateRequestsPerMinutePerProjectPerModel\"}]},{\"@type\":" \
+    "\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"34.5s\"}]}}"
+
 static const struct provider {
     const char *name, *key_env, *key_line; /* the header that carries the key */
     const char *target, *stream_target;    /* request lines of a chat request */
@@ -44,6 +64,9 @@ static const struct provider {
       "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,"
       "\"completion_tokens\":1}}",
       "data: {\"choices\":[],\"prompt_filter_results\":[{}]}\n\n" CHAT_EVENTS },
+    { "gemini", "GEMINI_API_KEY", "x-goog-api-key: ", "POST /v1beta/models/m:generateContent ",
+      "POST /v1beta/models/m:streamGenerateContent?alt=sse ",
+      CANDIDATE("fine", ",\"finishReason\":\"STOP\"}]," GEMINI_USAGE), GEMINI_EVENTS },
     { "anthropic", "ANTHROPIC_API_KEY", "x-api-key: ", "POST /v1/messages ", "POST /v1/messages ", MESSAGE, MESSAGE_EVENTS },
 };
 enum { PROVIDER_COUNT = sizeof providers / sizeof *providers };
@@ -175,6 +198,26 @@ static const struct {
     { "anthropic", 500, "", "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"oh\"}}", .attempts = 2 },
     { "anthropic", 504, "", "{\"type\":\"error\",\"error\":{\"type\":\"timeout_error\",\"message\":\"oh\"}}",
       .attempts = 2 },
+    { "gemini", 429, "", MINUTE_QUOTA, .attempts = 2, .throttles = 1, .least_ms = 34500 },
+    { "gemini", 429, "", "[" MINUTE_QUOTA "]", .attempts = 2, .throttles = 1, .least_ms = 34500 },
+    { "gemini", 429, "", DAY_QUOTA, LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true, .message = "exceeded" },
+    { "gemini", 400, "",
+      "{\"error\":{\"code\":400,\"message\":\"API key not "
+      "valid.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"reason\":\"API_KEY_INVALID\"}]}}",
+      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true, .message = "API key not valid" },
+    { "gemini", 400, "", "{\"error\":{\"code\":400,\"message\":\"too long\",\"status\":\"INVALID_ARGUMENT\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1 },
+    { "gemini", 403, "", "{\"error\":{\"code\":403,\"message\":\"no\",\"status\":\"PERMISSION_DENIED\"}}", LEAT_CLASS_AUTH,
+      .attempts = 1, .fatal = true },
+    { "gemini", 404, "", "{\"error\":{\"code\":404,\"message\":\"models/m is not found\",\"status\":\"NOT_FOUND\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "not found" },
+    { "gemini", 500, "", "{\"error\":{\"code\":500,\"message\":\"oh\",\"status\":\"INTERNAL\"}}", .attempts = 2 },
+    { "gemini", 503, "", "{\"error\":{\"code\":503,\"message\":\"The model is overloaded\",\"status\":\"UNAVAILABLE\"}}",
+      .attempts = 2, .throttles = 1 },
+    { "gemini", 504, "", "{\"error\":{\"code\":504,\"message\":\"oh\",\"status\":\"DEADLINE_EXCEEDED\"}}", .attempts = 2 },
+    { "gemini", 200, "", "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}", LEAT_CLASS_FILTERED, .attempts = 1,
+      .message = "SAFETY" },
+    { "gemini", 200, "", "{\"candidates\":[{\"finishReason\":\"MALFORMED_FUNCTION_CALL\"}]}", .attempts = 2 },
     { "azure", 400, "",
       "{\"error\":{\"message\":\"The response was "
       "filtered\",\"code\":\"content_filter\",\"status\":400,\"innererror\":{\"code\":"
@@ -252,6 +295,23 @@ static void a_broken_stream_is_no_answer(void **state)
     }
 }
 
+/* Some models name a reason with each piece: then only the body's own end tells that the text is all there. */
+static void a_reason_with_each_piece_is_no_end(void **state)
+{
+    static const struct provider early = {
+        .name = "gemini",
+        .events = "data: " CANDIDATE("f", ",\"finishReason\":\"STOP\"}]") "\n\ndata: " CANDIDATE(
+            "in",
+            ",\"finishReason\":\"STOP\"}]") "\n\ndata: " CANDIDATE("e", ",\"finishReason\":\"STOP\"}]," GEMINI_USAGE) "\n\n",
+    };
+    (void)state;
+    for (const char *at = early.events; (at = strstr(at, "\n\n")); at += 2) {
+        cut_at(&early, (size_t)(at + 2 - early.events), 0);
+        cut_at(&early, (size_t)(at + 2 - early.events), 1);
+    }
+    cut_at(&early, strlen(early.events), 2);
+}
+
 /* What cannot be asked is said, and nothing is sent. */
 static void what_has_no_counterpart_is_not_sent(void **state)
 {
@@ -319,6 +379,7 @@ int main(void)
         cmocka_unit_test(an_echoed_key_is_not_repeated),
         cmocka_unit_test(errors_have_their_class),
         cmocka_unit_test(a_broken_stream_is_no_answer),
+        cmocka_unit_test(a_reason_with_each_piece_is_no_end),
         cmocka_unit_test(what_has_no_counterpart_is_not_sent),
         cmocka_unit_test(endpoints_share_a_form),
     };

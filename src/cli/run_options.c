@@ -9,8 +9,8 @@ static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
 
 /* leat_i_provider_name has the same list; a test compares them. */
-static const char *const PROVIDERS[] = { "openai",   "azure",  "anthropic", "compatible", "openrouter", "groq",
-                                         "deepseek", "ollama", "vllm",      "llama.cpp",  NULL };
+static const char *const PROVIDERS[] = { "openai", "azure",    "anthropic", "gemini", "compatible", "openrouter",
+                                         "groq",   "deepseek", "ollama",    "vllm",   "llama.cpp",  NULL };
 
 static const char *const HTTP2S[] = { "off", "on", "force", NULL };
 

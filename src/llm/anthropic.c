@@ -259,7 +259,8 @@ static leat_err put_body(leat_i_buf *b, leat_i_json body, bool stream, leat_i_ma
         leat_i_json_put_compact(b, limit);
     else
         leat_i_buf_puts(b, TOKENS_DEFAULT);
-    LEAT_TRY(leat_i_put_members(b, body, members, true, m));
+    LEAT_TRY(leat_i_put_members(b, body, members, m));
+    leat_i_put_rest(b, body, members);
     LEAT_TRY(put_system(b, v[0], m));
     LEAT_TRY(put_messages(b, v[0], m));
     if (v[3].type == LEAT_I_JSON_STRING) {

@@ -115,9 +115,10 @@ static leat_i_case case_of_4xx(int status, leat_i_fault_kind kind)
     case 498:
         return LEAT_I_CASE_THROTTLED;
     default:
-        return kind == LEAT_I_FAULT_FILTERED ? LEAT_I_CASE_FILTERED_REQUEST
-               : kind == LEAT_I_FAULT_QUOTA  ? LEAT_I_CASE_QUOTA
-                                             : LEAT_I_CASE_REJECTED;
+        return kind == LEAT_I_FAULT_FILTERED                ? LEAT_I_CASE_FILTERED_REQUEST
+               : kind == LEAT_I_FAULT_QUOTA                 ? LEAT_I_CASE_QUOTA
+               : kind == LEAT_I_FAULT_AUTH && status == 400 ? LEAT_I_CASE_AUTH
+                                                            : LEAT_I_CASE_REJECTED;
     }
 }
 

@@ -171,6 +171,10 @@ static void fault_details(leat_i_fault *f, leat_i_json details, leat_i_arena *sc
         size_t size = 0;
         const char *text = delay.type == LEAT_I_JSON_STRING ? leat_i_json_text(delay, scratch, &size) : NULL;
         if (text && leat_i_retry_duration_ms(text, size) > 0) f->retry_after_ms = leat_i_retry_duration_ms(text, size);
+        leat_i_json reason = leat_i_json_get(detail, "reason");
+        /* A wrong key is an invalid argument to them, but for this. */
+        if (reason.type == LEAT_I_JSON_STRING && memmem(reason.at, reason.size, "API_KEY_", 8))
+            f->kind = kind_stronger(f->kind, LEAT_I_FAULT_AUTH);
         leat_i_json violations = leat_i_json_get(detail, "violations");
         for (size_t v = 0; leat_i_json_next_element(violations, &v, &violation);) {
             leat_i_json id = leat_i_json_get(violation, "quotaId");

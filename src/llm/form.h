@@ -24,9 +24,11 @@ extern const leat_i_form leat_i_form_openai;    /* chat and legacy completions, 
 extern const leat_i_form leat_i_form_responses; /* OpenAI's responses: the same, but for its streams */
 
 extern const leat_i_form leat_i_form_messages; /* Anthropic's */
+extern const leat_i_form leat_i_form_generate; /* Gemini's: candidates */
+extern const leat_i_form leat_i_form_embed;    /* Gemini's: embeddings */
 
 leat_i_case leat_i_response_judge(leat_i_answer *a, leat_i_json root);
-extern const leat_i_fold_way leat_i_fold_responses;
+extern const leat_i_fold_way leat_i_fold_responses, leat_i_fold_generate;
 
 /* For the forms: a value that holds something; a string that is one of `words`, NULL-ended. */
 bool leat_i_json_is_filled(leat_i_json v);

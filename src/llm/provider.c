@@ -9,7 +9,7 @@
 
 #include "../net/url.h"
 
-static const leat_i_provider *const OWN[] = { &leat_i_openai, &leat_i_azure, &leat_i_anthropic };
+static const leat_i_provider *const OWN[] = { &leat_i_openai, &leat_i_azure, &leat_i_anthropic, &leat_i_gemini };
 enum { OWN_COUNT = sizeof OWN / sizeof *OWN };
 
 static const leat_i_provider *provider_at(size_t i)

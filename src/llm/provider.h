@@ -54,7 +54,7 @@ typedef struct leat_i_provider {
     leat_err (*make)(leat_i_wire *wire, const leat_i_asked *asked, leat_i_making *m);
 } leat_i_provider;
 
-extern const leat_i_provider leat_i_openai, leat_i_azure, leat_i_anthropic;
+extern const leat_i_provider leat_i_openai, leat_i_azure, leat_i_anthropic, leat_i_gemini;
 extern const leat_i_provider leat_i_compatible[]; /* ended by one without a name */
 
 /* The one of this name; NULL = there is none. */

@@ -15,7 +15,7 @@ static bool value_is_neutral(leat_i_json key, leat_i_json v)
     case LEAT_I_JSON_OBJECT:
         return v.size == 2;
     case LEAT_I_JSON_TRUE:
-        return false;
+        return leat_i_json_str_eq(key, "parallel_tool_calls");
     default:
         return true;
     }
@@ -39,23 +39,29 @@ static void put_member(leat_i_buf *b, leat_i_json key, const char *as, leat_i_js
     leat_i_json_put_compact(b, value);
 }
 
-leat_err leat_i_put_members(leat_i_buf *b, leat_i_json body, const leat_i_member *table, bool rest, leat_i_making *m)
+leat_err leat_i_put_members(leat_i_buf *b, leat_i_json body, const leat_i_member *table, leat_i_making *m)
 {
     leat_i_json key, value;
     for (size_t at = 0; leat_i_json_next_member(body, &at, &key, &value);) {
         const leat_i_member *member = member_of(table, key);
-        if (!member && rest) put_member(b, key, NULL, value);
         if (!member || member->fate == LEAT_I_FATE_MADE) continue;
-        if (member->fate == LEAT_I_FATE_REFUSED) {
-            if (value_is_neutral(key, value)) continue;
+        if (member->fate == LEAT_I_FATE_NAMED) {
+            if (value.type != LEAT_I_JSON_NULL) put_member(b, key, member->as, value);
+        } else if (!value_is_neutral(key, value)) {
             return leat_i_making_refuse(m,
                                         "this provider has no counterpart of \"%s\": take it out, or write the request in "
                                         "the provider's own form",
                                         member->name);
         }
-        if (value.type != LEAT_I_JSON_NULL) put_member(b, key, member->as, value);
     }
     return LEAT_OK;
+}
+
+void leat_i_put_rest(leat_i_buf *b, leat_i_json body, const leat_i_member *table)
+{
+    leat_i_json key, value;
+    for (size_t at = 0; leat_i_json_next_member(body, &at, &key, &value);)
+        if (!member_of(table, key)) put_member(b, key, NULL, value);
 }
 
 leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_making *m)

@@ -22,9 +22,11 @@ typedef struct leat_i_member {
     const char *as; /* NAMED: its name there */
 } leat_i_member;
 
-/* Appends the members of `body`, each behind a comma, as the table says, which ends with one without a name. What is not in it is
- * the provider's own: copied with `rest`, else left to the caller. LEAT_INPUT. */
-leat_err leat_i_put_members(leat_i_buf *b, leat_i_json body, const leat_i_member *table, bool rest, leat_i_making *m);
+/* Appends the members of `body` that have another name there, each behind a comma, as the table says, which ends with one without
+ * a name. LEAT_INPUT for what is refused. */
+leat_err leat_i_put_members(leat_i_buf *b, leat_i_json body, const leat_i_member *table, leat_i_making *m);
+/* Those that are not in the table: they are the provider's own. */
+void leat_i_put_rest(leat_i_buf *b, leat_i_json body, const leat_i_member *table);
 
 typedef enum leat_i_role { LEAT_I_ROLE_SYSTEM, LEAT_I_ROLE_USER, LEAT_I_ROLE_ASSISTANT, LEAT_I_ROLE_TOOL } leat_i_role;
 
