@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from cli_support import KEY, Cli, Ended, main
@@ -127,6 +128,51 @@ class Endpoint(Cli):
         host = url.removesuffix("/v1")
         ended = self.says(5, f"{host} speaks no TLS: is it an http:// endpoint?", *self.args(url), env=self.env())
         self.nothing_leaked(ended)
+        self.assertEqual(self.rows(), {})
+
+    def plain_server(self, answer):
+        """Reads a request and sends these bytes, again and again; ends with the test."""
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+
+        def serve():
+            while True:
+                try:
+                    connection = server.accept()[0]
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+    def test_plain_http_on_a_port_of_tls(self):
+        """However the server takes it: no rows, and one sentence that names the remedy."""
+        server = self.fault("tls-good")
+        url = server.url.replace("https:", "http:") + "/v1"
+        ended = self.says(5, "closes them without an answer: is it an https:// endpoint?", *self.args(url, count=200))
+        self.assertIn("no answer yet, trying for 5 s", ended.err)
+        self.assertEqual(self.rows(), {})
+        html = b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head><body></body></html>"
+        text = b"Client sent an HTTP request to an HTTPS server.\n"
+        for kind, body in ((b"text/html", html), (b"text/plain", text)):
+            url = self.plain_server(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
+                                    % (kind, len(body), body))
+            ended = self.says(5, "the endpoint speaks TLS: is it an https:// endpoint? (HTTP 400", *self.args(url, "-j", "1", count=200))
+            self.assertIn("requests:  1\n", ended.err)
+            self.assertEqual(self.rows(), {})
+
+    def test_silence_and_then_nobody(self):
+        """The request that tries waits in line like all others, and never holds up those who hold its place."""
+        server = self.fault("hang")
+        process = self.start(*self.args(server.url + "/v1", "-j", "20", "--first-byte-timeout", "0.1", "--outage-time", "5", count=200),
+                             env=self.env())
+        self.said(process, "the last 40 requests all failed: the run pauses")
+        server.kill()
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn("the endpoint went away and was not back within 5 s: nobody listens", err)
         self.assertEqual(self.rows(), {})
 
     def test_a_host_that_does_not_exist(self):

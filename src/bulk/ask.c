@@ -62,6 +62,7 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
 static void turn_give(void *arg)
 {
     struct leat_i_doc *d = arg;
+    leat_i_outage_leave(d->run, d, leat_task_now_ns(d->task));
     if (!d->answered) {
         leat_store_seq_cst(&d->carrier->waiting, true); /* as in turn_take */
         if (leat_i_run_stopping(d->run)) leat_i_task_cancel(d->task);
@@ -139,7 +140,7 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
     turn_back(d);
-    leat_i_outage_leave(d->run, d);
+    leat_i_outage_leave(d->run, d, leat_task_now_ns(t));
     if (!err) {
         d->answered = true;
         (void)leat_add_relaxed(&d->run->count.tokens_in, doc->reply.tokens_in);

@@ -6,17 +6,24 @@
 #include "fail.h"
 #include "run.h"
 
-enum { HELD_MAX = 20, HTTP_FORBIDDEN = 403, HTTP_NOT_FOUND = 404, HTTP_NOT_ALLOWED = 405 };
+enum { HELD_MAX = 20, HTTP_BAD_REQUEST = 400, HTTP_FORBIDDEN = 403, HTTP_NOT_FOUND = 404, HTTP_NOT_ALLOWED = 405 };
 
 static bool path_is_doubtful(const leat_llm_reply *r)
 {
     return r->cls == LEAT_CLASS_REJECTED && (r->http_status == HTTP_NOT_FOUND || r->http_status == HTTP_NOT_ALLOWED);
 }
 
+/* What servers say, each in its words, to plain HTTP on a port of TLS. */
+static bool port_wants_tls(const leat_llm_reply *r)
+{
+    if (r->http_status != HTTP_BAD_REQUEST || r->cls != LEAT_CLASS_REJECTED) return false;
+    return strstr(r->message, "HTTP request was sent to HTTPS") || strstr(r->message, "HTTP request to an HTTPS");
+}
+
 bool leat_i_held_wants(const leat_i_run *run, const leat_llm_reply *r)
 {
     if (r->cls == LEAT_CLASS_AUTH) return r->http_status == HTTP_FORBIDDEN;
-    return path_is_doubtful(r) && leat_load_relaxed(&run->count.ok) == 0;
+    return (path_is_doubtful(r) || port_wants_tls(r)) && leat_load_relaxed(&run->count.ok) == 0;
 }
 
 static void refusals_stop(leat_i_run *run, const leat_llm_reply *r)
@@ -24,6 +31,8 @@ static void refusals_stop(leat_i_run *run, const leat_llm_reply *r)
     leat_error why;
     if (r->cls == LEAT_CLASS_AUTH)
         (void)leat_i_fail(&why, LEAT_DENIED, "the endpoint refuses one document after the other: %.140s", r->message);
+    else if (port_wants_tls(r))
+        (void)leat_i_fail(&why, LEAT_HTTP, "the endpoint speaks TLS: is it an https:// endpoint? (%.130s)", r->message);
     else
         (void)leat_i_fail(&why, LEAT_HTTP, "the endpoint does not know the path (is the base URL right?): %.130s",
                           r->message);
@@ -62,7 +71,7 @@ leat_err leat_i_held_add(leat_i_run *run, leat_i_buf *b, const leat_llm_reply *r
     else
         h->first = row;
     h->last = row;
-    bool full = leat_add_relaxed(&h->count, 1u) + 1 >= HELD_MAX;
+    bool full = leat_add_relaxed(&h->count, 1u) + 1 >= HELD_MAX || port_wants_tls(reply);
     if (full) h->closed = true;
     if (h->closed) dropped = rows_take(h);
     leat_i_lock_give(&h->lock);

@@ -30,8 +30,10 @@ typedef enum showing { SHOWS_NOTHING, SHOWS_NOBODY, SHOWS_FAULT, SHOWS_LATER, SH
 static showing attempt_shows(const leat_i_run *run, const leat_i_llm_attempt *a)
 {
     if (a->fatal) return SHOWS_NOTHING; /* the run stops for it */
-    /* Until the first reply the rule of leat_i_stop_insist is at work. */
-    if (a->unreached) return leat_load_relaxed(&run->count.reached) > 0 ? SHOWS_NOBODY : SHOWS_NOTHING;
+    /* Until the first reply the rule of leat_i_stop_insist is at work, unless requests went out and nothing came. */
+    bool was_there = leat_load_relaxed(&run->count.reached) > 0 || leat_load_relaxed(&run->outage.on);
+    if (a->unreached) return was_there ? SHOWS_NOBODY : SHOWS_NOTHING;
+    if (a->cls == LEAT_CLASS_RESET && !was_there) return SHOWS_NOTHING;
     switch (a->cls) {
     case LEAT_CLASS_SERVER:
     case LEAT_CLASS_TIMEOUT:
@@ -134,18 +136,30 @@ static void outage_over(leat_i_run *run, showing shows, const char *message)
     leat_i_lock_give(&o->lock);
 }
 
+/* Under the lock. */
+static int64_t outage_end_ns(const leat_i_run *run)
+{
+    return leat_i_os_add_ns(run->outage.begin_ns, outage_ms(run) * LEAT_I_NS_PER_MS);
+}
+
+/* Under the lock. The next probe may go before long. */
+static void probe_take_back(leat_i_outage *o, int64_t now_ns, int64_t end_ns)
+{
+    o->probe = NULL;
+    o->next_ns = now_ns + o->wait_ms * LEAT_I_NS_PER_MS;
+    if (o->next_ns > end_ns && now_ns < end_ns) o->next_ns = end_ns;
+    waiters_wake(o);
+}
+
 static void probe_failed(leat_i_run *run, const struct leat_i_doc *d, showing shows, const char *message, int64_t now_ns)
 {
     leat_i_outage *o = &run->outage;
     leat_i_lock_take(&o->lock);
     bool was_probe = leat_load_relaxed(&o->on) && o->probe == d && !o->over;
-    int64_t end_ns = leat_i_os_add_ns(o->begin_ns, outage_ms(run) * LEAT_I_NS_PER_MS);
+    int64_t end_ns = outage_end_ns(run);
     if (was_probe && now_ns < end_ns) {
-        o->probe = NULL;
         o->wait_ms = 2 * o->wait_ms < PROBE_MAX_MS ? 2 * o->wait_ms : PROBE_MAX_MS;
-        o->next_ns = now_ns + o->wait_ms * LEAT_I_NS_PER_MS;
-        if (o->next_ns > end_ns) o->next_ns = end_ns;
-        waiters_wake(o);
+        probe_take_back(o, now_ns, end_ns);
     }
     leat_i_lock_give(&o->lock);
     if (was_probe && now_ns >= end_ns) outage_over(run, shows, message);
@@ -213,14 +227,11 @@ leat_err leat_i_outage_pass(leat_task *t, leat_i_run *run, const struct leat_i_d
     return err;
 }
 
-void leat_i_outage_leave(leat_i_run *run, const struct leat_i_doc *d)
+void leat_i_outage_leave(leat_i_run *run, const struct leat_i_doc *d, int64_t now_ns)
 {
     leat_i_outage *o = &run->outage;
     if (!leat_load_acquire(&o->on)) return; /* pairs with the releases above */
     leat_i_lock_take(&o->lock);
-    if (o->probe == d) {
-        o->probe = NULL;
-        waiters_wake(o);
-    }
+    if (o->probe == d) probe_take_back(o, now_ns, outage_end_ns(run));
     leat_i_lock_give(&o->lock);
 }

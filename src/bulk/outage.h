@@ -40,7 +40,8 @@ typedef struct leat_i_outage {               /* zeroed memory flows */
 leat_err leat_i_outage_pass(leat_task *t, struct leat_i_run *run, const struct leat_i_doc *d);
 /* After an attempt: what it has shown. Changes what the attempt means to do, where it found nobody; may stop the run. */
 void leat_i_outage_tell(struct leat_i_run *run, const struct leat_i_doc *d, leat_i_llm_attempt *a, int64_t now_ns);
-/* The document asks no more: if it was the probe, another one is. */
-void leat_i_outage_leave(struct leat_i_run *run, const struct leat_i_doc *d);
+/* The document gives its turn back, to wait or because it asks no more: if it was the probe, another one will be. Whoever waits holds a
+ * turn, so a probe without one would wait for those who wait for it. */
+void leat_i_outage_leave(struct leat_i_run *run, const struct leat_i_doc *d, int64_t now_ns);
 
 #endif

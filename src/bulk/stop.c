@@ -6,6 +6,8 @@
  */
 #include "run.h"
 
+#include <string.h>
+
 #include "fail.h"
 
 enum { FIRST_FAILED_MAX = 20, FAILED_IN_A_ROW_MAX = 1000, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
@@ -40,9 +42,16 @@ bool leat_i_ever_good(const leat_i_run *run)
 
 /* ---- an endpoint that is not there ---- */
 
+/* A port that takes connections and closes them: one that speaks TLS, or one behind which nobody listens yet. */
+static bool is_closed_on(leat_class cls, int http_status)
+{
+    return cls == LEAT_CLASS_RESET && http_status == 0;
+}
+
 void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *a, int64_t now_ns)
 {
-    if (!a->unreached || a->fatal || leat_load_relaxed(&run->count.reached) > 0) return;
+    if ((!a->unreached && !is_closed_on(a->cls, a->http_status)) || a->fatal) return;
+    if (leat_load_relaxed(&run->count.reached) > 0 || leat_load_relaxed(&run->outage.on)) return;
     int64_t first_ns = 0;
     /* Relaxed: a number that orders nothing; all see the first one. */
     if (leat_cas_relaxed(&run->first_try_ns, &first_ns, a->start_ns)) first_ns = a->start_ns;
@@ -63,8 +72,15 @@ void leat_i_stop_insist(leat_i_run *run, leat_i_llm_attempt *a, int64_t now_ns)
 bool leat_i_stop_unreached(leat_i_run *run, const leat_llm_reply *r)
 {
     leat_error why;
-    if (r->http_status > 0 || !r->is_unreached || leat_load_relaxed(&run->count.reached) > 0) return false;
-    (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
+    /* Who asked for one attempt was not insisted for: then a lost connection may be the document's own matter. */
+    bool closed = is_closed_on(r->cls, r->http_status) && leat_load_relaxed(&run->insistence_told);
+    if (r->http_status > 0 || (!r->is_unreached && !closed) || leat_load_relaxed(&run->count.reached) > 0) return false;
+    const char *name = run->opts->llm ? leat_i_llm_endpoint_name(run->opts->llm, 0) : "";
+    if (closed)
+        (void)leat_i_fail(&why, LEAT_NET, "%.120s takes connections and closes them without an answer%s", name,
+                          strncmp(name, "http:", 5) == 0 ? ": is it an https:// endpoint?" : "");
+    else
+        (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
     leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
     return true;
 }
