@@ -9,7 +9,7 @@
  * The checker then reads that record alone:
  *   - over any window, the requests are at most limit * (w + 0.05) / 60 + 1 + burst, and over any 60 s at most the limit;
  *   - at each admission, what the last 60 s (24 h) hold, guesses or what was known by then, and the new request are at most the
- *     limit, for tokens in, out and both, bytes, and requests a day; one request larger than a limit alone in its window excepted;
+ *     limit, for tokens in, out and both, bytes, and requests and tokens a day; one request larger than a limit alone in its window excepted;
  *   - never more in flight than allowed;
  *   - nobody waits without a reason: when a request waited, 97 % of some limit was used, or all but its own size. This is the
  *     promise of use, min(97 %, 1 - largest / limit), at every moment instead of on average.
@@ -59,12 +59,12 @@ typedef struct epoch { /* limits from a request on */
 
 /* How the limits are kept wrong, for the checker to find. */
 typedef struct wrong {
-    double requests, tokens, bytes, day; /* factors */
-    int in_flight;                       /* more than allowed */
-    double clock;                        /* the limiter's clock runs so much faster */
+    double requests, tokens, bytes, day, day_tokens; /* factors */
+    int in_flight;                                   /* more than allowed */
+    double clock;                                    /* the limiter's clock runs so much faster */
 } wrong;
 
-static const wrong HONEST = { 1, 1, 1, 1, 0, 1 };
+static const wrong HONEST = { 1, 1, 1, 1, 1, 0, 1 };
 
 typedef struct schedule {
     uint64_t seed;
@@ -108,7 +108,7 @@ static leat_limiter_opts limits_make(uint64_t *seed)
     leat_limiter_opts o = { 0 };
     int kinds = 1 + (int)random_below(seed, 3);
     for (int i = 0; i < kinds; i++) {
-        switch (random_below(seed, 8)) {
+        switch (random_below(seed, 9)) {
         case 0:
         case 1:
             o.requests_per_min = 1 + (double)random_below(seed, 10) * (double)(1 + random_below(seed, 30));
@@ -130,6 +130,9 @@ static leat_limiter_opts limits_make(uint64_t *seed)
             break;
         case 7:
             o.requests_per_day = 20 + (double)random_below(seed, 200);
+            break;
+        case 8:
+            o.tokens_per_day = random_between(seed, 3000, 60000);
             break;
         }
     }
@@ -225,6 +228,7 @@ static bool limits_apply(schedule *s, leat_i_member *m, int i, int64_t now)
         o.output_tokens_per_min *= s->lie.tokens;
         o.bytes_per_min *= s->lie.bytes;
         o.requests_per_day = (double)(int64_t)(o.requests_per_day * s->lie.day);
+        o.tokens_per_day *= s->lie.day_tokens;
         if (o.in_flight_max) o.in_flight_max += (uint32_t)s->lie.in_flight;
         s->epoch[e].from_ns = now;
         if (!leat_i_member_set(m, &o)) return false;
@@ -341,7 +345,7 @@ typedef struct amount {
     double limit, held, mine;
 } amount;
 
-enum { AMOUNTS = 5 };
+enum { AMOUNTS = 6 };
 
 static void amounts_of(const schedule *s, int i, int64_t now, int64_t window, amount *a)
 {
@@ -349,7 +353,7 @@ static void amounts_of(const schedule *s, int i, int64_t now, int64_t window, am
     const leat_limiter_opts *o = &epoch_of(s, i)->opts;
     held minute = held_at(s, i, now, 60 * S + window);
     held day = { 0 };
-    if (o->requests_per_day > 0) day = held_at(s, i, now, DAY + (window > 0 ? 35 * S : 0));
+    if (o->requests_per_day > 0 || o->tokens_per_day > 0) day = held_at(s, i, now, DAY + (window > 0 ? 35 * S : 0));
     /* A limit of a day that came on the way counts from then on. */
     bool day_known = s->epoch_count == 1;
     a[0] = (amount){ o->input_tokens_per_min, minute.input, r->guess[0] };
@@ -357,6 +361,7 @@ static void amounts_of(const schedule *s, int i, int64_t now, int64_t window, am
     a[2] = (amount){ o->tokens_per_min, minute.input + minute.output, r->guess[0] + r->guess[1] };
     a[3] = (amount){ o->bytes_per_min, minute.bytes, r->guess[2] };
     a[4] = (amount){ day_known ? o->requests_per_day : 0, day.requests, 1 };
+    a[5] = (amount){ day_known ? o->tokens_per_day : 0, day.input + day.output, r->guess[0] + r->guess[1] };
 }
 
 static void check_amounts(schedule *s, int i)
@@ -393,7 +398,8 @@ static bool wait_is_right(const schedule *s, int i, int64_t now)
         if (a[k].limit > 0 && a[k].held + a[k].mine > a[k].limit - 1 - REQUESTS_MAX / 32.0 - (k == 3 ? REQUESTS_MAX : 0))
             return true;
     if (o->in_flight_max > 0 && open_at(s, i, now) >= (int)o->in_flight_max) return true;
-    if (o->requests_per_day > 0 && s->epoch_count > 1) return true; /* Not judged: see amounts_of. */
+    if ((o->requests_per_day > 0 || o->tokens_per_day > 0) && s->epoch_count > 1)
+        return true; /* Not judged: see amounts_of. */
     if (o->requests_per_min == 0) return false;
     if (o->burst > 0 && held_at(s, i, now, 60 * S + 70 * MS).requests + 1 > o->requests_per_min) return true;
     /* The pace: its slot is at most an interval of 97 % of the limit behind the last one that went. */
@@ -456,12 +462,19 @@ static void test_the_checker_sees_what_is_wrong(void **state)
         const char *what;
         wrong lie;
     } lies[] = {
-        { "requests 4 % too many", { 1.04, 1, 1, 1, 0, 1 } }, { "tokens 2 % too many", { 1, 1.02, 1, 1, 0, 1 } },
-        { "bytes 2 % too many", { 1, 1, 1.02, 1, 0, 1 } },    { "a day 10 % too full", { 1, 1, 1, 1.1, 0, 1 } },
-        { "one more in flight", { 1, 1, 1, 1, 1, 1 } },       { "a window of 59 s", { 1, 1, 1, 1, 0, 60 / 59.0 } },
-        { "requests 4 % too few", { 0.96, 1, 1, 1, 0, 1 } },  { "tokens 5 % too few", { 1, 0.95, 1, 1, 0, 1 } },
-        { "bytes 10 % too few", { 1, 1, 0.9, 1, 0, 1 } },     { "a day 10 % too empty", { 1, 1, 1, 0.9, 0, 1 } },
-        { "a window of 62 s", { 1, 1, 1, 1, 0, 60 / 62.0 } },
+        { "requests 4 % too many", { 1.04, 1, 1, 1, 1, 0, 1 } },
+        { "tokens 2 % too many", { 1, 1.02, 1, 1, 1, 0, 1 } },
+        { "bytes 2 % too many", { 1, 1, 1.02, 1, 1, 0, 1 } },
+        { "a day 10 % too full", { 1, 1, 1, 1.1, 1, 0, 1 } },
+        { "tokens of a day 5 % too many", { 1, 1, 1, 1, 1.05, 0, 1 } },
+        { "one more in flight", { 1, 1, 1, 1, 1, 1, 1 } },
+        { "a window of 59 s", { 1, 1, 1, 1, 1, 0, 60 / 59.0 } },
+        { "requests 4 % too few", { 0.96, 1, 1, 1, 1, 0, 1 } },
+        { "tokens 5 % too few", { 1, 0.95, 1, 1, 1, 0, 1 } },
+        { "bytes 10 % too few", { 1, 1, 0.9, 1, 1, 0, 1 } },
+        { "a day 10 % too empty", { 1, 1, 1, 0.9, 1, 0, 1 } },
+        { "tokens of a day 5 % too few", { 1, 1, 1, 1, 0.95, 0, 1 } },
+        { "a window of 62 s", { 1, 1, 1, 1, 1, 0, 60 / 62.0 } },
     };
     (void)state;
     for (size_t l = 0; l < sizeof lies / sizeof *lies; l++) {
