@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "forms_rows.h"
 
 static const form_row *row_at(size_t i)
@@ -133,12 +134,79 @@ static void a_part_is_never_the_whole(void **state)
             cut_check(row_at(r), size);
 }
 
+/* Wherever memory ends, it is said: no answer is whole that was not before. */
+static void short_memory_makes_no_answer(void **state)
+{
+    (void)state;
+    for (size_t r = 0; row_at(r); r++) {
+        const form_row *row = row_at(r);
+        bool failed_somewhere = row->stream != NULL;
+        int64_t live = leat_i_mem_live_count();
+        for (uint64_t n = 1; failed_somewhere; n++) {
+            leat_i_fold f;
+            leat_i_buf out = { 0 };
+            leat_i_mem_fail_after(n, true);
+            feed(&f, row, strlen(row->stream), 64, NULL);
+            bool put = leat_i_fold_put(&f, &out);
+            failed_somewhere = f.failed || leat_i_sse_failed(&f.sse) || !put;
+            leat_i_mem_fail_after(0, false);
+            bool whole =
+                put && !f.failed && leat_i_fold_is_complete(&f) && row->folded && strcmp(out.data, row->folded) == 0;
+            if (failed_somewhere && whole && !f.sse.stopped) row_fail(row, "whole without memory", out.data);
+            if (!failed_somewhere && !whole && row->folded && !row->is_partial) row_fail(row, "not as it was", out.data);
+            leat_i_buf_fini(&out);
+            leat_i_fold_fini(&f);
+            assert_int_equal(leat_i_mem_live_count(), live);
+            assert_true(n < 1000);
+        }
+    }
+}
+
+/* What only says "alive" moves no timer. */
+static void only_content_counts_as_content(void **state)
+{
+    static const struct {
+        const leat_i_form *form;
+        const char *piece;
+        leat_i_http_piece content;
+    } table[] = {
+        { &leat_i_form_messages, "event: ping\ndata: {\"type\":\"ping\"}\n\n", LEAT_I_HTTP_NOTHING },
+        { &leat_i_form_messages,
+          "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+          LEAT_I_HTTP_NOTHING },
+        { &leat_i_form_messages, "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"text\":\"a\"}}\n\n",
+          LEAT_I_HTTP_CONTENT },
+        { &leat_i_form_messages,
+          "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"partial_json\":\"{\"}}\n\n",
+          LEAT_I_HTTP_CONTENT },
+        { &leat_i_form_responses, "data: {\"type\":\"response.in_progress\",\"response\":{}}\n\n", LEAT_I_HTTP_NOTHING },
+        { &leat_i_form_responses, "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n",
+          LEAT_I_HTTP_CONTENT },
+        { &leat_i_form_responses, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n", LEAT_I_HTTP_WHOLE },
+        { &leat_i_form_generate, "data: {\"candidates\":[{\"content\":{\"role\":\"model\"}}]}\n\n", LEAT_I_HTTP_NOTHING },
+        { &leat_i_form_generate,
+          "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}]}\n\n",
+          LEAT_I_HTTP_CONTENT },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        leat_i_fold f;
+        leat_i_http_piece content = (leat_i_http_piece)7;
+        leat_i_fold_init(&f, table[i].form->fold, 1 << 20);
+        (void)leat_i_fold_push(&f, table[i].piece, strlen(table[i].piece), &content);
+        if (content != table[i].content) fail_msg("%s: %d", table[i].piece, content);
+        leat_i_fold_fini(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_judged),
         cmocka_unit_test(streams_become_the_answer),
         cmocka_unit_test(a_part_is_never_the_whole),
+        cmocka_unit_test(short_memory_makes_no_answer),
+        cmocka_unit_test(only_content_counts_as_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,12 +73,12 @@ enum { PROVIDER_COUNT = sizeof providers / sizeof *providers };
 
 static leat_runtime *rt;
 
+/* Those who are compatible answer as OpenAI does, which is the first. */
 static const struct provider *provider_of(const char *name)
 {
-    const struct provider *p = providers;
-    while (strcmp(p->name, name) != 0)
-        p++;
-    return p;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++)
+        if (strcmp(providers[i].name, name) == 0) return &providers[i];
+    return &providers[0];
 }
 
 static leat_llm *llm_to(fault_server *s, const char *provider, bool stream, int attempts)
@@ -233,6 +233,46 @@ static const struct {
       LEAT_CLASS_AUTH, .attempts = 1, .fatal = true },
     { "azure", 404, "", "{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"The API deployment does not exist\"}}",
       LEAT_CLASS_REJECTED, .attempts = 1, .message = "does not exist" },
+    { "openrouter", 200, "",
+      "{\"error\":{\"code\":429,\"message\":\"Provider returned "
+      "error\",\"metadata\":{\"raw\":\"{\\\"error\\\":{\\\"message\\\":\\\"try again in 9s\\\"}}\"}}}",
+      .attempts = 2, .throttles = 1, .least_ms = 9000 },
+    { "openrouter", 200, "",
+      "{\"choices\":[{\"message\":{\"content\":\"ha\"},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":"
+      "\"gone\"}}]}",
+      .attempts = 2 },
+    { "openrouter", 402, "", "{\"error\":{\"code\":402,\"message\":\"Insufficient credits\"}}", LEAT_CLASS_QUOTA,
+      .attempts = 1, .fatal = true },
+    { "openrouter", 403, "",
+      "{\"error\":{\"code\":403,\"message\":\"requires "
+      "moderation\",\"metadata\":{\"reasons\":[\"violence\"],\"flagged_input\":\"x\"}}}",
+      LEAT_CLASS_FILTERED, .attempts = 1 },
+    { "openrouter", 429, "", "{\"error\":{\"code\":429,\"message\":\"Rate limit exceeded: free-models-per-day\"}}",
+      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
+    { "groq", 429, "retry-after: 2\r\nx-ratelimit-reset-requests: 7m12s\r\n",
+      "{\"error\":{\"message\":\"Rate limit reached on tokens per minute (TPM). Please try again in "
+      "7.66s.\",\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}",
+      .attempts = 2, .throttles = 1, .least_ms = 2000 },
+    { "groq", 498, "", "{\"error\":{\"message\":\"no capacity\",\"code\":\"capacity_exceeded\"}}", .attempts = 2,
+      .throttles = 1 },
+    { "groq", 413, "",
+      "{\"error\":{\"message\":\"Request too large for model\",\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1 },
+    { "deepseek", 402, "",
+      "{\"error\":{\"message\":\"Insufficient Balance\",\"type\":\"unknown_error\",\"code\":\"invalid_request_error\"}}",
+      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
+    { "deepseek", 200, "",
+      "{\"choices\":[{\"message\":{\"content\":\"ha\"},\"finish_reason\":\"insufficient_system_resource\"}]}",
+      .attempts = 2 },
+    { "vllm", 400, "",
+      "{\"object\":\"error\",\"message\":\"maximum context length is "
+      "4096\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "maximum context" },
+    { "llama.cpp", 503, "", "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}}",
+      .attempts = 2, .throttles = 1 },
+    { "ollama", 404, "", "{\"error\":{\"message\":\"model 'm' not found, try pulling it first\",\"type\":\"api_error\"}}",
+      LEAT_CLASS_REJECTED, .attempts = 1, .message = "try pulling it" },
+    { "ollama", 503, "", "{\"error\":{\"message\":\"server busy, please try again\"}}", .attempts = 2, .throttles = 1 },
 };
 
 static void errors_have_their_class(void **state)
@@ -253,6 +293,30 @@ static void errors_have_their_class(void **state)
                      errors[i].status, errors[i].body, leat_class_name(c.reply.cls), c.reply.attempts, c.reply.throttles,
                      c.reply.is_fatal, (long long)c.reply.ms, c.reply.message);
         if (errors[i].message && !strstr(c.reply.message, errors[i].message)) fail_msg("row %zu: %s", i, c.reply.message);
+        call_free(&c);
+        fault_server_free(s);
+    }
+}
+
+/* OpenRouter names a time of the wall's clock, in ms, inside the error. */
+static void a_time_in_the_body_is_waited_for(void **state)
+{
+    (void)state;
+    for (int in_string = 0; in_string < 2; in_string++) {
+        char body[256];
+        long long at_ms = (leat_i_os_wall_ns() / 1000000) + 100000;
+        snprintf(body, sizeof body,
+                 in_string ? "{\"error\":{\"code\":429,\"metadata\":{\"headers\":{\"X-RateLimit-Reset\":\"%lld\"}}}}"
+                           : "{\"error\":{\"code\":429,\"metadata\":{\"headers\":{\"X-RateLimit-Reset\":%lld}}}}",
+                 at_ms);
+        fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(429, "", body) }, { .op = FAULT_KEEP } };
+        fault_script script[] = { { .step = step, .times = 1 } };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = script, .script_count = 1 });
+        one_call c = call_once(s, "openrouter", false, 0);
+        assert_int_equal(c.reply.cls, LEAT_CLASS_OK);
+        assert_int_equal(c.reply.throttles, 1);
+        /* The wall's clock goes on while the test runs; without the hint it would be a second. */
+        assert_in_range(c.reply.ms, 40000, 130000);
         call_free(&c);
         fault_server_free(s);
     }
@@ -310,6 +374,54 @@ static void a_reason_with_each_piece_is_no_end(void **state)
         cut_at(&early, (size_t)(at + 2 - early.events), 1);
     }
     cut_at(&early, strlen(early.events), 2);
+}
+
+struct heard {
+    leat_llm *llm;
+    char text[64], reply[64];
+};
+
+static leat_err hear(leat_task *t, void *arg, const char *piece)
+{
+    struct heard *h = arg;
+    (void)t;
+    strncat(h->text, piece, sizeof h->text - strlen(h->text) - 1);
+    return LEAT_OK;
+}
+
+static leat_err ask_and_listen(leat_task *t, void *arg, const void **result)
+{
+    struct heard *h = arg;
+    const char *reply = "";
+    (void)result;
+    LEAT_TRY(leat_llm_stream(t, h->llm, "x", hear, h, &reply));
+    snprintf(h->reply, sizeof h->reply, "%s", reply);
+    return LEAT_OK;
+}
+
+/* A prompt in one line of code, and its reply piece by piece, are the same with each provider. */
+static void replies_are_heard_as_they_come(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROVIDER_COUNT; i++) {
+        struct heard h = { .llm = NULL };
+        fault_step step[] = { { .op = FAULT_SEND,
+                                .data = fault_reply(200, "Content-Type: text/event-stream\r\n", providers[i].events) },
+                              { .op = FAULT_KEEP } };
+        fault_script script = { .step = step };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+        leat_llm_opts opts = {
+            .base_url = fault_server_url(s), .provider = providers[i].name, .model = "m", .system = "be brief"
+        };
+        assert_int_equal(leat_llm_new(&h.llm, rt, &opts, NULL), LEAT_OK);
+        assert_int_equal(leat_task_run(rt, ask_and_listen, &h, NULL), LEAT_OK);
+        assert_string_equal(h.text, "fine");
+        assert_string_equal(h.reply, "fine");
+        assert_int_equal(fault_server_requests_with(s, providers[i].stream_target), 1);
+        assert_int_equal(fault_server_requests_with(s, "be brief"), 1);
+        leat_llm_free(h.llm);
+        fault_server_free(s);
+    }
 }
 
 /* What cannot be asked is said, and nothing is sent. */
@@ -379,9 +491,11 @@ int main(void)
         cmocka_unit_test(an_echoed_key_is_not_repeated),
         cmocka_unit_test(errors_have_their_class),
         cmocka_unit_test(a_broken_stream_is_no_answer),
+        cmocka_unit_test(a_time_in_the_body_is_waited_for),
         cmocka_unit_test(a_reason_with_each_piece_is_no_end),
         cmocka_unit_test(what_has_no_counterpart_is_not_sent),
         cmocka_unit_test(endpoints_share_a_form),
+        cmocka_unit_test(replies_are_heard_as_they_come),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -210,10 +210,9 @@ static bool put_input(leat_i_buf *out, const leat_i_buf *escaped)
     size_t size = 0;
     bool ok = leat_i_buf_puts(&quoted, "\"") && leat_i_buf_append(&quoted, escaped->data, escaped->size) &&
               leat_i_buf_puts(&quoted, "\"");
-    leat_i_json string = ok ? json_in(&quoted) : (leat_i_json){ 0 };
-    const char *text = string.type == LEAT_I_JSON_STRING ? leat_i_json_text(string, &arena, &size) : NULL;
+    const char *text = ok ? leat_i_json_text(json_in(&quoted), &arena, &size) : NULL;
     leat_i_json input = text ? leat_i_json_parse(text, size, NULL) : (leat_i_json){ 0 };
-    ok = ok && leat_i_buf_puts(out, ",\"input\":");
+    ok = text && leat_i_buf_puts(out, ",\"input\":");
     /* Broken off: the answer is not whole, and its end says why. What there is of it stays a string. */
     if (ok) ok = input.type ? leat_i_json_put_compact(out, input) : leat_i_buf_append(out, quoted.data, quoted.size);
     leat_i_buf_fini(&quoted);

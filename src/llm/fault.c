@@ -153,8 +153,9 @@ static void fault_message(leat_i_fault *f, leat_i_json string, leat_i_arena *scr
     }
     leat_i_line_copy(f->message, sizeof f->message, text, size);
     if (f->retry_after_ms < 0) f->retry_after_ms = leat_i_retry_hint_ms(text);
-    /* Anthropic reports an empty account as an invalid request, in words only. */
-    if (strcasestr(text, "credit balance is too low") || strcasestr(text, "insufficient balance"))
+    /* Anthropic reports an empty account as an invalid request, OpenRouter a day's quota as a rate: in words only. */
+    if (strcasestr(text, "credit balance is too low") || strcasestr(text, "insufficient balance") ||
+        strcasestr(text, "free-models-per-day"))
         f->kind = kind_stronger(f->kind, LEAT_I_FAULT_QUOTA);
     if (strcasestr(text, "loading model") || strcasestr(text, "model is loading") || strcasestr(text, "currently loading")) {
         f->kind = kind_stronger(f->kind, LEAT_I_FAULT_THROTTLED);
@@ -183,6 +184,19 @@ static void fault_details(leat_i_fault *f, leat_i_json details, leat_i_arena *sc
     }
 }
 
+/* OpenRouter's: the headers and the words of the provider behind it, and what its filter found. */
+static void fault_metadata(leat_i_fault *f, leat_i_json metadata, leat_i_arena *scratch, int depth)
+{
+    leat_i_json raw = leat_i_json_get(metadata, "raw"), reasons = leat_i_json_get(metadata, "reasons");
+    leat_i_json reset = leat_i_json_get(leat_i_json_get(metadata, "headers"), "X-RateLimit-Reset");
+    uint64_t at_ms = 0;
+    if (reset.type == LEAT_I_JSON_STRING && reset.size > 2)
+        reset = leat_i_json_parse(reset.at + 1, reset.size - 2, NULL); /* A number in a string. */
+    if (leat_i_json_u64(reset, &at_ms) && at_ms < INT64_MAX) f->retry_at_ms = (int64_t)at_ms;
+    if (reasons.type == LEAT_I_JSON_ARRAY && reasons.size > 2) f->kind = kind_stronger(f->kind, LEAT_I_FAULT_FILTERED);
+    if (raw.type == LEAT_I_JSON_STRING) fault_message(f, raw, scratch, depth);
+}
+
 static void fault_object(leat_i_fault *f, leat_i_json object, leat_i_arena *scratch, int depth)
 {
     static const char *const keys[] = { "message", "code", "type", "status", "details", "innererror", "metadata", "msg" };
@@ -195,8 +209,7 @@ static void fault_object(leat_i_fault *f, leat_i_json object, leat_i_arena *scra
     f->kind = kind_stronger(f->kind, kind_of_word(leat_i_json_get(v[5], "code")));
     fault_message(f, v[0].type ? v[0] : v[7], scratch, depth);
     fault_details(f, v[4], scratch);
-    leat_i_json raw = leat_i_json_get(v[6], "raw"); /* OpenRouter: what the provider behind it said. */
-    if (raw.type == LEAT_I_JSON_STRING) fault_message(f, raw, scratch, depth);
+    fault_metadata(f, v[6], scratch, depth);
 }
 
 static bool fault_json(leat_i_fault *f, leat_i_json value, leat_i_arena *scratch, int depth)

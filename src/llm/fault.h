@@ -21,6 +21,7 @@ typedef struct leat_i_fault {
     bool overloaded;        /* throttled for what goes on at once, or since it is not ready; else for a rate */
     bool is_json;           /* the body was JSON; else HTML or text */
     int64_t retry_after_ms; /* a hint in the body; < 0 = none */
+    int64_t retry_at_ms;    /* another: when to come back, since 1970; 0 = none */
     char message[160];      /* one line, control characters taken out; "" = none */
 } leat_i_fault;
 

@@ -62,6 +62,15 @@ static void reply_message(leat_llm_reply *r, leat_i_case what, const char *their
 
 /* ---- reading what came ---- */
 
+/* How long the body asks us to wait; < 0 = it does not. */
+static int64_t fault_wait_ms(const leat_i_fault *fault)
+{
+    int64_t now_ms = leat_i_os_wall_ns() / LEAT_I_NS_PER_MS;
+    if (fault->retry_after_ms >= 0 || fault->retry_at_ms <= now_ms) return fault->retry_after_ms;
+    int64_t wait_ms = fault->retry_at_ms - now_ms;
+    return wait_ms < LEAT_I_RETRY_MS_MAX ? wait_ms : LEAT_I_RETRY_MS_MAX;
+}
+
 /* A 2xx body: judged, its text and usage taken, then squeezed. `may_lack_finish` as in leat_i_answer_read. */
 static leat_err read_answer(leat_i_reading *rd, char *body, size_t size, bool may_lack_finish)
 {
@@ -71,7 +80,7 @@ static leat_err read_answer(leat_i_reading *rd, char *body, size_t size, bool ma
     to.may_lack_finish = may_lack_finish;
     leat_i_answer_read(&a, &to, body, size, rd->arena);
     rd->what = a.what;
-    rd->retry_after_ms = a.fault.retry_after_ms;
+    rd->retry_after_ms = fault_wait_ms(&a.fault);
     rd->overloaded = a.fault.overloaded;
     rd->has_usage = a.has_usage;
     r->cls = leat_i_case_rule_of(a.what)->cls;
@@ -103,7 +112,7 @@ static void read_refusal(leat_i_reading *rd, leat_i_http_reply *h)
     leat_i_fault_read(&fault, h->body, h->body_bytes, rd->arena);
     rd->what = leat_i_case_of_status(h->status, (int)fault.kind);
     rd->retry_after_ms = leat_i_retry_after_ms(h->retry_after_ms, h->retry_after, h->date, leat_i_os_wall_ns());
-    if (rd->retry_after_ms < 0) rd->retry_after_ms = fault.retry_after_ms;
+    if (rd->retry_after_ms < 0) rd->retry_after_ms = fault_wait_ms(&fault);
     rd->overloaded = fault.overloaded;
     r->cls = leat_i_case_rule_of(rd->what)->cls;
     if (fault.is_json) {
@@ -149,7 +158,7 @@ static bool fold_case(const leat_i_fold *f, const leat_i_http_reply *h, leat_i_r
         (void)leat_i_fault_in(fault, error, rd->arena);
         rd->late = leat_i_fold_has_output(f);
         rd->what = leat_i_case_of_fault(fault->kind, rd->late);
-        rd->retry_after_ms = fault->retry_after_ms;
+        rd->retry_after_ms = fault_wait_ms(fault);
         rd->overloaded = fault->overloaded;
     } else if (f->broken) {
         rd->what = f->garbled ? LEAT_I_CASE_ENCODING : LEAT_I_CASE_NOT_JSON;
