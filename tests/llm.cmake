@@ -1,3 +1,4 @@
+leat_test(test_forked)
 leat_test(test_sse)
 leat_test(test_retry_after)
 leat_test(test_fault)

@@ -134,8 +134,9 @@ typedef struct leat_llm_reply {
  *
  * Threads: any thread outside the pool.
  * Owns:    `*out` belongs to the caller, who frees it with leat_llm_free before `rt`; `opts` is copied.
- * Errors:  LEAT_USAGE for a URL that is not usable or plain http to another host without allow_http; LEAT_DENIED when the key
- *          is missing (none is needed on loopback) or its file is open to others; LEAT_NOMEM. `*error` (optional) tells.
+ * Errors:  LEAT_USAGE for a URL that is not usable or plain http to another host without allow_http, and in a forked child;
+ *          LEAT_DENIED when the key is missing (none is needed on loopback) or its file is open to others; LEAT_NOMEM. `*error`
+ *          (optional) tells.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opts, leat_error *error);
 
@@ -143,7 +144,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, c
  * Frees a client that no task uses any more. NULL is fine.
  *
  * Threads: any thread outside the pool.
- * Owns:    `llm` is gone, and its copy of the key is wiped.
+ * Owns:    `llm` is gone, and its copy of the key is wiped. In a forked child nothing happens.
  */
 LEAT_API void leat_llm_free(leat_llm *llm);
 

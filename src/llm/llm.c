@@ -326,6 +326,8 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     static const leat_llm_opts defaults;
     setup s = { .opts = opts ? opts : &defaults, .error = error };
     *out = NULL;
+    if (leat_i_runtime_is_forked(rt))
+        return leat_i_setup_fail(error, LEAT_USAGE, "the runtime is another process's: a child of fork makes its own");
     leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
     leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
     if (llm) llm->rt = rt;
@@ -345,7 +347,7 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
 
 void leat_llm_free(leat_llm *llm)
 {
-    if (!llm) return;
+    if (!llm || leat_i_runtime_is_forked(llm->rt)) return; /* The loop that would be told is in another process. */
     for (uint32_t i = 0; i < llm->place_count; i++)
         leat_i_http_origin_free(llm->place[i].origin), leat_i_free(llm->place[i].base_path);
     leat_i_free(llm->place);

@@ -96,6 +96,11 @@ __attribute__((noinline)) leat_task *leat_i_blocking_task(void)
     return t;
 }
 
+__attribute__((noinline)) void leat_i_blocking_adopt(leat_task *t)
+{
+    blocking_task = t;
+}
+
 static void job_run(struct leat_i_blocking_job *job)
 {
     leat_runtime *rt = job->rt;

@@ -1,6 +1,7 @@
 /*
  * forked.c: a child of fork has none of the workers, so every runtime that it has inherited is dead: calls answer LEAT_USAGE and
- * nothing waits for threads that are not there. What the runtime owns stays where it is; the child ends or execs soon.
+ * nothing waits for threads that are not there. Where a task has forked, the child's thread is no worker any more: calls that take the
+ * task answer LEAT_USAGE too, except those that give memory and text, which the child may need before it execs. What the runtime owns stays where it is; the child ends or execs soon.
  */
 #include "runtime.h"
 
@@ -10,6 +11,7 @@ static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 static void fork_in_child(void)
 {
     leat_add_relaxed(&fork_count, 1); /* relaxed: the child has one thread */
+    leat_i_worker_forget();
 }
 
 static void fork_register(void)

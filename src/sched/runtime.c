@@ -194,6 +194,8 @@ void leat_runtime_free(leat_runtime *rt)
 
 void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat_runtime *rt), void (*free)(void *object))
 {
+    if (leat_i_runtime_is_forked(rt))
+        return NULL; /* what is there has lost its thread, and the mutex may be held by another */
     void *object = leat_load_acquire(&rt->room[room].object); /* acquire: pairs with the release below */
     if (object) return object;
     pthread_mutex_lock(&rt->room_mutex);

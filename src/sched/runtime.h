@@ -115,6 +115,7 @@ struct leat_runtime {
 
 /* worker.c */
 leat_i_worker *leat_i_worker_current(void); /* NULL outside the pool */
+void leat_i_worker_forget(void); /* in a child of fork: this thread is no worker; its task may still use its memory */
 void *leat_i_worker_main(void *worker);
 /* Leaves the running stack `s`, which is parked or on a list already, until it is gone on with. */
 void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s);
@@ -150,7 +151,8 @@ void leat_i_worker_free_tasks(leat_i_worker *w);
 void leat_i_clock_evaluate(leat_runtime *rt); /* virtual: if all wait, jump to the next timer and wake its worker */
 
 /* blocking.c */
-leat_task *leat_i_blocking_task(void); /* on a helper thread: whose call it runs; else NULL */
+void leat_i_blocking_adopt(leat_task *t); /* this thread is a helper of `t` from now on */
+leat_task *leat_i_blocking_task(void);    /* on a helper thread: whose call it runs; else NULL */
 void leat_i_blocking_init(leat_i_blocking *b, uint32_t thread_max);
 void leat_i_blocking_fini(leat_i_blocking *b); /* joins the helper threads; none has a job */
 
@@ -186,6 +188,5 @@ void leat_i_detached_flush(leat_i_worker *w); /* tells what it has done; before 
 
 /* forked.c */
 uint32_t leat_i_fork_count(void); /* forks that this process came from, as far as a runtime had been made before them */
-bool leat_i_runtime_is_forked(const leat_runtime *rt); /* this is a child of the process that made it: it has no workers */
 
 #endif

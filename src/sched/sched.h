@@ -204,6 +204,7 @@ void leat_i_wakes_hold(leat_i_held_wakes *h); /* until leat_i_wakes_release; not
 void leat_i_wakes_release(leat_i_held_wakes *h);
 
 int64_t leat_i_runtime_now_ns(const leat_runtime *rt); /* any thread */
+bool leat_i_runtime_is_forked(const leat_runtime *rt); /* this is a child of the process that made it: it has no workers */
 void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The virtual clock does not jump while something outside the pool (a reply, a helper thread) is awaited: bracket such waits. */
@@ -213,7 +214,7 @@ void leat_i_runtime_external_end(leat_runtime *rt);
 /* One slot per room for what it keeps per runtime (the net loop, the embedded endpoint); freed, newest first, at the start of
  * leat_runtime_free while the workers still run, with no task left. */
 typedef enum leat_i_room { LEAT_I_ROOM_NET, LEAT_I_ROOM_MOCK, LEAT_I_ROOM_DESCRIPTOR, LEAT_I_ROOM_COUNT } leat_i_room;
-/* Gives the slot's object, making it on first use by make(rt); NULL when make failed. Any thread. */
+/* Gives the slot's object, making it on first use by make(rt); NULL when make failed, and in a forked child. Any thread. */
 void *leat_i_runtime_room(leat_runtime *rt, leat_i_room room, void *(*make)(leat_runtime *rt), void (*free)(void *object));
 
 /* ---- the gate: a lock for tasks, let go at each suspension: prep and post of one run never overlap ---- */

@@ -45,6 +45,13 @@ __attribute__((noinline)) leat_i_worker *leat_i_worker_current(void)
     return w;
 }
 
+__attribute__((noinline)) void leat_i_worker_forget(void)
+{
+    leat_i_worker *w = worker_of_thread;
+    worker_of_thread = NULL;
+    if (w && w->running) leat_i_blocking_adopt(w->running->task);
+}
+
 void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s)
 {
     s->link = NULL;
