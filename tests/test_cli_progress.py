@@ -66,6 +66,49 @@ class Progress(Cli):
                         self.assertIsNone(events[-1]["error"])
         json.loads(self.ends(2, "rum", "--progress", "json").err)
 
+    def trace(self, name):
+        """The spans of a timeline: (id of the task, name, begin, end, args), from whole JSON."""
+        spans, opened = [], {}
+        events = [e for e in json.loads((self.dir / name).read_text()) if e["ph"] in "be"]
+        for e in sorted(events, key=lambda e: e["ts"]):
+            key = (e["id"], e["name"])
+            if e["ph"] == "b":
+                opened.setdefault(key, []).append(e)
+            else:
+                begin = opened[key].pop()
+                spans.append((e["id"], e["name"], begin["ts"], e["ts"], begin["args"]))
+        self.assertFalse([k for k, v in opened.items() if v])
+        return spans
+
+    def test_a_timeline(self):
+        """Each document has its span, with its attempts and its wait for the limiter inside."""
+        self.batch("in.jsonl", 12)
+        mocked = self.mock("--latency-ms", "30", "--error-rate", "0.4", "--seed", "3")
+        args = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", mocked.url, "-j", "2", "--rpm", "600", "--max-attempts", "50",
+                "--trace", "t.json"]
+        self.ends(0, *args)
+        spans = self.trace("t.json")
+        requests = self.mock_end(mocked)["requests"]
+        documents = {s[1]: s for s in spans if s[1].startswith("doc-")}
+        self.assertEqual(set(documents), {f"doc-{i}" for i in range(12)})
+        attempts = [s for s in spans if s[1] == "attempt"]
+        self.assertEqual(len(attempts), requests)
+        self.assertEqual(sum(s[4]["attempts"] for s in documents.values()), requests)
+        for name in ("attempt", "limiter wait", "wait to try again"):
+            inside = [s for s in spans if s[1] == name]
+            self.assertTrue(inside, name)
+            for s in inside:
+                self.assertEqual(len([d for d in documents.values() if d[0] == s[0] and d[2] <= s[2] and s[3] <= d[3]]), 1, s)
+        self.assertEqual((self.dir / "t.json").stat().st_mode & 0o777, 0o600)
+        # Again: nothing is asked, and an old timeline may go; what is none may not.
+        self.ends(0, *args)
+        self.assertEqual(json.loads((self.dir / "t.json").read_text()), [])
+        self.ends(0, *args)
+        before = (self.dir / "in.jsonl").read_bytes()
+        self.says(2, "holds something else than a timeline", *args[:-1], "in.jsonl")
+        self.assertEqual((self.dir / "in.jsonl").read_bytes(), before)
+        self.says(8, "--trace: cannot write no/where", *args[:-1], "no/where")
+
     def test_waiting_is_told(self):
         """Nothing is in flight for a while: the reason is said."""
         self.batch("in.jsonl", 4)

@@ -11,6 +11,7 @@
 
 #include "flow.h"
 #include "llm.h"
+#include "trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,8 +74,9 @@ typedef struct leat_bulk_opts {
     leat_bulk_progress progress;
     uint64_t errors_max;    /* stop after that many failed rows; 0 = no limit */
     const int *stop_signal; /* how often the user asked to stop (1 = drain, 2 = at once); polled; NULL = never */
-    int64_t outage_ms;    /* how long an endpoint that went away, or answers nothing but errors, is waited for; 0 = 60,000 */
-    bool no_extras;       /* rows without the `leat` object; such an output cannot detect flipped rows */
+    int64_t outage_ms; /* how long an endpoint that went away, or answers nothing but errors, is waited for; 0 = 60,000 */
+    leat_timeline *timeline; /* gets each document, its attempts and waits; borrowed; NULL = none */
+    bool no_extras;          /* rows without the `leat` object; such an output cannot detect flipped rows */
     const char *provider; /* of leat_bulk_check_input, which has no client: whom requests are checked for; NULL = OpenAI */
 } leat_bulk_opts;
 

@@ -10,6 +10,7 @@
 
 #include "../base/json.h"
 #include "fail.h"
+#include "spans.h"
 
 static leat_err turn_take(leat_task *t, void *arg)
 {
@@ -21,6 +22,7 @@ static leat_err turn_take(leat_task *t, void *arg)
     }
     if (!d->has_slot) LEAT_TRY(leat_i_slots_take(t, &d->run->slots, LEAT_I_SLOT_RETRY));
     d->has_slot = true;
+    leat_i_spans_took(t, d);
     /* With the turn in hand: so one of those who wait here can always go and try. */
     return leat_i_outage_pass(t, d->run, d);
 }
@@ -54,6 +56,7 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     /* Relaxed: for the ticker. */
     if (a->throttled && a->again && a->wait_ms > 0)
         leat_store_relaxed(&d->run->told_to_wait_ns, leat_task_now_ns(t) + a->wait_ms * LEAT_I_NS_PER_MS);
+    leat_i_spans_attempt(t, d->run, a);
     leat_i_places_tell(d->run, d->llm, a);
     leat_i_stop_insist(d->run, a, leat_task_now_ns(t));
     leat_i_outage_tell(d->run, d, a, leat_task_now_ns(t));
@@ -63,6 +66,7 @@ static void turn_give(void *arg)
 {
     struct leat_i_doc *d = arg;
     leat_i_outage_leave(d->run, d, leat_task_now_ns(d->task));
+    leat_i_spans_gave(d);
     if (!d->answered) {
         leat_store_seq_cst(&d->carrier->waiting, true); /* as in turn_take */
         if (leat_i_run_stopping(d->run)) leat_i_task_cancel(d->task);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "spans.h"
 
 static void turn_drop(leat_i_run *run, struct leat_i_doc *d)
 {
@@ -138,7 +139,8 @@ static bool document_walk(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
     leat_error error = { .code = LEAT_OK };
     d->doc.reply = (leat_llm_reply){ .ttft_ms = -1 };
-    leat_err err = leat_flow_call(t, run->flow, &d->doc, &(leat_run_opts){ .error = &error });
+    leat_err err =
+        leat_flow_call(t, run->flow, &d->doc, &(leat_run_opts){ .error = &error, .timeline = run->opts->timeline });
     if (walk_stops_run(t, run, err, &error, &d->doc.reply)) return false;
     if (err) reply_from_error(&d->doc.reply, err, &error);
     return true;
@@ -147,12 +149,14 @@ static bool document_walk(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
 {
     leat_error error;
+    int64_t begin_ns = leat_task_now_ns(t);
     leat_err err = leat_i_doc_prepare(t, &run->feed, d);
     if (!err && d->is_done) {
         if (leat_i_doc_verify(&run->feed, d, &error))
             leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(error.code), &error);
     } else if (!err && (!d->to_ask || document_walk(t, run, d))) {
         row_put(t, run, d);
+        leat_i_spans_document(t, run, d, begin_ns);
     } else if (err && err != LEAT_CANCELED) { /* that is a stop while it waited for the document, which is asked again */
         stop_for(run, LEAT_I_STOP_NOW, err, "out of memory while reading a document");
     }

@@ -34,6 +34,7 @@ void leat_i_doc_clear(struct leat_i_doc *d)
     d->doc.inner = d;
     d->facts = (leat_i_request_facts){ 0 };
     d->text_hash = 0;
+    d->gave_ns = 0;
     d->to_ask = d->is_done = d->answered = false;
 }
 

@@ -66,6 +66,7 @@ struct leat_i_doc {
     bool to_ask;                /* else it has its row already: bad input */
     bool is_done;               /* a file that has its row, to be compared with it */
     bool has_slot;
+    int64_t gave_ns;                /* when it gave its turn back to wait, for the timeline; 0 = it has not */
     bool at_endpoint;               /* a request of it is on its way: counted in in_flight */
     bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
     const leat_llm *llm;            /* that it asks, while it does */

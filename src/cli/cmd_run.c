@@ -14,6 +14,7 @@
 #include "run_args.h"
 #include "say.h"
 #include "summary.h"
+#include "trace_file.h"
 #include "watch.h"
 
 /* Beside one descriptor a request: files, workers, the embedded endpoint's own; and for each 32 requests three more: the loop has
@@ -25,6 +26,7 @@ typedef struct run_parts {
     leat_runtime *rt;
     leat_limiter *limiter;
     leat_llm *llm;
+    leat_i_trace_file trace;
 } run_parts;
 
 static uint64_t descriptors_of(uint64_t jobs, uint64_t each)
@@ -119,6 +121,7 @@ static void parts_fini(run_parts *parts)
     leat_llm_free(parts->llm);
     leat_runtime_free(parts->rt);
     leat_limiter_free(parts->limiter);
+    leat_i_trace_file_close(&parts->trace, "run");
 }
 
 static void goes_on_say(leat_err err, const leat_bulk_summary *summary)
@@ -140,6 +143,7 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args, leat_bu
         .sync = (leat_bulk_sync)args->sync,
         .progress = (leat_bulk_progress)args->progress,
         .errors_max = args->errors_max,
+        .timeline = parts->trace.timeline,
         .outage_ms = args->outage_time_ms,
         .stop_signal = leat_i_watch_count(),
     };
@@ -202,7 +206,7 @@ static int format_check(const leat_i_run_args *args)
 
 static int run_with(leat_i_run_args *args, leat_bulk_summary *summary)
 {
-    run_parts parts = { 0 };
+    run_parts parts = { .trace = { .fd = -1 } };
     if (!args->output) {
         leat_i_say_error("run", "no output: name it with -o FILE ('-o -' is standard output, which cannot be resumed)");
         return LEAT_I_EXIT_USAGE;
@@ -212,6 +216,7 @@ static int run_with(leat_i_run_args *args, leat_bulk_summary *summary)
     if (!exit_code) exit_code = model_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
     if (!exit_code) output_warn(args);
+    if (!exit_code) exit_code = leat_i_trace_file_open(&parts.trace, "run", args->trace);
     if (!exit_code) exit_code = parts_init(&parts, args);
     if (!exit_code && leat_i_watch_start("run") < 0) {
         leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");

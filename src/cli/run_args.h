@@ -39,6 +39,7 @@ typedef struct leat_i_run_args {
     int64_t throttle_time_ms, outage_time_ms, request_timeout_ms, connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
     uint64_t errors_max;
     int progress;
+    const char *trace;
 
     leat_i_arena arena; /* texts read from files */
     leat_i_parsed parsed;

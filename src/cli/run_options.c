@@ -167,6 +167,9 @@ const leat_i_option leat_i_run_options[] = {
       .fallback = "auto", .group = "Progress",
       .help = "On standard error. auto: a bar on a terminal, plain lines elsewhere; json: an object a line, the summary too; "
               "none: errors only." },
+    { .name = "trace", .kind = LEAT_I_OPTION_TEXT, .arg = "FILE", .at = FIELD(trace),
+      .help = "Write a timeline that ui.perfetto.dev opens: each document under its id, its attempts and waits. Up to 256 MiB, some "
+              "100,000 documents; no text of documents or replies." },
     { .name = NULL },
 };
 /* clang-format on */

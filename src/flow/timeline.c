@@ -11,6 +11,7 @@
  *
  * One mutex guards all. It is held while a piece is written: who is slower than the disk waits for it.
  */
+#include "timeline.h"
 #include "walk.h"
 
 #include <stdio.h>
@@ -194,6 +195,26 @@ void leat_i_timeline_waited(leat_timeline *tl, leat_task *t, const leat_trace *c
     pthread_mutex_lock(&tl->mutex);
     put_async(tl, 'b', t, call, call->begin_ns);
     put_async(tl, 'e', t, call, call->end_ns);
+    pthread_mutex_unlock(&tl->mutex);
+}
+
+static void put_span_edge(leat_timeline *tl, char kind, const leat_task *t, const char *name, const char *args,
+                          int64_t at_ns)
+{
+    size_t begun = tl->buf.size;
+    if (!event_begin(tl, kind, 0, at_ns)) return;
+    leat_i_buf_printf(&tl->buf, ",\"id\":\"%llx\",\"cat\":\"flow\"", (unsigned long long)(uintptr_t)t);
+    put_text(tl, "name", name, NAME_BYTES_MAX);
+    leat_i_buf_printf(&tl->buf, ",\"args\":%s", args);
+    event_end(tl, begun);
+}
+
+void leat_i_timeline_span(leat_timeline *tl, const leat_task *t, const char *name, const char *args, int64_t begin_ns,
+                          int64_t end_ns)
+{
+    pthread_mutex_lock(&tl->mutex);
+    put_span_edge(tl, 'b', t, name, args, begin_ns);
+    put_span_edge(tl, 'e', t, name, "{}", end_ns);
     pthread_mutex_unlock(&tl->mutex);
 }
 

@@ -1,0 +1,68 @@
+/* trace_file.c: see trace_file.h. */
+#include "trace_file.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "../base/os.h"
+#include "../bulk/exit_code.h"
+#include "say.h"
+
+/* A timeline's first bytes: what else stands in a file is somebody's. */
+#define TRACE_HEAD "[\n{\"ph\":\""
+#define TRACE_END  "[\n]\n" /* one without events */
+
+enum { TRACE_BYTES_MAX = 256 * 1024 * 1024 };
+
+static bool is_timeline(int fd)
+{
+    char head[sizeof TRACE_HEAD - 1];
+    ssize_t n = leat_i_os_pread(fd, head, sizeof head, 0);
+    if (n == 0) return true;
+    if (n == (ssize_t)sizeof TRACE_END - 1) return memcmp(head, TRACE_END, (size_t)n) == 0;
+    return n == (ssize_t)sizeof head && memcmp(head, TRACE_HEAD, sizeof head) == 0;
+}
+
+static int trace_fail(const leat_i_trace_file *f, const char *command, int rc)
+{
+    char text[80];
+    leat_i_say_error(command, "--trace: cannot write %.200s: %s", f->path, leat_i_errno_text(rc, text, sizeof text));
+    return LEAT_I_EXIT_MACHINE;
+}
+
+int leat_i_trace_file_open(leat_i_trace_file *f, const char *command, const char *path)
+{
+    *f = (leat_i_trace_file){ .path = path, .fd = -1 };
+    if (!path) return LEAT_I_EXIT_OK;
+    f->fd = leat_i_os_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (f->fd < 0) return trace_fail(f, command, f->fd);
+    struct stat st;
+    int rc = leat_i_os_fstat(f->fd, &st);
+    if (rc == 0 && S_ISREG(st.st_mode)) {
+        if (!is_timeline(f->fd)) {
+            leat_i_say_error(command,
+                             "--trace: %.200s holds something else than a timeline: name another file, or remove it", path);
+            return LEAT_I_EXIT_USAGE;
+        }
+        rc = leat_i_os_ftruncate(f->fd, 0);
+    }
+    if (rc < 0) return trace_fail(f, command, rc);
+    if (leat_timeline_new(&f->timeline, f->fd, TRACE_BYTES_MAX) == LEAT_OK) return LEAT_I_EXIT_OK;
+    leat_i_say_error(command, "out of memory");
+    return LEAT_I_EXIT_MACHINE;
+}
+
+void leat_i_trace_file_close(leat_i_trace_file *f, const char *command)
+{
+    if (f->timeline) {
+        leat_err err = leat_timeline_flush(f->timeline);
+        if (err == LEAT_STOPPED)
+            leat_i_say_log((void *)(uintptr_t)command, LEAT_LOG_WARNING,
+                           "the timeline is full (256 MiB): it lacks what came after that");
+        else if (err)
+            leat_i_say_log((void *)(uintptr_t)command, LEAT_LOG_WARNING, "the timeline could not be written whole");
+    }
+    leat_timeline_free(f->timeline);
+    if (f->fd >= 0) (void)leat_i_os_close(f->fd);
+    *f = (leat_i_trace_file){ .fd = -1 };
+}
