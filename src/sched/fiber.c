@@ -132,6 +132,7 @@ FIBER_PLAIN void leat_i_fiber_begin(leat_i_fiber *thread)
 #endif
 }
 
+#if !LEAT_FIBER_INLINE
 FIBER_PLAIN void leat_i_fiber_switch(leat_i_fiber *from, leat_i_fiber *to, bool last)
 {
     (void)last;
@@ -146,6 +147,7 @@ FIBER_PLAIN void leat_i_fiber_switch(leat_i_fiber *from, leat_i_fiber *to, bool 
     __sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
 #endif
 }
+#endif
 
 void leat_i_fiber_fini(leat_i_fiber *f)
 {

@@ -5,6 +5,8 @@
  * and goes on where `load_sp` was left. The control bits of mxcsr and of the x87 word are not kept: restoring them costs ten
  * times the switch as soon as one side has raised a floating-point flag, and C code changes them hardly ever.
  *
+ * leat_i_switch_from does the same for code that has jumped here with its return address in rcx (fiber.h).
+ *
  * leat_i_switch_entry is where a fresh stack starts: r12 holds the argument, r13 the function, which never returns. The frame
  * pointer is zero and the CFI says that there is no caller, so that unwinders stop here.
  */
@@ -12,9 +14,15 @@
     .globl  leat_i_switch
     .hidden leat_i_switch
     .type   leat_i_switch, @function
+    .globl  leat_i_switch_from
+    .hidden leat_i_switch_from
+    .type   leat_i_switch_from, @function
     .p2align 4
-leat_i_switch:
+leat_i_switch_from:
     .cfi_startproc
+    pushq   %rcx
+    /* From here on it is as if it had been called. */
+leat_i_switch:
     endbr64
     pushq   %rbp
     pushq   %rbx
@@ -30,11 +38,12 @@ leat_i_switch:
     popq    %r12
     popq    %rbx
     popq    %rbp
-    /* A jump and not a ret: the return predictor would be wrong each time. */
+    /* A jump and not a ret: the other stack was left at another place. */
     popq    %rcx
     notrack jmp *%rcx
     .cfi_endproc
     .size   leat_i_switch, . - leat_i_switch
+    .size   leat_i_switch_from, . - leat_i_switch_from
 
     .globl  leat_i_switch_entry
     .hidden leat_i_switch_entry
