@@ -135,6 +135,11 @@ class Statuses(Faults):
         self.assertEqual(self.one("overloaded", path="/v1/messages", headers=version).json()["error"]["type"], "overloaded_error")
         self.assertEqual(self.one("rate-limit", seconds=3, path="/v1/messages", headers=version).header["retry-after"], "3")
 
+        azure = "/openai/deployments/d/chat/completions?api-version=1"
+        self.assertEqual(self.one("filtered-400", path=azure).json()["error"]["innererror"]["code"], "ResponsibleAIPolicyViolation")
+        details = self.one("quota-day", path="/v1beta/models/g:generateContent", body=gemini).json()["error"]["details"]
+        self.assertIn("PerDay", details[0]["violations"][0]["quotaId"])
+
     def test_what_is_no_answer_of_an_endpoint(self):
         page = self.one("html-error")
         self.assertEqual((page.status, page.header["content-type"][:9], page.body()[0][:9]), (502, "text/html", b"<!DOCTYPE"))
@@ -160,6 +165,12 @@ class Texts(Faults):
         self.assertNotIn("usage", self.one("no-usage").json())
         usage = json.loads(self.one("usage-unasked", stream=True).chunks()[-2])
         self.assertEqual((usage["choices"], usage["usage"]["prompt_tokens"] > 0), ([], True))
+
+    def test_usage_in_each_chunk(self):
+        told = [json.loads(chunk).get("usage") for chunk in self.one("usage-each", stream=True).chunks()[:-1]]
+        counts = [usage["completion_tokens"] for usage in filter(None, told)]
+        self.assertEqual(counts, sorted(counts))
+        self.assertGreater(counts[-1], 5)
 
     def test_filtered_in_other_forms(self):
         gemini = {"contents": [{"parts": [{"text": TEXT}]}]}
@@ -317,6 +328,19 @@ class Wire(Faults):
 
 
 class All(Faults):
+    def test_a_run_gets_a_row_for_each_document(self):
+        # What ends a run, as it should, and what lasts is left out.
+        out = {"status", "quota", "quota-day", "key-revoked", "flood", "hang", "silent", "redirect", "html", "no-model", "bomb",
+               "rate-limit-huge", "rate-limit-ms", "open-end"}
+        names = [line.split()[0] for line in self.ends(0, "mock", "--list-faults").out.split("\n\n")[0].splitlines()]
+        self.write("script", "\n".join(json.dumps({"fault": name, "rate": 0.01, "seconds": 0.1}) for name in names if name not in out))
+        mock = self.mock("--script", "script")
+        self.batch("in.jsonl", 120)
+        ended = self.leat("run", "in.jsonl", "-o", "out.jsonl", "--base-url", mock.url, "-j", "32")
+        self.assertIn(ended.code, (0, 1), ended.err)
+        self.assertEqual(len(self.rows()), 120)
+        self.assertGreater(self.classes()["ok"], 60)
+
     def test_each_fault_leaves_the_endpoint_well(self):
         # All faults one after the other at one endpoint, in one piece and streamed; then it answers as if nothing had been.
         names = [line.split()[0] for line in self.ends(0, "mock", "--list-faults").out.split("\n\n")[0].splitlines()]

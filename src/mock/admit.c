@@ -140,7 +140,7 @@ static double normal_of(double a, double b)
 static int64_t spread_ns(double median_ms, double sigma, double normal)
 {
     if (median_ms <= 0) return 0;
-    double ms = median_ms * exp(sigma * normal);
+    double ms = sigma > 0 ? median_ms * exp(sigma * normal) : median_ms;
     return ms < 86400e3 ? (int64_t)(ms * 1e6) : (int64_t)86400e9;
 }
 
@@ -149,6 +149,9 @@ static void pace_draw(leat_i_mock_request *r)
 {
     const leat_mock_opts *opts = &leat_i_mock_of(r)->opts;
     uint64_t state = leat_i_mock_id(r);
+    r->first_token_ns = spread_ns(opts->first_token_ms, 0, 0);
+    r->tokens_per_s = opts->tokens_per_s;
+    if (opts->first_token_sigma <= 0 && opts->tokens_sigma <= 0) return;
     double a = leat_i_rand_unit(&state), b = leat_i_rand_unit(&state);
     double c = leat_i_rand_unit(&state), d = leat_i_rand_unit(&state);
     r->first_token_ns = spread_ns(opts->first_token_ms, opts->first_token_sigma, normal_of(a, b));
@@ -172,7 +175,7 @@ int64_t leat_i_mock_fault(leat_i_mock_request *r)
     /* Each request takes four numbers, used or not: so the sequence of the seed does not depend on what was ordered. */
     double a = leat_i_rand_unit(&m->rand), b = leat_i_rand_unit(&m->rand);
     double error = leat_i_rand_unit(&m->rand), cut = leat_i_rand_unit(&m->rand);
-    int64_t delay_ns = spread_ns(opts->latency_ms, opts->latency_sigma, normal_of(a, b));
+    int64_t delay_ns = spread_ns(opts->latency_ms, opts->latency_sigma, opts->latency_sigma > 0 ? normal_of(a, b) : 0);
     pace_draw(r);
     if (!r->streaming) delay_ns += r->first_token_ns;
     if (r->tokens_per_s > 0 && !r->streaming) delay_ns += (int64_t)((double)r->tokens_reply / r->tokens_per_s * 1e9);

@@ -16,9 +16,23 @@ static bool version_check(leat_i_mock_request *r)
     return false;
 }
 
+/* A prompt that was filtered has the reason one level deeper. */
+static void filtered_put(leat_i_mock_request *r, const leat_i_mock_failure *f)
+{
+    leat_i_buf_puts(&r->out, "{\"error\":{\"message\":");
+    leat_i_json_put_string(&r->out, f->message, strlen(f->message));
+    leat_i_buf_puts(&r->out, ",\"type\":null,\"param\":\"prompt\",\"code\":\"content_filter\",\"status\":400,"
+                             "\"innererror\":{\"code\":\"ResponsibleAIPolicyViolation\",\"content_filter_result\":{"
+                             "\"violence\":{\"filtered\":true,\"severity\":\"medium\"}}}}}");
+}
+
 static void azure_fail(leat_i_mock_request *r, const leat_i_mock_failure *f)
 {
     char code[8];
+    if (f->code && strcmp(f->code, "content_filter") == 0) {
+        filtered_put(r, f);
+        return;
+    }
     /* What the service in front of the model refuses has the status as its code; what the model's API refuses has OpenAI's form. */
     if (f->status != 429 && f->status != 401 && f->status != 404) {
         leat_i_mock_openai_fail(r, f);

@@ -30,8 +30,9 @@ typedef struct leat_i_mock_reply {
     size_t size;
     uint64_t prompt_tokens, tokens, tokens_max; /* tokens_max 0 = it was not asked for */
     leat_i_mock_finish finish;
-    bool usage;               /* in a stream, too, where that must be asked for */
-    bool no_choice, no_usage; /* as faults: the list of choices is empty; nothing is told of usage */
+    bool usage; /* in a stream, too, where that must be asked for */
+    /* As faults: the list of choices is empty; nothing is told of usage; each chunk of a stream tells it. */
+    bool no_choice, no_usage, usage_each;
 } leat_i_mock_reply;
 
 /* Stands in a text where bytes that are no UTF-8 shall come: the character U+E000, which no summary makes. */

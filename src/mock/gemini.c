@@ -118,7 +118,11 @@ static const char *status_name(int status)
 static void details_put(leat_i_mock_request *r, const leat_i_mock_failure *f)
 {
     leat_i_buf *b = &r->out;
-    if (f->status == 429 && r->retry_ns >= 0) {
+    if (r->order && r->order->fault == LEAT_I_MOCK_FAULT_QUOTA_DAY) {
+        leat_i_buf_puts(b, ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{"
+                           "\"quotaId\":\"GenerateRequestsPerDayPerProjectPerModel\",\"quotaValue\":\"200\"}]},"
+                           "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"34s\"}]");
+    } else if (f->status == 429 && r->retry_ns >= 0) {
         int64_t ms = (r->retry_ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS;
         leat_i_buf_printf(b,
                           ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\","

@@ -2,6 +2,7 @@
  * openai_out.c: answers in OpenAI's forms: chat completions, their stream (role, one content delta a token, finish reason, usage if
  * asked for, [DONE]), errors, and the headers of the limits.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "dialect.h"
@@ -67,6 +68,15 @@ static void chunk_put(leat_i_mock_request *r, const char *head, const char *text
     leat_i_mock_event_end(r);
 }
 
+/* The end of a chunk that tells the usage so far. */
+static const char *usage_tail(char *to, size_t room, const leat_i_mock_reply *reply, uint64_t tokens)
+{
+    snprintf(to, room, ",\"usage\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu,\"total_tokens\":%llu}}",
+             (unsigned long long)reply->prompt_tokens, (unsigned long long)tokens,
+             (unsigned long long)(reply->prompt_tokens + tokens));
+    return to;
+}
+
 /* The chunk without choices, which tells the usage. */
 static void no_choice_put(leat_i_mock_request *r, const char *head, const leat_i_mock_reply *reply)
 {
@@ -81,6 +91,7 @@ void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *
 {
     const char *tail = reply->usage ? ",\"usage\":null}" : "}";
     const char *text;
+    char each[128];
     size_t at = 0, size;
     leat_i_buf head = { 0 };
     leat_i_buf_printf(&head,
@@ -94,8 +105,10 @@ void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *
     }
     if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, NULL, tail);
     leat_i_mock_tokens_begin(r);
-    while ((text = leat_i_mock_token_next(reply, &at, &size)) != NULL)
+    for (uint64_t n = 1; (text = leat_i_mock_token_next(reply, &at, &size)) != NULL; n++) {
+        if (reply->usage_each) tail = usage_tail(each, sizeof each, reply, n);
         chunk_put(r, head.data, text, size, NULL, tail);
+    }
     leat_i_mock_tokens_end(r);
     if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, finish_name[reply->finish], tail);
     if (reply->no_choice || (reply->usage && !reply->no_usage)) no_choice_put(r, head.data, reply);

@@ -67,6 +67,9 @@ void leat_i_mock_play_reply(leat_i_mock_request *r, leat_i_mock_reply *reply)
     case LEAT_I_MOCK_FAULT_USAGE_UNASKED:
         reply->usage = true;
         break;
+    case LEAT_I_MOCK_FAULT_USAGE_EACH:
+        reply->usage_each = true;
+        break;
     case LEAT_I_MOCK_FAULT_BAD_UTF8:
         mark_set(r, reply);
         break;
