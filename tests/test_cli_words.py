@@ -198,7 +198,7 @@ class Docs(Cli):
         page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
         for line in page.splitlines():
             if line.startswith("| ") and not line.startswith(("| promise", "|---")):
-                self.assertRegex(line, r"`(test_|kill_run)\w*\.(c|py)", line)
+                self.assertRegex(line, r"`(test_|kill_run|limit_proof)\w*\.(c|py)", line)
 
 
 class Mock(Cli):
