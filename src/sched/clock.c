@@ -5,8 +5,13 @@
  * bits are set), nothing is queued anywhere, and nothing outside the pool is awaited. Who makes the last of these true looks: a
  * worker that is about to park, or leat_i_runtime_external_end. The looks are serialized by clock_mutex.
  *
- * The order of a look matters: queues first, then bits. A queue that was seen empty because its worker had just drained it belongs
- * to a worker whose bit was clear before it drained, and is set again only when that worker has nothing left to do.
+ * A look reads one word after the other, and what it has seen may be over before it ends: a worker runs, begins to wait for something
+ * outside, or wakes another, and parks before its bit is read. So who wakes a worker counts that in `stirred` before it clears the bit,
+ * and a look counts for nothing when `stirred` has changed meanwhile. Else the second reading of the bits has seen all workers parked at
+ * once: a bit that was still to be cleared when `stirred` was read first is one that somebody clears who runs, and whose own bit is set
+ * after that; or who is counted in `external`; or who has filled a queue from outside. The queues come after the bits, since only one that
+ * is woken drains any; `external` comes before and after, since what is begun is begun by one who runs, and what has ended has woken
+ * somebody before. Nobody needs to look again when a look was in vain: whoever was woken looks when it parks.
  *
  * A worker without memory for another stack counts as parked: it can start nothing, and goes on when a timer frees one. When no worker
  * can start anything, what is queued holds the clock no longer.
@@ -61,11 +66,18 @@ static leat_i_worker *clock_next(leat_runtime *rt)
     return next;
 }
 
+static bool clock_all_wait(leat_runtime *rt)
+{
+    uint32_t stirred = leat_load_seq_cst(&rt->stirred);
+    return leat_load_seq_cst(&rt->external) == 0 && clock_all_idle(rt) && clock_all_idle(rt) && clock_all_queues_empty(rt) &&
+           leat_load_seq_cst(&rt->external) == 0 && leat_load_seq_cst(&rt->stirred) == stirred;
+}
+
 void leat_i_clock_evaluate(leat_runtime *rt)
 {
     LEAT_FENCE_SEQ_CST();
     pthread_mutex_lock(&rt->clock_mutex);
-    if (clock_all_queues_empty(rt) && leat_load_seq_cst(&rt->external) == 0 && clock_all_idle(rt)) {
+    if (clock_all_wait(rt)) {
         leat_i_worker *next = clock_next(rt);
         if (next) {
             int64_t when_ns = leat_load_relaxed(&next->next_ns);

@@ -39,6 +39,7 @@ static bool idle_claim(leat_i_worker *w)
     uint64_t bit = UINT64_C(1) << (w->index % 64);
     LEAT_ATOMIC(uint64_t) *idle = &w->rt->idle[w->index / 64];
     if (!(leat_load_relaxed(idle) & bit)) return false;
+    if (w->rt->virtual_clock) leat_add_seq_cst(&w->rt->stirred, 1); /* seq_cst: before the bit; partner of clock_all_wait */
     return (leat_and_seq_cst(idle, ~bit) & bit) != 0;
 }
 
@@ -263,5 +264,6 @@ void leat_i_worker_starve(leat_i_worker *w)
     leat_store_seq_cst(&w->starved, true);
     if (w->rt->virtual_clock) leat_i_clock_evaluate(w->rt);
     leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
+    leat_add_seq_cst(&w->rt->stirred, 1); /* seq_cst: as in idle_claim */
     leat_store_seq_cst(&w->starved, false);
 }

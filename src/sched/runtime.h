@@ -103,10 +103,11 @@ struct leat_runtime {
     uint32_t room_count;
     pthread_mutex_t clock_mutex;
     LEAT_ATOMIC(int64_t) virtual_ns;
-    LEAT_ATOMIC(uint32_t) external;
-    LEAT_ATOMIC(uint32_t) canceling;               /* the runtime ends while tasks still run: all are as good as canceled */
-    LEAT_ATOMIC(uint32_t) stop;                    /* workers end when they have nothing to do */
-    LEAT_ATOMIC(uint32_t) roots;                   /* root tasks that have not ended; futex word for leat_runtime_free */
+    LEAT_ATOMIC(uint32_t) external;  /* virtual clock: waits for something outside the pool */
+    LEAT_ATOMIC(uint32_t) stirred;   /* virtual clock: times that a worker was woken, or was about to be (clock.c) */
+    LEAT_ATOMIC(uint32_t) canceling; /* the runtime ends while tasks still run: all are as good as canceled */
+    LEAT_ATOMIC(uint32_t) stop;      /* workers end when they have nothing to do */
+    LEAT_ATOMIC(uint32_t) roots;     /* root tasks that have not ended; futex word for leat_runtime_free */
     _Alignas(64) LEAT_ATOMIC(leat_i_job *) inject; /* submitted from outside; newest first; a worker takes all */
     LEAT_ATOMIC(uint32_t) detached; /* tasks without a handle that have not ended; futex word for leat_runtime_free */
     _Alignas(64) LEAT_ATOMIC(uint32_t) searching;  /* workers that look for work and will look once more before they park */

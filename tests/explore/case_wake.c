@@ -6,43 +6,39 @@
  */
 #include "world.h"
 
-static leat_task task[4];
+static leat_i_job job[4];
 static uint32_t ran[4];
 static explore_flag begun;
+static uint32_t meeting; /* jobs that wait for each other */
 
-static leat_err task_run(leat_task *t, void *arg, const void **result)
+static void job_run(leat_i_job *j, leat_i_waiter *s)
 {
-    (void)arg, (void)result;
-    size_t i = (size_t)(t - task);
-    EXPLORE_CHECK(ran[i]++ == 0);
+    (void)s;
+    EXPLORE_CHECK(ran[j - job]++ == 0);
     explore_flag_add(&begun, 1);
-    return LEAT_OK;
 }
 
-/* Goes on only when `arg` tasks have begun. */
-static leat_err task_meet(leat_task *t, void *arg, const void **result)
+/* Goes on only when all of the meeting have begun. */
+static void job_meet(leat_i_job *j, leat_i_waiter *s)
 {
-    (void)task_run(t, NULL, result);
-    explore_flag_await(&begun, (uint32_t)(uintptr_t)arg);
-    return LEAT_OK;
+    job_run(j, s);
+    explore_flag_await(&begun, meeting);
 }
 
-static void begin(uint32_t workers, leat_task_fn fn, uintptr_t arg)
+static void begin(uint32_t workers, void (*run)(leat_i_job *j, leat_i_waiter *s), uint32_t together)
 {
     world_begin(workers);
-    memset(task, 0, sizeof task);
     memset(ran, 0, sizeof ran);
     begun = (explore_flag){ 0 };
-    for (size_t i = 0; i < 4; i++) {
-        task[i].fn = fn;
-        task[i].arg = (void *)arg;
-    }
+    meeting = together;
+    for (size_t i = 0; i < 4; i++)
+        job[i] = (leat_i_job){ .run = run };
 }
 
 static void inject(void *arg)
 {
-    leat_task *t = arg;
-    leat_i_runtime_inject(&world, &t->job, &t->job);
+    leat_i_job *j = arg;
+    leat_i_runtime_inject(&world, j, j);
 }
 
 static void end(uint32_t count)
@@ -58,23 +54,23 @@ static void end(uint32_t count)
 static void take_all(void *worker)
 {
     leat_i_worker *w = worker;
-    leat_task *t;
+    leat_i_job *j;
     world_be(w);
     for (int i = 0; i < 2; i++) {
         world_poll(w);
-        while ((t = (leat_task *)leat_i_deque_pop_owner(&w->deque)))
-            (void)t->fn(t, t->arg, NULL);
+        while ((j = leat_i_deque_pop_owner(&w->deque)))
+            j->run(j, NULL);
     }
 }
 
 static void inject_take(void)
 {
-    begin(2, task_run, 0);
-    explore_start(inject, &task[0]);
+    begin(2, job_run, 0);
+    explore_start(inject, &job[0]);
     explore_start(take_all, &world_worker[0]);
     explore_start(take_all, &world_worker[1]);
-    leat_i_runtime_inject(&world, &task[1].job, &task[1].job);
-    leat_i_runtime_inject(&world, &task[2].job, &task[2].job);
+    leat_i_runtime_inject(&world, &job[1], &job[1]);
+    leat_i_runtime_inject(&world, &job[2], &job[2]);
     explore_join_all();
     take_all(&world_worker[0]);
     for (int i = 0; i < 3; i++)
@@ -84,21 +80,21 @@ static void inject_take(void)
 /* One task, and workers that are about to park. */
 static void wake_submit(void)
 {
-    begin(2, task_run, 0);
+    begin(2, job_run, 0);
     explore_start(world_loop, &world_worker[0]);
     explore_start(world_loop, &world_worker[1]);
-    inject(&task[0]);
+    inject(&job[0]);
     end(1);
 }
 
 /* Two submitters, whose tasks need both workers. */
 static void wake_both(void)
 {
-    begin(2, task_meet, 2);
+    begin(2, job_meet, 2);
     explore_start(world_loop, &world_worker[0]);
     explore_start(world_loop, &world_worker[1]);
-    explore_start(inject, &task[0]);
-    inject(&task[1]);
+    explore_start(inject, &job[0]);
+    inject(&job[1]);
     end(2);
 }
 
@@ -108,15 +104,15 @@ static void starter(void *unused)
     (void)unused;
     leat_i_worker *w = &world_worker[0];
     world_be(w);
-    world_publish(w, &task[0]);
-    world_publish(w, &task[1]);
+    world_publish(w, &job[0]);
+    world_publish(w, &job[1]);
     explore_flag_await(&begun, 2);
     world_loop(w);
 }
 
 static void wake_two(void)
 {
-    begin(3, task_meet, 2);
+    begin(3, job_meet, 2);
     explore_start(starter, NULL);
     explore_start(world_loop, &world_worker[1]);
     explore_start(world_loop, &world_worker[2]);
@@ -148,7 +144,7 @@ static void unpark(void *unused)
 
 static void wake_home(void)
 {
-    begin(2, task_run, 0);
+    begin(2, job_run, 0);
     waiter = leat_i_alloc_zeroed(sizeof *waiter);
     waiter->home = &world_worker[0];
     leat_store_relaxed(&waiter->token, 1u); /* parked, as stack_park in park.c leaves it */

@@ -141,6 +141,48 @@ int explore_cond_broadcast(pthread_cond_t *c)
     return 0;
 }
 
+/* ---- what is done once, and keys: in each execution anew ---- */
+
+enum { ONCES_MAX = 4 };
+
+static struct {
+    const pthread_once_t *once;
+    view_copy *view;
+} onces[ONCES_MAX];
+static unsigned once_count;
+
+int explore_once(pthread_once_t *once, void (*fn)(void));
+int explore_once(pthread_once_t *once, void (*fn)(void))
+{
+    unsigned i = 0;
+    explore_point();
+    while (i < once_count && onces[i].once != once)
+        i++;
+    if (i == once_count) {
+        EXPLORE_CHECK(once_count < ONCES_MAX);
+        fn();
+        onces[once_count].once = once;
+        onces[once_count++].view = explore_view_give(explore_me);
+    }
+    explore_view_take(explore_me, onces[i].view);
+    return 0;
+}
+
+/* What a key would do at the end of a thread is left to the case. */
+int explore_key_create(pthread_key_t *key, void (*end)(void *value));
+int explore_key_create(pthread_key_t *key, void (*end)(void *value))
+{
+    (void)key, (void)end;
+    return 0;
+}
+
+int explore_setspecific(pthread_key_t key, const void *value);
+int explore_setspecific(pthread_key_t key, const void *value)
+{
+    (void)key, (void)value;
+    return 0;
+}
+
 /* ---- threads ---- */
 
 struct thread_start {
@@ -225,9 +267,10 @@ void *leat_i_os_reserve(size_t bytes)
     return pages + pages_used - bytes;
 }
 
-void explore_pages_reset(void)
+void explore_doors_reset(void)
 {
     pages_used = 0;
+    once_count = 0;
 }
 
 void leat_i_os_release(void *p, size_t bytes)

@@ -110,6 +110,6 @@ void explore_free(void *p);
 void *explore_scratch(size_t bytes); /* the model's own, until the end of the execution */
 
 /* doors.c */
-void explore_pages_reset(void);
+void explore_doors_reset(void);
 
 #endif

@@ -1,6 +1,4 @@
-/* stubs.c: what the runtime calls and the model has no part in: signals of overflows, children of fork, and tasks
- * without a handle, whose slots belong to a thread by a key.
- */
+/* stubs.c: what the runtime calls and the model has no part in: signals of overflows, and children of fork. */
 #include "sched/runtime.h"
 
 void leat_i_overflow_install(void)
@@ -17,21 +15,6 @@ void leat_i_overflow_thread_begin(leat_i_worker *w)
 }
 
 void leat_i_overflow_thread_end(leat_i_worker *w)
-{
-    (void)w;
-}
-
-leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
-{
-    (void)rt, (void)fn, (void)arg;
-    return LEAT_USAGE;
-}
-
-void leat_i_detached_close(void)
-{
-}
-
-void leat_i_detached_flush(leat_i_worker *w)
 {
     (void)w;
 }

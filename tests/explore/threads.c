@@ -275,7 +275,7 @@ bool explore_execute(const explore_case *c)
     explore_me = NULL;
     explore_race_reset();
     explore_memory_reset();
-    explore_pages_reset();
+    explore_doors_reset();
     thread_go(&explore_thread[explore_start(case_main, NULL)]);
     return !failed;
 }

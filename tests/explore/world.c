@@ -36,10 +36,10 @@ static bool world_round(leat_i_worker *w)
         leat_i_fork_run_stolen(w);
         return true;
     }
-    leat_task *task = (leat_task *)worker_pop_fresh(w); /* its first member */
-    if (!task) return false;
+    leat_i_job *job = worker_pop_fresh(w);
+    if (!job) return false;
     leat_i_worker_found(w);
-    (void)task->fn(task, task->arg, NULL);
+    job->run(job, NULL);
     return true;
 }
 
@@ -51,6 +51,7 @@ void world_loop(void *worker)
         if (world_round(w)) continue;
         worker_poll(w);
         if (!leat_i_deque_is_empty(&w->deque)) continue;
+        leat_i_detached_flush(w);
         if (leat_i_worker_search(w)) continue;
         if (leat_load_acquire(&world.stop)) break;
         leat_i_worker_sleep(w);
@@ -58,9 +59,9 @@ void world_loop(void *worker)
     leat_i_worker_found(w);
 }
 
-void world_publish(leat_i_worker *w, leat_task *task)
+void world_publish(leat_i_worker *w, leat_i_job *job)
 {
-    EXPLORE_CHECK(leat_i_deque_push_owner(&w->deque, &task->job));
+    EXPLORE_CHECK(leat_i_deque_push_owner(&w->deque, job));
     leat_i_runtime_wake_one(&world);
 }
 

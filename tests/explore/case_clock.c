@@ -1,0 +1,138 @@
+/*
+ * case_clock.c: the virtual clock jumps when all wait, and not before: not while a task runs, and not while anything outside is awaited.
+ *
+ * clock_look drives the parking of two workers and what a helper thread does; the others have a whole runtime.
+ */
+#include "begin.h"
+
+#include "world.h"
+
+#define SLEEP_NS (5 * LEAT_I_NS_PER_MS)
+
+static leat_i_waiter *waiter;
+static leat_i_timer timer;
+static explore_flag over;
+
+static bool time_stands(void)
+{
+    return leat_i_runtime_now_ns(&world) == LEAT_I_NS_PER_S;
+}
+
+static void helper(void *unused)
+{
+    (void)unused;
+    EXPLORE_CHECK(time_stands());
+    leat_i_unpark(waiter);
+    leat_i_runtime_external_end(&world);
+}
+
+/* Begins to wait for the helper, and has a bit to do when that has ended; then nobody has anything to do until the timer. */
+static void waits_outside(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[0];
+    world_be(w);
+    leat_i_runtime_external_begin(&world);
+    leat_store_relaxed(&waiter->token, 1u); /* parked, as stack_park in park.c leaves it */
+    explore_start(helper, NULL);
+    while (!w->ready.first) {
+        world_poll(w);
+        if (!w->ready.first) leat_i_worker_sleep(w);
+    }
+    EXPLORE_CHECK(time_stands());
+    for (;;)
+        leat_i_worker_sleep(w);
+}
+
+static void waits_for_time(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[1];
+    world_be(w);
+    EXPLORE_CHECK(leat_i_heap_reserve(&w->timers, 1) && leat_i_heap_add(&w->timers, &timer, LEAT_I_NS_PER_S + SLEEP_NS));
+    while (time_stands())
+        leat_i_worker_sleep(w);
+    explore_flag_add(&over, 1);
+}
+
+static void clock_look(void)
+{
+    world_begin(2);
+    world.virtual_clock = true;
+    world.searching_max = 0;
+    leat_store_relaxed(&world.virtual_ns, LEAT_I_NS_PER_S);
+    pthread_mutex_init(&world.clock_mutex, NULL);
+    timer = (leat_i_timer){ 0 };
+    over = (explore_flag){ 0 };
+    waiter = leat_i_alloc_zeroed(sizeof *waiter);
+    waiter->home = &world_worker[0];
+    explore_start(waits_for_time, NULL);
+    explore_start(waits_outside, NULL);
+    explore_flag_await(&over, 1);
+    explore_finish();
+}
+
+/* ---- with a whole runtime ---- */
+
+static leat_runtime *rt;
+
+static leat_err sleeps(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    int64_t begin_ns = leat_task_now_ns(t), ms = (int64_t)(uintptr_t)arg;
+    leat_err err = leat_sleep_ms(t, ms);
+    EXPLORE_CHECK(leat_task_now_ns(t) == begin_ns + ms * LEAT_I_NS_PER_MS);
+    return err;
+}
+
+static leat_err sleeps_in_turn(leat_task *t, void *arg, const void **result)
+{
+    (void)arg;
+    leat_future *f = leat_task_start(t, sleeps, (void *)3);
+    leat_err err = sleeps(t, (void *)5, result);
+    EXPLORE_CHECK(err == LEAT_OK);
+    return leat_await(t, f, NULL);
+}
+
+static leat_err sees_no_jump(void *arg)
+{
+    EXPLORE_CHECK(leat_i_runtime_now_ns(rt) == *(const int64_t *)arg);
+    return LEAT_OK;
+}
+
+/* While a helper thread works, time stands still for those who sleep. */
+static leat_err blocks_beside_sleeper(leat_task *t, void *arg, const void **result)
+{
+    int64_t now_ns = leat_task_now_ns(t);
+    (void)arg, (void)result;
+    leat_future *f = leat_task_start(t, sleeps, (void *)3);
+    leat_err err = leat_blocking(t, sees_no_jump, &now_ns);
+    EXPLORE_CHECK(err == LEAT_OK);
+    return leat_await(t, f, NULL);
+}
+
+static void clock_run(leat_task_fn fn)
+{
+    leat_runtime_opts opts = { .worker_count = 2, .stack_bytes = 65536, .virtual_clock = true };
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_runtime_new(&rt, &opts) == LEAT_OK);
+    explore_settle();
+    EXPLORE_CHECK(leat_task_run(rt, fn, NULL, NULL) == LEAT_OK);
+    explore_finish();
+}
+
+static void clock_jump(void)
+{
+    clock_run(sleeps_in_turn);
+}
+
+static void clock_external(void)
+{
+    clock_run(blocks_beside_sleeper);
+}
+
+const explore_case explore_clock_look = { "clock_look", clock_look, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
+const explore_case explore_clock_jump = { "clock_jump", clock_jump, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_clock_external = {
+    "clock_external", clock_external, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+};

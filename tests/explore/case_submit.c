@@ -1,0 +1,152 @@
+/*
+ * case_submit.c: what comes from outside in other ways than one task with one handle: tasks without a handle, many at once, callbacks, and
+ * the end of a runtime while tasks still run or wait. Each begins once at most, and what is behind it is over when the call that waits
+ * for it returns.
+ */
+#include "begin.h"
+
+static leat_runtime *rt;
+static uint32_t ran[3]; /* plain: a race with what is read after the wait */
+
+static leat_err runs(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)result;
+    ++*(uint32_t *)arg;
+    return LEAT_OK;
+}
+
+/* Nothing but a cancel ends it. */
+static leat_err waits(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_err err = leat_sleep_ms(t, INT64_MAX);
+    EXPLORE_CHECK(err == LEAT_CANCELED);
+    ++*(uint32_t *)arg;
+    return err;
+}
+
+static void begin(uint32_t workers)
+{
+    memset(ran, 0, sizeof ran);
+    rt = runtime_begin(workers);
+}
+
+/* ---- without a handle ---- */
+
+static void submits_one(void *arg)
+{
+    EXPLORE_CHECK(leat_task_submit(rt, runs, arg, NULL) == LEAT_OK);
+    leat_i_detached_close(); /* as the end of a thread does */
+}
+
+static void submit_detached(void)
+{
+    begin(2);
+    unsigned other = explore_start(submits_one, &ran[0]);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[1], NULL) == LEAT_OK);
+    explore_join(other);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1 && ran[1] <= 1); /* the end of the runtime may have come first */
+}
+
+/* Alone with one worker, so that more can be tried at the end. */
+static void submit_end(void)
+{
+    begin(1);
+    submits_one(&ran[0]);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
+/* ---- the end of a runtime that is in use ---- */
+
+static void runtime_cancel(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, waits, &ran[0], &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, waits, &ran[1], NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1 && ran[1] <= 1);
+}
+
+/* ---- many at once ---- */
+
+static void batch_run(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, runs, ran, sizeof ran[0], 3, &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_OK);
+    for (int i = 0; i < 3; i++)
+        EXPLORE_CHECK(ran[i] == 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static void batch_cancel(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, explore_any(2) ? runs : waits, ran, sizeof ran[0], 2, &h) == LEAT_OK);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_CANCELED || (err == LEAT_OK && ran[0] == 1 && ran[1] == 1));
+    EXPLORE_CHECK(ran[0] <= 1 && ran[1] <= 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static explore_flag begun;
+
+static leat_err meets(leat_task *t, void *arg, const void **result)
+{
+    explore_flag_add(&begun, 1);
+    explore_flag_await(&begun, 2);
+    return runs(t, arg, result);
+}
+
+/* Two items that wait for each other: the other worker must come for the second. */
+static void batch_meet(void)
+{
+    leat_handle *h;
+    begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, meets, ran, sizeof ran[0], 2, &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_OK);
+    EXPLORE_CHECK(ran[0] == 1 && ran[1] == 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+/* ---- handles ---- */
+
+static void calls_back(void *arg)
+{
+    ++*(uint32_t *)arg;
+}
+
+static void handle_callback(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[0], &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_on_done(h, calls_back, &ran[1]) == LEAT_OK);
+    leat_handle_free(h); /* cancels, maybe before it has begun, and waits */
+    EXPLORE_CHECK(ran[0] <= 1 && ran[1] == 1);
+    leat_runtime_free(rt);
+}
+
+const explore_case explore_submit_detached = {
+    "submit_detached", submit_detached, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+};
+const explore_case explore_runtime_cancel = {
+    "runtime_cancel", runtime_cancel, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+};
+const explore_case explore_batch_run = { "batch_run", batch_run, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
+const explore_case explore_batch_cancel = { "batch_cancel", batch_cancel, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
+const explore_case explore_handle_callback = {
+    "handle_callback", handle_callback, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
+};
+const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
+const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 2, 4, 100000 }, false };
