@@ -184,7 +184,7 @@ const explore_case explore_runtime_submit = {
 };
 const explore_case explore_future_cancel = { "future_cancel", future_cancel, { 3, 2, 3, 2000 }, { 4, 2, 4, 100000 }, false };
 const explore_case explore_future_timeout = {
-    "future_timeout", future_timeout, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
+    "future_timeout", future_timeout, { 1, 1, 1, 2000 }, { 3, 2, 3, 100000 }, false
 };
 const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
+const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 2, 3, 100000 }, false };
