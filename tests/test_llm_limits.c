@@ -136,6 +136,55 @@ static void limits_are_learned_from_headers(void **state)
     fault_server_free(keeper);
 }
 
+static leat_err ask_one(leat_task *t, leat_llm *llm, const char *text, leat_err expected)
+{
+    const char *reply;
+    CHECK(leat_llm_ask(t, llm, text, &reply) == expected);
+    return LEAT_OK;
+}
+
+static leat_err ask_failing(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    return ask_one(t, arg, "[[fails]]", LEAT_HTTP);
+}
+
+static leat_err ask_both(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_future *failing = leat_task_start(t, ask_failing, arg);
+    LEAT_TRY(ask_one(t, arg, "[[fine]]", LEAT_OK));
+    return leat_await(t, failing, NULL);
+}
+
+/* Both are guessed before any answer has told what they use, at 512 tokens for an answer. What a failed one keeps is judged by what
+ * the good one has told meanwhile. */
+static void a_failed_attempt_keeps_what_is_known_by_then(void **state)
+{
+    (void)state;
+    const fault_step late[] = { { .op = FAULT_PAUSE, .ms = 1000 },
+                                { .op = FAULT_SEND, .data = fault_reply(500, "", "broken") },
+                                { .op = FAULT_KEEP } };
+    fault_script script[] = { { .step = late, .marker = "[[fails]]" } };
+    fault_server *s = fault_server_new(&(fault_opts){ .script = script, .script_count = 1 });
+    leat_runtime *rt;
+    leat_limiter *l;
+    leat_llm *llm;
+    leat_error error = { 0 };
+    leat_limiter_stats stats;
+    assert_int_equal(leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 1 }), LEAT_OK);
+    assert_int_equal(leat_limiter_new(&l, NULL), LEAT_OK);
+    leat_llm_opts opts = { .base_url = fault_server_url(s), .limiter = l, .model = "m", .max_attempts = 1 };
+    if (leat_llm_new(&llm, rt, &opts, &error)) fail_msg("%s", error.text);
+    assert_int_equal(leat_task_run(rt, ask_both, llm, NULL), LEAT_OK);
+    leat_limiter_read(l, &stats);
+    assert_true(stats.settled == 2 && stats.tokens_charged > 10 && stats.tokens_charged < 200);
+    leat_llm_free(llm);
+    leat_runtime_free(rt);
+    leat_limiter_free(l);
+    fault_server_free(s);
+}
+
 /* Thousands of lines about limits: what fits is read, and nothing breaks. */
 static void many_lines_of_limits_are_bounded(void **state)
 {
@@ -254,9 +303,13 @@ static void endpoints_and_limiter_must_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(busy_answers_hold_nobody_else_back), cmocka_unit_test(limits_are_learned_from_headers),
-        cmocka_unit_test(many_lines_of_limits_are_bounded),   cmocka_unit_test(a_denied_key_leaves_the_others),
-        cmocka_unit_test(a_dead_endpoint_leaves_the_others),  cmocka_unit_test(endpoints_and_limiter_must_agree),
+        cmocka_unit_test(busy_answers_hold_nobody_else_back),
+        cmocka_unit_test(limits_are_learned_from_headers),
+        cmocka_unit_test(a_failed_attempt_keeps_what_is_known_by_then),
+        cmocka_unit_test(many_lines_of_limits_are_bounded),
+        cmocka_unit_test(a_denied_key_leaves_the_others),
+        cmocka_unit_test(a_dead_endpoint_leaves_the_others),
+        cmocka_unit_test(endpoints_and_limiter_must_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
  */
 #include "setup.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -128,6 +129,14 @@ static void attempt_learn(call *c, leat_i_reading *rd, const leat_i_http_reply *
         limits_tell(c, grant->endpoint_index, &told, &before);
 }
 
+/* What an attempt is taken to have used that does not say: what was guessed for it, or would be by now, if that is less. The first
+ * guesses of a run know nothing of the answers, and would fill the first minute. */
+static leat_cost cost_kept(const call *c, const leat_grant *grant)
+{
+    leat_cost now = leat_i_estimate_guess(&c->llm->estimate, c->request.body_bytes, c->max_tokens);
+    return (leat_cost){ .input = fmin(now.input, grant->charged.input), .output = fmin(now.output, grant->charged.output) };
+}
+
 /* Tells the limiter and the estimate what became of the grant. */
 static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *grant)
 {
@@ -148,7 +157,7 @@ static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *
     if (leat_i_case_rule_of(rd->what)->refund && !rd->late)
         leat_limiter_refund(llm->limiter, *grant);
     else
-        leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : grant->charged);
+        leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : cost_kept(c, grant));
 }
 
 static int opinion_of(const char *should_retry)
