@@ -186,5 +186,13 @@ const provider_row provider_rows[] = {
       .why = "no counterpart" },
     { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"x\"}]}",
       .why = "answers no call" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}",
+      .why = "without one" },
+    { "anthropic", NULL, "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"no\"}]}]}",
+      .wire_path = "/v1/messages", .form = &leat_i_form_messages,
+      .wire_body = "{\"max_tokens\":4096,\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+                   "\"no\"}]}]}" },
+    { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"user\",\"tool_calls\":[{\"id\":\"t\"}]}]}",
+      .why = "not the assistant's" },
 };
 const size_t provider_row_count = sizeof provider_rows / sizeof *provider_rows;

@@ -221,7 +221,11 @@ static void summaries_are_words_or_json(void **state)
         .throttles = 3,
         .possibly_billed = 1,
         .tokens_in = 12,
-        .tokens_out = 0,
+        .tokens_out = 9,
+        .tokens_cached = 4,
+        .tokens_reasoning = 5,
+        .cost = 0.25,
+        .provider = "openrouter",
         .ms = 3725000,
         .limit_used = 0.985,
     };
@@ -237,7 +241,8 @@ static void summaries_are_words_or_json(void **state)
                         "  failed:  2 timeout (one of the four timers ran out)\n"
                         "requests:  1,234,570 (19886 a minute), 3 of them told to wait, 1 possibly billed without an "
                         "answer; 98.5 % of the limit used\n"
-                        "tokens:    12 in, 0 out\n"
+                        "tokens:    12 in, 9 out, 4 of those in cached, 5 of those out reasoning; cost 0.250000\n"
+                        "provider:  openrouter\n"
                         "output:    out\\x1b.jsonl\n");
     leat_i_summary_put(&json, &s, "out\x1b.jsonl", true, 1, "");
     leat_i_json whole = leat_i_json_parse(json.data, json.size, NULL);
@@ -247,6 +252,9 @@ static void summaries_are_words_or_json(void **state)
     assert_true(number == 2);
     assert_true(leat_i_json_double(leat_i_json_get(whole, "limit_used"), &number));
     assert_true(number == 0.985);
+    assert_true(leat_i_json_double(leat_i_json_get(whole, "cost"), &number));
+    assert_true(number == 0.25);
+    assert_true(leat_i_json_str_eq(leat_i_json_get(whole, "provider"), "openrouter"));
     s.limit_used = -1;
     leat_i_buf_clear(&json);
     leat_i_summary_put(&json, &s, "-", true, 0, "");

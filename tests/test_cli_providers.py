@@ -59,6 +59,21 @@ class Providers(Cli):
                   "in.jsonl")
         self.ends(0, "run", "--provider", "azure", "--base-url", "mock:", "-o", "out.jsonl", "in.jsonl")  # the same form
 
+    def test_deployments(self):
+        mock = self.mock()
+        root = mock.url.removesuffix("/v1")
+        self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
+        self.ends(0, "run", "--provider", "azure", "--base-url", root + "?api-version=2024-10-21", "-o", "azure.jsonl", "in.jsonl")
+        self.assertEqual(BODIES["openai"](self.rows("azure.jsonl")["a"]["response"]["body"]), TEXT)
+
+    def test_the_summary_names_it(self):
+        self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
+        said = self.ends(0, "run", "--provider", "gemini", "--base-url", "mock:", "-o", "out.jsonl", "in.jsonl").err
+        self.assertIn("provider:  gemini\n", said)
+        said = self.ends(0, "run", "--provider", "gemini", "--base-url", "mock:", "-o", "more.jsonl", "--progress", "json", "in.jsonl").err
+        summary = json.loads(said.splitlines()[-1])
+        self.assertEqual((summary["provider"], summary["tokens_cached"], summary["cost"]), ("gemini", 0, 0))
+
     def test_words(self):
         self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
         self.says(2, "--provider nobody: there is no provider of that name ('leat run --help' lists them)", "run", "--provider", "nobody", "-o", "out.jsonl", "in.jsonl")

@@ -445,6 +445,34 @@ static void what_has_no_counterpart_is_not_sent(void **state)
     fault_server_free(s);
 }
 
+/* Embeddings are counted against the inputs that were given in OpenAI's form; their tokens are a guess, since Gemini names none. */
+static void embeddings_fit_their_inputs(void **state)
+{
+    static const struct {
+        const char *reply;
+        leat_class cls;
+        uint32_t attempts;
+    } table[] = { { "{\"embeddings\":[{\"values\":[0.5]},{\"values\":[1]}]}", LEAT_CLASS_OK, 1 },
+                  { "{\"embeddings\":[{\"values\":[0.5]}]}", LEAT_CLASS_MALFORMED, 2 } };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", table[i].reply) }, { .op = FAULT_KEEP } };
+        fault_script script = { .step = step };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+        one_call c = { .llm = llm_to(s, "gemini", true, 0),
+                       .path = "/v1/embeddings",
+                       .body = "{\"model\":\"e\",\"input\":[\"a\",\"b\"]}" };
+        call_run(rt, &c);
+        assert_int_equal(c.reply.cls, table[i].cls);
+        assert_int_equal(c.reply.attempts, table[i].attempts);
+        assert_int_equal(fault_server_requests_with(s, "POST /v1beta/models/e:batchEmbedContents "), table[i].attempts);
+        if (c.reply.cls == LEAT_CLASS_OK) assert_true(c.reply.estimated);
+        call_free(&c);
+        leat_llm_free(c.llm);
+        fault_server_free(s);
+    }
+}
+
 static void endpoints_share_a_form(void **state)
 {
     leat_llm *llm = NULL;
@@ -495,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_reason_with_each_piece_is_no_end),
         cmocka_unit_test(what_has_no_counterpart_is_not_sent),
         cmocka_unit_test(endpoints_share_a_form),
+        cmocka_unit_test(embeddings_fit_their_inputs),
         cmocka_unit_test(replies_are_heard_as_they_come),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -149,6 +149,10 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
         d->answered = true;
         (void)leat_add_relaxed(&d->run->count.tokens_in, doc->reply.tokens_in);
         (void)leat_add_relaxed(&d->run->count.tokens_out, doc->reply.tokens_out);
+        (void)leat_add_relaxed(&d->run->count.tokens_cached, doc->reply.tokens_cached);
+        (void)leat_add_relaxed(&d->run->count.tokens_reasoning, doc->reply.tokens_reasoning);
+        if (doc->reply.cost > 0 && doc->reply.cost < 1e9)
+            (void)leat_add_relaxed(&d->run->count.cost_millionths, (uint64_t)(doc->reply.cost * 1e6 + 0.5));
         err = reply_keep(d, &doc->reply);
     }
     if (err) doc->reply = (leat_llm_reply){ .ttft_ms = -1 };

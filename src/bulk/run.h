@@ -96,6 +96,7 @@ void leat_i_feed_fini(leat_i_feed *f);
 
 typedef struct leat_i_counters {
     LEAT_ATOMIC(uint64_t) ok, failed, requests, retries, throttles, possibly_billed, tokens_in, tokens_out;
+    LEAT_ATOMIC(uint64_t) tokens_cached, tokens_reasoning, cost_millionths;
     LEAT_ATOMIC(uint64_t) asked_failed;    /* of the failed rows: documents that were asked */
     LEAT_ATOMIC(uint32_t) failed_in_a_row; /* documents that were asked */
     LEAT_ATOMIC(uint64_t) reached;         /* replies that were read, good or bad */

@@ -26,6 +26,10 @@ void leat_i_summary_fill(leat_i_run *run)
     s->possibly_billed = leat_load_relaxed(&c->possibly_billed);
     s->tokens_in = leat_load_relaxed(&c->tokens_in);
     s->tokens_out = leat_load_relaxed(&c->tokens_out);
+    s->tokens_cached = leat_load_relaxed(&c->tokens_cached);
+    s->tokens_reasoning = leat_load_relaxed(&c->tokens_reasoning);
+    s->cost = (double)leat_load_relaxed(&c->cost_millionths) / 1e6;
+    s->provider = run->opts->llm ? leat_i_llm_provider(run->opts->llm) : NULL;
     for (size_t i = 0; i < sizeof s->class_count / sizeof s->class_count[0]; i++)
         s->class_count[i] = leat_load_relaxed(&c->by_class[i]);
     leat_i_places_sum_up(&run->places, run->opts->llm, s);

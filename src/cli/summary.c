@@ -91,7 +91,12 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     endpoints_put(b, s);
     counted_put(b, "\ntokens:    ", s->tokens_in, " in, ");
     count_put(b, s->tokens_out);
-    leat_i_buf_puts(b, " out\noutput:    ");
+    leat_i_buf_puts(b, " out");
+    if (s->tokens_cached) counted_put(b, ", ", s->tokens_cached, " of those in cached");
+    if (s->tokens_reasoning) counted_put(b, ", ", s->tokens_reasoning, " of those out reasoning");
+    if (s->cost > 0) leat_i_buf_printf(b, "; cost %.6f", s->cost);
+    if (s->provider && strcmp(s->provider, "openai") != 0) leat_i_buf_printf(b, "\nprovider:  %s", s->provider);
+    leat_i_buf_puts(b, "\noutput:    ");
     if (strcmp(output, "-") == 0)
         leat_i_buf_puts(b, "standard output");
     else
@@ -142,6 +147,9 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
     member_put(b, "possibly_billed", s->possibly_billed);
     member_put(b, "tokens_in", s->tokens_in);
     member_put(b, "tokens_out", s->tokens_out);
+    member_put(b, "tokens_cached", s->tokens_cached);
+    member_put(b, "tokens_reasoning", s->tokens_reasoning);
+    leat_i_buf_printf(b, "\"cost\":%.6f,", s->cost);
     endpoints_json_put(b, s);
     leat_i_buf_puts(b, "\"classes\":{");
     const char *comma = "";
@@ -159,6 +167,7 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
                       exit_code);
     text_json_put(b, "error", *error ? error : NULL);
     text_json_put(b, "output", output);
+    text_json_put(b, "provider", s->provider);
     leat_i_buf_puts(b, "}\n");
 }
 

@@ -63,13 +63,13 @@ static leat_err put_image(leat_i_buf *b, leat_i_json part, leat_i_making *m)
 static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
 {
     static const char *const strange[] = { "input_audio", "file", NULL };
-    leat_i_json type = leat_i_json_get(part, "type");
+    leat_i_json type = leat_i_json_get(part, "type"), refusal = leat_i_json_get(part, "refusal");
     if (leat_i_json_str_eq(type, "image_url")) return put_image(b, part, m);
     if (part.type != LEAT_I_JSON_OBJECT || leat_i_json_is_any(type, strange))
         return leat_i_making_refuse(m, "a message holds sound or a file, which has no counterpart in Anthropic's form");
-    if (leat_i_json_str_eq(type, "refusal")) {
+    if (leat_i_json_str_eq(type, "refusal") && refusal.type == LEAT_I_JSON_STRING) {
         leat_i_buf_puts(b, "{\"type\":\"text\",\"text\":");
-        leat_i_json_put_compact(b, leat_i_json_get(part, "refusal"));
+        leat_i_json_put_compact(b, refusal);
         leat_i_buf_puts(b, "}");
     } else {
         leat_i_json_put_compact(b, part);

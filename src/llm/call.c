@@ -420,6 +420,11 @@ leat_limiter *leat_i_llm_limiter(const leat_llm *llm)
     return llm->limiter;
 }
 
+const char *leat_i_llm_provider(const leat_llm *llm)
+{
+    return llm->place[0].provider->name;
+}
+
 const char *leat_i_llm_tongue(const leat_llm *llm)
 {
     return llm->place[0].provider->tongue;

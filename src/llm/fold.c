@@ -127,7 +127,8 @@ bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_pie
     leat_i_fold *f = fold;
     if (f->form == LEAT_I_FOLD_UNKNOWN) f->form = form_of(data, size);
     *piece = LEAT_I_HTTP_NOTHING;
-    if (f->form == LEAT_I_FOLD_UNKNOWN) return true;
+    /* Blanks are a part of a stream's first line, if it becomes a stream. */
+    if (f->form == LEAT_I_FOLD_UNKNOWN) return leat_i_sse_push(&f->sse, data, size);
     if (f->form == LEAT_I_FOLD_PLAIN) {
         *piece = LEAT_I_HTTP_CONTENT;
         if (!leat_i_buf_append(&f->plain, data, size)) f->failed = true;

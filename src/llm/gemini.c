@@ -81,11 +81,12 @@ static leat_err put_sound(leat_i_buf *b, leat_i_json sound, leat_i_making *m)
 /* A part of content. What OpenAI's form does not know is taken for one of Gemini's own. */
 static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
 {
-    leat_i_json type = leat_i_json_get(part, "type");
+    leat_i_json type = leat_i_json_get(part, "type"), text = leat_i_json_get(part, "text");
     if (leat_i_json_str_eq(type, "image_url")) return put_image(b, part, m);
     if (leat_i_json_str_eq(type, "input_audio")) return put_sound(b, leat_i_json_get(part, "input_audio"), m);
     if (leat_i_json_str_eq(type, "text")) {
-        put_value(b, "{\"text\":", leat_i_json_get(part, "text"), "}");
+        if (text.type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a part of a message is a text without one");
+        put_value(b, "{\"text\":", text, "}");
         return LEAT_OK;
     }
     if (part.type != LEAT_I_JSON_OBJECT || type.type != LEAT_I_JSON_NONE)

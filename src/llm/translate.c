@@ -90,6 +90,8 @@ leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_
     else if (v[1].type != LEAT_I_JSON_NONE && v[1].type != LEAT_I_JSON_NULL)
         return leat_i_making_refuse(m, "a message's content is neither a text nor a list of parts");
     if (v[2].type == LEAT_I_JSON_ARRAY && v[2].size > 2) message->calls = v[2];
+    if (message->calls.type && message->role != LEAT_I_ROLE_ASSISTANT)
+        return leat_i_making_refuse(m, "\"tool_calls\" stand in a message that is not the assistant's");
     return LEAT_OK;
 }
 

@@ -47,6 +47,7 @@ leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, 
                                  const leat_i_llm_turn *turn, leat_llm_reply *reply);
 
 leat_limiter *leat_i_llm_limiter(const leat_llm *llm); /* NULL = none */
+const char *leat_i_llm_provider(const leat_llm *llm);  /* the name of its first endpoint's provider */
 const char *leat_i_llm_tongue(const leat_llm *llm);    /* the form that its replies have: a provider's name */
 uint32_t leat_i_llm_endpoint_count(const leat_llm *llm);
 const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index); /* its scheme, host and port */
