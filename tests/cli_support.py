@@ -131,7 +131,9 @@ class Cli(unittest.TestCase):
                                         for i in range(count)))
 
     def rows(self, name="out.jsonl"):
-        """All rows by id; none twice, none torn."""
+        """All rows by id; none twice, none torn. A run that has written nothing leaves no output."""
+        if not (self.dir / name).exists():
+            return {}
         text = (self.dir / name).read_text(encoding="utf-8")
         self.assertTrue(text == "" or text.endswith("\n"))
         rows = [json.loads(line) for line in text.splitlines()]

@@ -217,6 +217,7 @@ class Endpoint(Cli):
         ended = self.ends(5, *self.args(server.url + "/v1", "-j", "2", count=50), env=self.env())
         self.assertRegex(ended.err, r"leat run: .*(401|key)")
         self.nothing_leaked(ended)
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith("out.jsonl")], [])  # Nothing written, nothing left behind.
         asked = self.fault_end(server)
         self.assertLessEqual(asked, 4)
         self.assertEqual(self.requests_said(ended), asked)

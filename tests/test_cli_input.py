@@ -104,6 +104,20 @@ class Formats(Cli):
         self.assertEqual(sorted(json.loads(line)["custom_id"] for line in ended.out.splitlines()), ["a", "b"])
         self.assertEqual(os.listdir(self.dir), [])
 
+    def test_gzip_that_ends_early(self):
+        packed = gzip.compress("".join(self.batch_line(f"d{i}") + "\n" for i in range(3)).encode())
+        (self.dir / "cut.jsonl.gz").write_bytes(packed[:-9])
+        (self.dir / "bad.jsonl.gz").write_bytes(packed[:20] + b"\xff" * 20 + packed[40:])
+        for command in (["run", "-o", "out.jsonl", "--base-url", "mock:"], ["check"]):
+            for more in ([], ["--format", "batch"]):
+                self.says(3, "cut.jsonl.gz: its compressed data ends early", *command, "cut.jsonl.gz", *more, *(["--overwrite"] if command[0] == "run" else []))
+                self.says(3, "bad.jsonl.gz: its compressed data is damaged", *command, "bad.jsonl.gz", *more, *(["--overwrite"] if command[0] == "run" else []))
+
+    def test_a_check_looks_at_all_arguments(self):
+        self.batch("in.jsonl", 1)
+        self.says(2, "--limit 'foo=3/minute': there is no such limit", "check", "in.jsonl", "--limit", "foo=3/minute")
+        self.says(2, "--endpoint: ", "check", "in.jsonl", "--endpoint", "http://127.0.0.1:9,foo=3")
+
     def test_gzip(self):
         (self.dir / "in.jsonl.gz").write_bytes(gzip.compress(self.batch_line("packed").encode()))
         self.assertIn("--format batch", self.run_all("in.jsonl.gz").err)

@@ -157,6 +157,40 @@ class Resume(Cli):
         self.assertNotIn("not from these settings", self.ends(0, *args, "--model", "m3", "--overwrite").err)
         self.assertNotIn("not from these settings", self.ends(0, *args, "--model", "m3").err)
 
+    def test_failed_rows_whose_documents_are_gone_are_counted(self):
+        for name in "abcd":
+            self.write(f"fd/{name}.txt", f"The text of {name}.")
+        refuses = self.mock("--error-rate", "1", "--error-status", "400")
+        args = ["run", "fd", "-o", "out.jsonl", "--template", "{{text}}", "--model", "m", "--base-url"]
+        self.ends(1, *args, refuses.url)
+        os.remove(self.dir / "fd/a.txt")
+        os.remove(self.dir / "fd/c.txt")
+        ended = self.ends(0, *args, self.mocked.url, "--retry-failed")
+        self.assertIn("2 failed rows were taken out to be asked again, but their documents are not in the input any more", ended.err)
+        self.assertEqual(set(self.rows()), {"fd/b.txt", "fd/d.txt"})
+        self.assertNotIn("taken out", self.ends(0, *args, self.mocked.url, "--retry-failed").err)
+
+    def test_an_output_that_was_there_stays(self):
+        self.batch("in.jsonl", 3)
+        denies = self.mock("--key", "another")
+        args = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", denies.url]
+        self.ends(5, *args, env={"OPENAI_API_KEY": "wrong"})
+        self.assertEqual(sorted(os.listdir(self.dir)), ["in.jsonl"])
+        self.write("out.jsonl", "")
+        self.ends(5, *args, env={"OPENAI_API_KEY": "wrong"})
+        self.assertTrue((self.dir / "out.jsonl").exists())
+
+    def test_what_goes_on_is_true(self):
+        """Changed lines of standard input would be refused again; and the same command needs the same input."""
+        args = ["run", "-", "-o", "out.jsonl", "--base-url", self.mocked.url, "--template", "{{text}}", "--model", "m"]
+        self.ends(0, *args, input="One.\nTwo.\n")
+        ended = self.says(3, "was changed since its row was written", *args, input="One.\nAnother.\n")
+        self.assertNotIn("goes on", ended.err)
+        denies = self.mock("--key", "another")
+        args[args.index(self.mocked.url)] = denies.url
+        ended = self.ends(5, *args, input="One.\nTwo.\nThree.\n", env={"OPENAI_API_KEY": "wrong"})
+        self.assertIn("the same command, with the same standard input from its beginning, goes on from here", ended.err)
+
     def test_changed_settings_are_refused_and_named(self):
         self.write("a.txt", "A document.")
         args = ["run", "a.txt", "-o", "out.jsonl", "--base-url", self.mocked.url]

@@ -168,7 +168,7 @@ static void cut_gzip_is_an_error(void **state)
         leat_i_buf out = { 0 };
         leat_error error = { .code = LEAT_OK };
         assert_int_equal(read_all(&o, &out, &error), cut < size ? LEAT_INPUT : LEAT_OK);
-        if (cut < size) assert_non_null(strstr(error.text, "damaged or cut"));
+        if (cut < size) assert_non_null(strstr(error.text, "its compressed data ends early"));
         leat_i_buf_fini(&out);
     }
     data[size / 2] ^= 0x55;

@@ -102,6 +102,16 @@ static leat_err key_mark(leat_i_feed *f, struct leat_i_doc *d, uint32_t *before)
     return leat_i_ids_mark(f->ids, d->doc.key, strlen(d->doc.key), f->seen, before) ? LEAT_OK : LEAT_NOMEM;
 }
 
+static leat_err retried_mark(leat_i_feed *f, const struct leat_i_doc *d)
+{
+    uint32_t before = 0;
+    size_t size = strlen(d->doc.key);
+    if (!f->retried || !leat_i_ids_flags(f->retried, d->doc.key, size)) return LEAT_OK;
+    if (!leat_i_ids_mark(f->retried, d->doc.key, size, LEAT_I_ID_SEEN, &before)) return LEAT_NOMEM;
+    f->retried_met += !(before & LEAT_I_ID_SEEN);
+    return LEAT_OK;
+}
+
 /* Settles the key against all keys before it. *skip = it has its row from an earlier run. */
 static leat_err key_settle(leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, bool *skip)
 {
@@ -120,7 +130,7 @@ static leat_err key_settle(leat_i_feed *f, struct leat_i_doc *d, const leat_i_pi
     }
     *skip = (before & LEAT_I_ID_DONE) != 0;
     f->matched += *skip;
-    return LEAT_OK;
+    return *skip ? LEAT_OK : retried_mark(f, d);
 }
 
 /* ---- pieces ---- */

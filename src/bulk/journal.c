@@ -230,6 +230,7 @@ static leat_err rows_read(leat_i_journal *j, const leat_bulk_opts *opts, leat_i_
     bool found = false;
     LEAT_TRY(settings_agree(j, opts, now, &old, &found, arena, error));
     leat_i_scan_opts so = scan_opts(opts, &old, found);
+    so.retried = &j->retried;
     LEAT_TRY(leat_i_scan_run(scan, j->fd, j->path, &so, ids, error));
     if (leat_i_earlier_take(now, found ? &old : NULL, scan->rows, arena))
         return leat_i_fail(error, LEAT_NOMEM, "out of memory");
@@ -254,6 +255,8 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
     char path[PATH_MAX];
     if (!beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) return output_fail(j, -ENAMETOOLONG, "use", error);
     LEAT_TRY(settings_are_ours(j, path, error));
+    struct stat st;
+    j->created = j->created && leat_i_os_stat(path, &st) < 0;
     LEAT_TRY(file_open_locked(j, error));
     j->regular = j->resumable = true;
     if (opts->overwrite && j->bytes > 0) {
@@ -311,7 +314,8 @@ leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, cons
 void leat_i_journal_discard(leat_i_journal *j)
 {
     char path[PATH_MAX];
-    if (!j->created || !j->resumable || j->fd < 0 || j->bytes > 0) return;
+    struct stat st;
+    if (!j->created || !j->resumable || j->fd < 0 || leat_i_os_fstat(j->fd, &st) < 0 || st.st_size > 0) return;
     /* Still locked: who has it open already sees that the name is gone, and makes a new one. */
     (void)leat_i_os_unlink(j->path);
     if (beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) (void)leat_i_os_unlink(path);
@@ -321,6 +325,7 @@ leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)
 {
     int fd = j->fd;
     j->fd = -1;
+    leat_i_ids_fini(&j->retried);
     /* Standard output belongs to the program. */
     int rc = fd > 1 ? leat_i_os_close(fd) : 0;
     return rc < 0 ? output_fail(j, rc, "close", error) : LEAT_OK;

@@ -26,7 +26,8 @@ typedef struct leat_i_journal {
     bool regular;           /* a file: rows are appended at `bytes`, and a torn one can be cut */
     bool resumable;         /* a file of our own, with OUT.leat and lock */
     const int *stop_signal; /* borrowed; ends what may take long; NULL = nothing does */
-    bool created;           /* there was none of this name before */
+    leat_i_ids retried;     /* keys of the rows that were taken out to be asked again, marked DONE */
+    bool created;           /* neither it nor OUT.leat was there before */
     bool foreign;           /* refused, since it holds what leat has not written */
     int64_t bytes;
     uint64_t rows, rows_failed, rows_dropped;
@@ -43,7 +44,7 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
 /* The same without lock, repair or any change: for looking. Rows stay 0 when there is no output yet. */
 leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, const leat_i_settings *now, leat_i_ids *ids,
                              leat_error *error);
-/* Takes an output without rows away that this run has made. Before it is closed. */
+/* Takes an output away that this run has made, with OUT.leat, if it holds nothing. Before it is closed. */
 void leat_i_journal_discard(leat_i_journal *j);
 leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error);
 

@@ -8,6 +8,7 @@
 #include "../base/mem.h"
 #include "../base/os.h"
 #include "fail.h"
+#include "source.h"
 
 enum {
     READER_CHUNK_BYTES = 256 * 1024,
@@ -21,7 +22,7 @@ static leat_err input_fail(leat_error *error, const char *path, int rc)
     char text[80];
     if (rc == -ENOMEM) return leat_i_fail(error, LEAT_NOMEM, "out of memory while reading %s", path);
     if (rc == -ECANCELED) return leat_i_fail(error, LEAT_CANCELED, "stopped while waiting for the input");
-    const char *why = rc == -EBADMSG ? "its compressed data is damaged or cut" : leat_i_errno_text(rc, text, sizeof text);
+    const char *why = leat_i_source_why(rc, text, sizeof text);
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     return leat_i_fail(error, LEAT_INPUT, "cannot read the input %s: %s", name, why);
 }

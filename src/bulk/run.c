@@ -103,6 +103,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     leat_err err = leat_blocking(t, job_open, &job);
     if (err) return error->code ? err : leat_i_fail(error, err, "no helper thread could be started");
     repairs_tell(run);
+    if (leat_i_ids_count(&run->journal.retried) > 0) run->feed.retried = &run->journal.retried;
     LEAT_TRY(leat_i_verify(t, run, error));
     leat_i_writer_init(&run->writer, &run->journal, o->sync);
     leat_i_slots_init(&run->slots, run->concurrency);
@@ -225,6 +226,17 @@ static void end_check(leat_i_run *run)
     }
 }
 
+/* Rows that were taken out to be asked again, and whose documents did not come: they are gone, and that is said. */
+static void retried_tell(const leat_i_run *run)
+{
+    uint64_t taken = leat_i_ids_count(&run->journal.retried);
+    if (!leat_load_relaxed(&run->feed.ended) || run->feed.retried_met >= taken) return;
+    leat_i_runtime_log(
+        run->rt, LEAT_LOG_WARNING,
+        "%llu failed rows were taken out to be asked again, but their documents are not in the input any more",
+        (unsigned long long)(taken - run->feed.retried_met));
+}
+
 static void run_work(leat_task *t, leat_i_run *run)
 {
     leat_future *mark = t->children;
@@ -241,9 +253,13 @@ static void run_work(leat_task *t, leat_i_run *run)
     char left_out[160];
     leat_i_feed_left_out(&run->feed, left_out, sizeof left_out);
     if (left_out[0]) leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", left_out);
+    retried_tell(run);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
-    run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run);
+    leat_i_lock_take(&run->stop_lock);
+    bool differs = run->stop_error.code == LEAT_MISMATCH; /* the same command would meet the same change */
+    leat_i_lock_give(&run->stop_lock);
+    run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run) && !differs;
     end_check(run);
 }
 
@@ -266,7 +282,7 @@ static leat_err run_end(leat_i_run *run, leat_error *error)
 static void run_close(leat_i_run *run)
 {
     leat_error error;
-    if (run_is_empty(run)) leat_i_journal_discard(&run->journal);
+    leat_i_journal_discard(&run->journal);
     /* A failing close can be the first word of a failed write (NFS, quotas). */
     leat_err err = leat_i_journal_close(&run->journal, &error);
     if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);

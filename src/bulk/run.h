@@ -37,6 +37,9 @@
 typedef struct leat_i_feed {
     const leat_bulk_opts *opts; /* borrowed */
     leat_i_reader reader;
+    leat_i_ids
+        *retried; /* borrowed; keys that are to come again: those met are marked SEEN; NULL = none; guarded by the turn */
+    uint64_t retried_met;
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
     const char *url; /* of formats without their own */

@@ -113,8 +113,12 @@ static leat_err line_scan(scanner *s, const char *line, size_t size, int64_t at)
         break;
     }
     if (s->opts->unmet) return row_is_met(s, &facts);
-    if (row_is_to_retry(s->opts, &facts)) return range_add(s->scan, at, bytes) ? LEAT_OK : scan_nomem(s);
     uint32_t before;
+    if (row_is_to_retry(s->opts, &facts)) {
+        bool kept =
+            !s->opts->retried || leat_i_ids_mark(s->opts->retried, facts.key, facts.key_bytes, LEAT_I_ID_DONE, &before);
+        return kept && range_add(s->scan, at, bytes) ? LEAT_OK : scan_nomem(s);
+    }
     if (!leat_i_ids_mark(s->ids, facts.key, facts.key_bytes, LEAT_I_ID_DONE, &before)) return scan_nomem(s);
     leat_i_ids_set_check(s->ids, facts.key, facts.key_bytes, facts.check);
     if (before & LEAT_I_ID_DONE) return line_is_bad(s, at, bytes, "repeats the custom_id of a row before it");

@@ -18,6 +18,7 @@ typedef struct leat_i_scan_opts {
     bool any_form;                  /* rows with or without a sum: the output's own settings are not known */
     bool drop_bad;                  /* damaged rows are dropped (and so asked again) instead of refused */
     uint32_t unmet;                 /* not 0: nothing is marked; a row is refused whose key has none of these flags */
+    leat_i_ids *retried;            /* gets the keys of rows that retry_failed drops, marked DONE; NULL = nobody asks */
     const char *retry_failed;       /* failed rows are dropped: NULL = none, "" = all, else those of this class */
     struct leat_i_earlier *earlier; /* whose until_row becomes the number of kept rows up to there; may be NULL */
     size_t earlier_count;

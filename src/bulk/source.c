@@ -148,7 +148,7 @@ static ssize_t gunzip_read(leat_i_source *s, void *buf, size_t size)
     while (g->z.avail_out == room) {
         int rc = gunzip_feed(s);
         if (rc < 0) return rc;
-        if (rc == 0) return g->member ? -EBADMSG : 0;
+        if (rc == 0) return g->member ? -ENODATA : 0;
         if (!g->member) {
             if (g->began) gunzip_skip_padding(g);
             if (g->z.avail_in == 0) continue;
@@ -183,4 +183,11 @@ void leat_i_source_close(leat_i_source *s)
     }
     if (s->open && s->fd > 0) (void)leat_i_os_close(s->fd);
     memset(s, 0, sizeof *s);
+}
+
+const char *leat_i_source_why(int rc, char *text, size_t size)
+{
+    if (rc == -ENODATA) return "its compressed data ends early";
+    if (rc == -EBADMSG) return "its compressed data is damaged";
+    return leat_i_errno_text(rc, text, size);
 }

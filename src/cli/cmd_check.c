@@ -6,6 +6,7 @@
 #include "../base/buf.h"
 #include "../base/clean.h"
 #include "../bulk/exit_code.h"
+#include "endpoint_args.h"
 #include "guess.h"
 #include "help.h"
 #include "run_args.h"
@@ -45,7 +46,9 @@ static int check_with(leat_i_run_args *args)
     leat_error error = { 0 };
     leat_bulk_check check = { 0 };
     leat_bulk_opts opts = { 0 };
-    int exit_code = leat_i_guess_format(args);
+    leat_i_endpoint_args endpoints; /* only looked at: what a run would refuse is refused here */
+    int exit_code = leat_i_endpoint_args_read(args, &endpoints);
+    if (!exit_code) exit_code = leat_i_guess_format(args);
     if (exit_code) return exit_code;
     leat_i_run_args_bulk(args, &opts);
     opts.provider = leat_i_run_args_provider(args);
@@ -94,7 +97,7 @@ const leat_i_command leat_i_cmd_check = {
         "when "
         "something is wrong with the input.",
     .option = leat_i_run_options,
-    .foreign = "All other options of 'leat run' are taken too and have no effect here.",
+    .foreign = "All other options of 'leat run' are taken too: they are looked at, and have no effect here.",
     .foreign_groups = FOREIGN_GROUPS,
     .run = cmd_check,
 };

@@ -124,11 +124,19 @@ static void parts_fini(run_parts *parts)
     leat_i_trace_file_close(&parts->trace, "run");
 }
 
-static void goes_on_say(leat_err err, const leat_bulk_summary *summary)
+static bool reads_standard_input(const leat_i_run_args *args)
+{
+    for (size_t i = 0; i < args->input.count; i++)
+        if (strcmp(args->input.item[i], "-") == 0) return true;
+    return false;
+}
+
+static void goes_on_say(const leat_i_run_args *args, leat_err err, const leat_bulk_summary *summary)
 {
     bool any_failed = summary->rows_failed || summary->rows_failed_before;
     if (summary->goes_on)
-        leat_i_say_note("run", "the same command goes on from here%s",
+        leat_i_say_note("run", "the same command%s goes on from here%s",
+                        reads_standard_input(args) ? ", with the same standard input from its beginning," : "",
                         any_failed ? "; --retry-failed asks the failed rows again too" : "");
     else if (summary->rows_failed_before || (err && any_failed))
         leat_i_say_note("run", "--retry-failed asks the failed rows again, --retry-failed=CLASS those of a class");
@@ -161,7 +169,7 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args, leat_bu
     if (err && !(err == LEAT_CANCELED && number))
         leat_i_say_error("run", "%s%s", error.text[0] ? error.text : leat_err_sentence(err),
                          summary->may_force ? "; --overwrite starts anew, --force-resume goes on all the same" : "");
-    goes_on_say(err, summary);
+    goes_on_say(args, err, summary);
     return exit_code;
 }
 

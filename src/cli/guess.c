@@ -16,6 +16,7 @@
 #include "../base/os.h"
 #include "../bulk/exit_code.h"
 #include "../bulk/peek.h"
+#include "../bulk/source.h"
 #include "say.h"
 
 enum { PEEK_BYTES = 64 * 1024 };
@@ -117,7 +118,7 @@ int leat_i_guess_format(leat_i_run_args *args)
     char reason[128];
     int rc = input_look(args, &l);
     if (rc < 0) {
-        leat_i_say_error(command, "cannot read %s: %s", path, leat_i_errno_text(rc, reason, sizeof reason));
+        leat_i_say_error(command, "cannot read %s: %s", path, leat_i_source_why(rc, reason, sizeof reason));
         return rc == -ENOMEM ? LEAT_I_EXIT_MACHINE : LEAT_I_EXIT_INPUT;
     }
     why = format_of(args, &l, &args->format);
