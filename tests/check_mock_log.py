@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the log of a `leat mock`: that no key got more in any 60 seconds than its limit, and that nothing was refused that fitted.
 
-    check_mock_log.py LOG [--rpm N] [--tpm N] [--limit-at SECONDS=rpm:N,tpm:N ...]
+    check_mock_log.py LOG [--rpm N] [--tpm N] [--itpm N] [--otpm N] [--limit-at SECONDS=rpm:N,tpm:N ...]
 
 A limit counts from the time at which it was set; a request is judged by the limit of its arrival. Prints what it has seen as a JSON
 object, and exits 1 with a sentence for each breach. The endpoint's own code is not used.
@@ -12,8 +12,12 @@ import json
 import sys
 
 WINDOW_NS = 60 * 10**9
-MEMBERS = {"time_ns": int, "wall_ns": int, "key": str, "id": str, "api": str, "decision": str, "status": int, "tokens": int, "ms": float, "end": str,
+MEMBERS = {"time_ns": int, "wall_ns": int, "key": str, "id": str, "api": str, "decision": str, "status": int, "tokens": int, "tokens_in": int, "ms": float, "end": str,
            "in_flight": int, "body": str}
+LIMITS = {  # what a request costs of each
+    "rpm": lambda row: 1, "tpm": lambda row: row["tokens"], "itpm": lambda row: row["tokens_in"],
+    "otpm": lambda row: row["tokens"] - row["tokens_in"],
+}
 TAKES_QUOTA = {"accepted", "fault", "cut"}
 
 
@@ -29,8 +33,8 @@ def rows_of(path):
 
 
 def limits_from(args):
-    """[(from ns, {"rpm": n, "tpm": n})], each with what was said before it."""
-    now = {"rpm": args.rpm, "tpm": args.tpm}
+    """[(from ns, {"rpm": n, ...})], each with what was said before it."""
+    now = {name: getattr(args, name) for name in LIMITS}
     steps = [(0, dict(now))]
     for word in sorted(args.limit_at or [], key=lambda word: float(word.partition("=")[0].rstrip("s"))):
         at, _, limits = word.partition("=")
@@ -46,43 +50,42 @@ def limit_at(steps, time_ns):
 
 
 def check_key(rows, steps):
-    """Gives the breaches of one key, and the most requests and tokens that any window held."""
-    window, tokens, most = collections.deque(), 0, [0, 0]
+    """Gives the breaches of one key, and the most of each that any window held."""
+    window, held, most = collections.deque(), dict.fromkeys(LIMITS, 0), dict.fromkeys(LIMITS, 0)
     for row in rows:
         while window and window[0]["time_ns"] <= row["time_ns"] - WINDOW_NS:
-            tokens -= window.popleft()["tokens"]
+            gone = window.popleft()
+            held = {name: held[name] - cost(gone) for name, cost in LIMITS.items()}
         limits = limit_at(steps, row["time_ns"])
-        over = {"limited_requests": limits["rpm"] is not None and len(window) + 1 > limits["rpm"],
-                "limited_tokens": limits["tpm"] is not None and tokens + row["tokens"] > limits["tpm"]}
+        over = [name for name, cost in LIMITS.items() if limits[name] is not None and held[name] + cost(row) > limits[name]]
         if row["decision"] in TAKES_QUOTA:
-            for name, is_over in over.items():
-                if is_over:
-                    yield f"{row['id']} was accepted over a limit ({name}): {len(window)} requests and {tokens} tokens before it"
+            if over:
+                yield f"{row['id']} was accepted over a limit ({', '.join(over)}), with {held} before it"
             window.append(row)
-            tokens += row["tokens"]
-            most = [max(most[0], len(window)), max(most[1], tokens)]
-        elif not over.get(row["decision"], True):
-            yield f"{row['id']} was refused ({row['decision']}) with {len(window)} requests and {tokens} tokens in the window"
+            held = {name: held[name] + cost(row) for name, cost in LIMITS.items()}
+            most = {name: max(most[name], held[name]) for name in LIMITS}
+        elif row["decision"].startswith("limited_") and not over:
+            yield f"{row['id']} was refused ({row['decision']}) with {held} in the window"
     yield most
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("log")
-    parser.add_argument("--rpm", type=int)
-    parser.add_argument("--tpm", type=int)
+    for name in LIMITS:
+        parser.add_argument("--" + name, type=int)
     parser.add_argument("--limit-at", action="append")
     args = parser.parse_args()
     rows, steps = rows_of(args.log), limits_from(args)
-    by_key, breaches, most = collections.defaultdict(list), [], [0, 0]
+    by_key, breaches, most = collections.defaultdict(list), [], dict.fromkeys(LIMITS, 0)
     for row in rows:
         by_key[row["key"]].append(row)
     for key_rows in by_key.values():
         *found, own = check_key(key_rows, steps)
         breaches += found
-        most = [max(pair) for pair in zip(most, own)]
+        most = {name: max(most[name], own[name]) for name in LIMITS}
     print(json.dumps({"requests": len(rows), "keys": len(by_key), "decisions": collections.Counter(row["decision"] for row in rows),
-                      "requests_max": most[0], "tokens_max": most[1]}))
+                      "requests_max": most["rpm"], "tokens_max": most["tpm"], "input_max": most["itpm"], "output_max": most["otpm"]}))
     for breach in breaches[:20]:
         print(breach, file=sys.stderr)
     sys.exit(1 if breaches else 0)

@@ -140,8 +140,10 @@ class Anthropic(Dialects):
                          "max_tokens: Field required")
 
     def test_limits(self):
-        self.serve("--rpm", "1", "--tpm", "12000")
+        self.serve("--rpm", "1", "--tpm", "12000", "--itpm", "5000", "--otpm", "1000")
         good = self.ask()
+        self.assertEqual((good.headers["anthropic-ratelimit-input-tokens-limit"], good.headers["anthropic-ratelimit-input-tokens-remaining"],
+                          good.headers["anthropic-ratelimit-output-tokens-remaining"]), ("5000", "5000", "1000"))
         self.assertEqual((good.headers["anthropic-ratelimit-requests-limit"], good.headers["anthropic-ratelimit-requests-remaining"]),
                          ("1", "0"))
         self.assertEqual(good.headers["anthropic-ratelimit-tokens-remaining"], "12000")  # to the nearest thousand

@@ -67,6 +67,21 @@ class Limits(Mock):
         self.assertIn("accepted over a limit", self.check(1, "--rpm", str(seen["requests_max"] - 1), "--tpm", "900").stderr)
         self.assertIn("was refused", self.check(1, "--rpm", "1000", "--tpm", "100000").stderr)
 
+    def test_input_and_output_have_limits_of_their_own(self):
+        mock = self.mock("--itpm", "200", "--otpm", "100", "--log", "log.jsonl")
+        first = [self.ask(mock, "sk-in", "One. Two.", max_tokens=1)[0] for _ in range(30)]
+        second = [self.ask(mock, "sk-out", "One. Two.", max_tokens=30)[0] for _ in range(5)]
+        self.assertEqual(second, [200, 200, 200, 429, 429])
+        self.assertEqual((first[0], first[-1]), (200, 429))
+        self.assertIn("input tokens per min (TPM): Limit 200", self.ask(mock, "sk-in", max_tokens=1)[2])
+        self.assertIn("output tokens per min (TPM): Limit 100, Used 90", self.ask(mock, "sk-out", max_tokens=30)[2])
+        self.mock_end(mock)
+        seen = json.loads(self.check(0, "--itpm", "200", "--otpm", "100").stdout)
+        self.assertEqual(seen["output_max"], 90)
+        self.assertGreater(seen["input_max"], 180)
+        self.check(1, "--itpm", str(seen["input_max"] - 1), "--otpm", "100")
+        self.check(1, "--itpm", "2000", "--otpm", "1000")
+
     def test_a_limit_that_changes_at_a_time(self):
         mock = self.mock("--rpm", "100000", "--limit-at", "0.3s=rpm:3", "--log", "log.jsonl")
         self.assertEqual(self.ask(mock)[1]["x-ratelimit-limit-requests"], "100000")

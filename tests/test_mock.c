@@ -319,14 +319,12 @@ static void test_options_are_checked(void **state)
 {
     (void)state;
     static const leat_mock_opts bad[] = {
-        { .requests_per_min = -1 },     { .requests_per_min = 0.5 },
-        { .tokens_per_min = -1 },       { .latency_ms = -1 },
-        { .latency_sigma = 11 },        { .error_rate = 1.01 },
-        { .cut_rate = -0.1 },           { .error_status = 200 },
-        { .error_status = 600 },        { .retry_after_s = -1 },
-        { .tokens_per_s = -1 },         { .tokens_sigma = 11 },
-        { .first_token_ms = -1 },       { .first_token_sigma = -1 },
-        { .connections_max = 2000000 }, { .latency_ms = __builtin_nan("") },
+        { .requests_per_min = -1 },  { .requests_per_min = 0.5 },    { .tokens_per_min = -1 },
+        { .input_per_min = 0.5 },    { .output_per_min = -1 },       { .latency_ms = -1 },
+        { .latency_sigma = 11 },     { .error_rate = 1.01 },         { .cut_rate = -0.1 },
+        { .error_status = 200 },     { .error_status = 600 },        { .retry_after_s = -1 },
+        { .tokens_per_s = -1 },      { .tokens_sigma = 11 },         { .first_token_ms = -1 },
+        { .first_token_sigma = -1 }, { .connections_max = 2000000 }, { .latency_ms = __builtin_nan("") },
     };
     leat_mock *m = NULL;
     leat_error error;

@@ -91,7 +91,7 @@ static void test_limits(void **state)
 {
     (void)state;
     static const leat_i_mock_limits usual = { .requests = 100, .in_flight = 9 };
-    leat_i_mock_script s = script_of("{\"rpm\":10,\"tpm\":500,\"from_s\":30}\n"
+    leat_i_mock_script s = script_of("{\"rpm\":10,\"tpm\":500,\"itpm\":400,\"otpm\":300,\"from_s\":30}\n"
                                      "{\"tpm\":null,\"from_s\":40,\"to_s\":50}\n"
                                      "{\"key\":\"sk-a\",\"rpm\":1,\"in_flight\":2}\n"
                                      "{\"in_flight\":3,\"from_s\":60}");
@@ -103,6 +103,8 @@ static void test_limits(void **state)
     l = leat_i_mock_script_limits(&s, &usual, hash("sk-b"), 30 * SECOND);
     assert_int_equal(l.requests, 10);
     assert_int_equal(l.tokens, 500);
+    assert_int_equal(l.input, 400);
+    assert_int_equal(l.output, 300);
     l = leat_i_mock_script_limits(&s, &usual, hash("sk-b"), 45 * SECOND);
     assert_int_equal(l.tokens, 0);
     l = leat_i_mock_script_limits(&s, &usual, hash("sk-a"), 60 * SECOND);

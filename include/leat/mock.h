@@ -23,6 +23,8 @@ typedef struct leat_mock_opts {
     uint16_t port;            /* 0 = any free one */
     double requests_per_min;  /* true sliding window of 60 s per key; over it: 429 with the headers; 0 = none */
     double tokens_per_min;    /* prompt + max_tokens (or the reply) at admission; 0 = none */
+    double input_per_min;     /* the same for the tokens of the prompt alone; 0 = none */
+    double output_per_min;    /* and for max_tokens, or the reply; 0 = none */
     uint32_t in_flight_max;   /* over it: 503; 0 = none */
     double latency_ms;        /* median delay of an answer */
     double latency_sigma;     /* of a log-normal distribution around it; 0 = constant */

@@ -15,8 +15,8 @@
 
 typedef struct mock_args {
     uint64_t port, in_flight_max, connections_max, body_bytes_max, error_status, seed;
-    double requests_per_min, tokens_per_min, latency_ms, latency_sigma, first_token_ms, first_token_sigma, tokens_per_s,
-        tokens_sigma, error_rate, cut_rate;
+    double requests_per_min, tokens_per_min, input_per_min, output_per_min, latency_ms, latency_sigma, first_token_ms,
+        first_token_sigma, tokens_per_s, tokens_sigma, error_rate, cut_rate;
     int64_t retry_after_ms, duration_ms;
     const char *key, *log_path, *script_path;
     leat_i_list faults, limits_at;
@@ -45,6 +45,10 @@ static const leat_i_option MOCK_OPTIONS[] = {
       .help = "A true sliding window of 60 seconds for each key; over it the answer is 429 with the usual headers." },
     { .name = "max-tokens-per-minute", .alias = { "tpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
       .at = FIELD(tokens_per_min), .zero_refused = true, .fallback = "no limit", .help = "The same for tokens, prompt and reply together." },
+    { .name = "max-input-per-minute", .alias = { "itpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(input_per_min), .zero_refused = true, .fallback = "no limit", .help = "The same for the tokens of the prompt alone." },
+    { .name = "max-output-per-minute", .alias = { "otpm" }, .kind = LEAT_I_OPTION_NUMBER, .arg = "N", .max = 1e12,
+      .at = FIELD(output_per_min), .zero_refused = true, .fallback = "no limit", .help = "The same for max_tokens, or the reply where it has none." },
     { .name = "max-concurrency", .letter = 'j', .kind = LEAT_I_OPTION_COUNT, .arg = "N", .max = 1e6, .at = FIELD(in_flight_max), .zero_refused = true,
       .fallback = "no limit", .help = "More requests at once get 503." },
     { .name = "limit-at", .kind = LEAT_I_OPTION_LIST, .arg = "SECONDS=LIMITS", .at = FIELD(limits_at),
@@ -129,6 +133,8 @@ static int mock_with(const mock_args *args, const char *script)
         .port = (uint16_t)args->port,
         .requests_per_min = args->requests_per_min,
         .tokens_per_min = args->tokens_per_min,
+        .input_per_min = args->input_per_min,
+        .output_per_min = args->output_per_min,
         .in_flight_max = (uint32_t)args->in_flight_max,
         .latency_ms = args->latency_ms,
         .latency_sigma = args->latency_sigma,

@@ -68,7 +68,7 @@ static int fault_put(leat_i_buf *b, const char *word)
 /* "rpm:300": puts the member; false when it is none. */
 static bool limit_member_put(leat_i_buf *b, const char *text, size_t size)
 {
-    static const char *const names[] = { "rpm", "tpm", "in_flight" };
+    static const char *const names[] = { "rpm", "tpm", "itpm", "otpm", "in_flight" };
     char word[WORD_BYTES];
     uint64_t n;
     if (!part_copy(word, text, size)) return false;

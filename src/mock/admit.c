@@ -42,33 +42,6 @@ static void refuse_busy(leat_i_mock_request *r)
                      leat_load_relaxed(&m->counters.in_flight));
 }
 
-static void refuse_limit(leat_i_mock_request *r, leat_i_mock_verdict verdict, uint64_t tokens)
-{
-    const leat_mock *m = leat_i_mock_of(r);
-    const leat_i_mock_limits *l = &r->limits;
-    bool by_tokens = verdict != LEAT_I_MOCK_OVER_REQUESTS;
-    r->decision = by_tokens ? "limited_tokens" : "limited_requests";
-    if (verdict == LEAT_I_MOCK_NEVER) {
-        leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
-                         "Request too large for " LEAT_I_MOCK_MODEL " on tokens per min (TPM): Limit %llu, Requested %llu.",
-                         (unsigned long long)l->tokens, (unsigned long long)tokens);
-        return;
-    }
-    r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : r->limit_state.wait_ns;
-    double seconds = (double)r->retry_ns / 1e9;
-    if (by_tokens)
-        leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
-                         "Rate limit reached for " LEAT_I_MOCK_MODEL " on tokens per min (TPM): Limit %llu, Used %llu, "
-                         "Requested %llu. Please try again in %.3fs.",
-                         (unsigned long long)l->tokens, (unsigned long long)r->limit_state.tokens_used,
-                         (unsigned long long)tokens, seconds);
-    else
-        leat_i_mock_fail(r, 429, "requests", NULL, "rate_limit_exceeded",
-                         "Rate limit reached for " LEAT_I_MOCK_MODEL " on requests per min (RPM): Limit %llu, Used %llu, "
-                         "Requested 1. Please try again in %.3fs.",
-                         (unsigned long long)l->requests, (unsigned long long)r->limit_state.requests_used, seconds);
-}
-
 static void count_in(leat_i_mock_request *r, leat_i_mock_key *key)
 {
     leat_mock *m = leat_i_mock_of(r);
@@ -89,24 +62,82 @@ void leat_i_mock_count_out(leat_i_mock_request *r)
     if (r->key) r->key->in_flight--;
 }
 
-/* Judges by the windows of the key, and charges them. False = refused, or memory is short: the answer says which. */
+/* A window that judges, what it is charged, and what comes of it. */
+typedef struct gate {
+    leat_i_mock_window *window;
+    leat_i_mock_limits limits;
+    uint64_t tokens;
+    leat_i_mock_state *state;
+    const char *what; /* its tokens are called */
+    leat_i_mock_verdict verdict;
+} gate;
+
+/* `wait_ns`: until all windows would let it in. */
+static void refuse_limit(leat_i_mock_request *r, const gate *g, int64_t wait_ns)
+{
+    const leat_mock *m = leat_i_mock_of(r);
+    bool by_tokens = g->verdict != LEAT_I_MOCK_OVER_REQUESTS;
+    r->decision = by_tokens ? "limited_tokens" : "limited_requests";
+    if (g->verdict == LEAT_I_MOCK_NEVER) {
+        leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
+                         "Request too large for " LEAT_I_MOCK_MODEL " on %s per min (TPM): Limit %llu, Requested %llu.",
+                         g->what, (unsigned long long)g->limits.tokens, (unsigned long long)g->tokens);
+        return;
+    }
+    r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : wait_ns;
+    double seconds = (double)r->retry_ns / 1e9;
+    if (by_tokens)
+        leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
+                         "Rate limit reached for " LEAT_I_MOCK_MODEL " on %s per min (TPM): Limit %llu, Used %llu, "
+                         "Requested %llu. Please try again in %.3fs.",
+                         g->what, (unsigned long long)g->limits.tokens, (unsigned long long)g->state->tokens_used,
+                         (unsigned long long)g->tokens, seconds);
+    else
+        leat_i_mock_fail(r, 429, "requests", NULL, "rate_limit_exceeded",
+                         "Rate limit reached for " LEAT_I_MOCK_MODEL " on requests per min (RPM): Limit %llu, Used %llu, "
+                         "Requested 1. Please try again in %.3fs.",
+                         (unsigned long long)g->limits.requests, (unsigned long long)g->state->requests_used, seconds);
+}
+
+/* Judges by the windows of the key, and charges all of them or none. False = refused, or memory is short: the answer says which. */
 static bool window_pass(leat_i_mock_request *r, leat_i_mock_key *key, int64_t now_ns)
 {
-    leat_i_mock_verdict verdict = leat_i_mock_window_judge(&key->window, &r->limits, now_ns, r->tokens);
-    bool added = verdict == LEAT_I_MOCK_ADMIT && leat_i_mock_window_add(&key->window, now_ns, r->tokens);
-    leat_i_mock_window_state(&key->window, &r->limits, now_ns, added ? 0 : r->tokens, &r->limit_state);
+    const leat_i_mock_limits *l = &r->limits;
+    gate gates[] = {
+        { &key->window, { .requests = l->requests, .tokens = l->tokens }, r->tokens, &r->limit_state, "tokens", 0 },
+        { &key->input, { .tokens = l->input }, r->tokens_in, &r->input_state, "input tokens", 0 },
+        { &key->output, { .tokens = l->output }, r->tokens - r->tokens_in, &r->output_state, "output tokens", 0 },
+    };
+    const leat_mock *m = leat_i_mock_of(r);
+    /* Parts are kept where they will ever be judged alone. */
+    const int count = m->limits.input || m->limits.output || m->script.has_parts ? 3 : 1;
+    const gate *closed = NULL;
+    bool added = true;
+    for (int i = 0; i < count; i++) {
+        gate *g = &gates[i];
+        g->verdict = leat_i_mock_window_judge(g->window, &g->limits, now_ns, g->tokens);
+        if (g->verdict != LEAT_I_MOCK_ADMIT && (!closed || g->verdict == LEAT_I_MOCK_NEVER)) closed = g;
+    }
+    for (int i = 0; i < count && !closed && added; i++)
+        added = leat_i_mock_window_add(gates[i].window, now_ns, gates[i].tokens);
+    int64_t wait_ns = 0;
+    for (int i = 0; i < count; i++) {
+        gate *g = &gates[i];
+        leat_i_mock_window_state(g->window, &g->limits, now_ns, closed ? g->tokens : 0, g->state);
+        if (g->state->wait_ns > wait_ns) wait_ns = g->state->wait_ns;
+    }
     r->limits_known = true;
-    if (verdict != LEAT_I_MOCK_ADMIT)
-        refuse_limit(r, verdict, r->tokens);
+    if (closed)
+        refuse_limit(r, closed, wait_ns);
     else if (!added)
         leat_i_mock_fail_memory(r);
-    return added;
+    return !closed && added;
 }
 
 leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns)
 {
     leat_mock *m = leat_i_mock_of(r);
-    bool limited = m->limits.requests || m->limits.tokens || m->script.has_limits;
+    bool limited = m->limits.requests || m->limits.tokens || m->limits.input || m->limits.output || m->script.has_limits;
     leat_i_mock_key *key = limited ? key_find(m, r->key_hash) : NULL;
     int64_t at_ns = now_ns - m->start_ns;
     r->tokens = tokens;

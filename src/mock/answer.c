@@ -204,6 +204,7 @@ void leat_i_mock_log_end(leat_i_mock_request *r, enum MHD_RequestTerminationCode
         .key_hash = r->key_hash,
         .body_hash = r->body_hash,
         .tokens = r->tokens,
+        .tokens_in = r->tokens_in,
         .decision = decision_name(r),
         .dialect = r->dialect->name,
         .fault = r->order ? leat_i_mock_fault_name(r->order->fault) : NULL,

@@ -153,6 +153,11 @@ static void add_limits(struct MHD_Response *response, const leat_i_mock_request 
     const leat_i_mock_state *s = &r->limit_state;
     if (l->requests) add_limit(response, r, "requests", l->requests, s->requests_left, s->requests_reset_ns);
     /* What is left of tokens is told in whole thousands, to the nearest. */
+    const leat_i_mock_state *in = &r->input_state, *out = &r->output_state;
+    if (l->input)
+        add_limit(response, r, "input-tokens", l->input, (in->tokens_left + 500) / 1000 * 1000, in->tokens_reset_ns);
+    if (l->output)
+        add_limit(response, r, "output-tokens", l->output, (out->tokens_left + 500) / 1000 * 1000, out->tokens_reset_ns);
     if (l->tokens) add_limit(response, r, "tokens", l->tokens, (s->tokens_left + 500) / 1000 * 1000, s->tokens_reset_ns);
 }
 

@@ -39,9 +39,10 @@ void leat_i_mock_chat(leat_i_mock_request *r, leat_i_json body)
     leat_i_mock_ask_begin(&ask);
     if (!r->dialect->take(r, body, &ask)) return;
     /* Charged is what the request may cost: its max_tokens, else the answer itself, which then must be known first. */
-    bool early = (m->limits.tokens || m->script.has_limits) && !ask.tokens_max;
+    bool early = (m->limits.tokens || m->limits.output || m->script.has_limits) && !ask.tokens_max;
     if (early && !summary_make(r, &ask, &s)) return;
     uint64_t tokens = ask.prompt_tokens + (ask.tokens_max ? ask.tokens_max : s.tokens);
+    r->tokens_in = ask.prompt_tokens;
     if (leat_i_mock_admit(r, tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
     if (!early && !summary_make(r, &ask, &s)) return;
     if (!ask.tokens_max) r->tokens = ask.prompt_tokens + s.tokens;

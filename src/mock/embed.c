@@ -206,6 +206,7 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
 {
     embed_ask ask;
     if (!ask_take(r, body, &ask)) return;
+    r->tokens_in = ask.tokens;
     if (leat_i_mock_admit(r, ask.tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
     uint32_t dimensions = (uint32_t)ask.dimensions;
     float *v = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, dimensions * sizeof *v);

@@ -43,6 +43,9 @@ static leat_err opts_check(const leat_mock_opts *o, leat_error *error)
         return new_failed(error, LEAT_USAGE, "requests_per_min must be 0 (no limit) or from 1 to 1e9.");
     if (!number_fits(o->tokens_per_min, 1e15) || (o->tokens_per_min > 0 && o->tokens_per_min < 1))
         return new_failed(error, LEAT_USAGE, "tokens_per_min must be 0 (no limit) or from 1 to 1e15.");
+    if (!number_fits(o->input_per_min, 1e15) || (o->input_per_min > 0 && o->input_per_min < 1) ||
+        !number_fits(o->output_per_min, 1e15) || (o->output_per_min > 0 && o->output_per_min < 1))
+        return new_failed(error, LEAT_USAGE, "input_per_min and output_per_min must be 0 (no limit) or from 1 to 1e15.");
     if (!number_fits(o->latency_ms, 86400e3) || !number_fits(o->latency_sigma, 10))
         return new_failed(error, LEAT_USAGE, "latency_ms must be from 0 to 86400000, latency_sigma from 0 to 10.");
     if (!number_fits(o->first_token_ms, 86400e3) || !number_fits(o->first_token_sigma, 10))
@@ -102,6 +105,8 @@ static leat_err opts_take(leat_mock *m, const leat_mock_opts *opts, leat_error *
     if (!m->opts.body_bytes_max) m->opts.body_bytes_max = BODY_BYTES_DEFAULT;
     m->limits = (leat_i_mock_limits){ .requests = (uint64_t)floor(m->opts.requests_per_min),
                                       .tokens = (uint64_t)floor(m->opts.tokens_per_min),
+                                      .input = (uint64_t)floor(m->opts.input_per_min),
+                                      .output = (uint64_t)floor(m->opts.output_per_min),
                                       .in_flight = m->opts.in_flight_max };
     m->rand = m->opts.seed;
     if (m->opts.script) {
@@ -169,8 +174,11 @@ static void mock_close(leat_mock *m)
     leat_i_mock_log_close(&m->log);
     if (m->epoll_fd >= 0) leat_i_os_close(m->epoll_fd);
     if (m->wake_fd >= 0) leat_i_os_close(m->wake_fd);
-    for (uint32_t i = 0; m->keys && i < LEAT_I_MOCK_KEYS_MAX * 2; i++)
+    for (uint32_t i = 0; m->keys && i < LEAT_I_MOCK_KEYS_MAX * 2; i++) {
         leat_i_mock_window_fini(&m->keys[i].window);
+        leat_i_mock_window_fini(&m->keys[i].input);
+        leat_i_mock_window_fini(&m->keys[i].output);
+    }
     leat_i_free(m->keys);
     leat_i_mock_peak_fini(&m->peak);
     leat_i_mock_script_fini(&m->script);

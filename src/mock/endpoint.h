@@ -67,8 +67,8 @@ typedef struct leat_i_mock_shard {
 
 typedef struct leat_i_mock_key { /* the windows of one API key */
     uint64_t hash;
-    uint32_t in_flight; /* accepted requests of it that are open */
-    leat_i_mock_window window;
+    uint32_t in_flight;                       /* accepted requests of it that are open */
+    leat_i_mock_window window, input, output; /* of requests and all tokens; of the parts of the tokens */
 } leat_i_mock_key;
 
 typedef struct leat_i_mock_dialect leat_i_mock_dialect;
@@ -107,9 +107,10 @@ typedef struct leat_i_mock_request {
     uint32_t in_flight_then;        /* when it was judged */
     const leat_i_mock_order *order; /* the fault that it plays; NULL = none */
     uint64_t tokens;                /* charged at admission */
+    uint64_t tokens_in;             /* of these what was asked: set before it is judged */
     uint64_t tokens_reply;          /* of the answer's text: what it is paced by */
     leat_i_mock_limits limits;      /* that it was judged by */
-    leat_i_mock_state limit_state;
+    leat_i_mock_state limit_state, input_state, output_state;
     leat_i_buf events; /* streaming: uint32_t each, where an event of `out` ends */
     uint32_t event_count, event_next;
     /* How many there are before the first with a token, up to the last with one, and before what only says that it is over. */

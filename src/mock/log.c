@@ -31,13 +31,14 @@ void leat_i_mock_log_put(leat_i_mock_log *log, const leat_i_mock_log_line *line,
     int n =
         snprintf(text, sizeof text,
                  "{\"time_ns\":%lld,\"wall_ns\":%lld,\"key\":\"%016llx\",\"id\":\"req_%016llx\",\"api\":\"%s\","
-                 "\"decision\":\"%s\",\"status\":%d,\"tokens\":%llu,\"ms\":%lld.%03lld,\"end\":\"%s\",\"in_flight\":%u,"
+                 "\"decision\":\"%s\",\"status\":%d,\"tokens\":%llu,\"tokens_in\":%llu,\"ms\":%lld.%03lld,\"end\":\"%s\","
+                 "\"in_flight\":%u,"
                  "\"body\":\"%016llx\"%s%s%s}\n",
                  (long long)line->time_ns, (long long)line->wall_ns, (unsigned long long)line->key_hash,
                  (unsigned long long)line->id, line->dialect, line->decision, line->status, (unsigned long long)line->tokens,
-                 (long long)(line->took_ns / LEAT_I_NS_PER_MS), (long long)(line->took_ns / 1000 % 1000), line->end,
-                 line->in_flight, (unsigned long long)line->body_hash, line->fault ? ",\"fault\":\"" : "",
-                 line->fault ? line->fault : "", line->fault ? "\"" : "");
+                 (unsigned long long)line->tokens_in, (long long)(line->took_ns / LEAT_I_NS_PER_MS),
+                 (long long)(line->took_ns / 1000 % 1000), line->end, line->in_flight, (unsigned long long)line->body_hash,
+                 line->fault ? ",\"fault\":\"" : "", line->fault ? line->fault : "", line->fault ? "\"" : "");
     if (n < 0 || n >= (int)sizeof text || !leat_i_buf_append(&log->buf, text, (size_t)n)) {
         log->buf.size = before;
         log->buf.failed = false;

@@ -18,7 +18,7 @@ typedef struct leat_i_mock_log {
 typedef struct leat_i_mock_log_line {
     int64_t time_ns, wall_ns; /* of its arrival: since the endpoint's start; since 1970 */
     int64_t took_ns;          /* from its arrival to its end */
-    uint64_t id, key_hash, body_hash, tokens;
+    uint64_t id, key_hash, body_hash, tokens, tokens_in;
     const char *decision, *dialect, *end;
     const char *fault; /* that was ordered; NULL = none */
     int status;

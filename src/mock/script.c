@@ -168,6 +168,8 @@ static bool member_take(reader *r, const char *name, leat_i_json value)
     if (strcmp(name, "retry_after") == 0) return take_retry_after(r, value);
     if (strcmp(name, "rpm") == 0) return take_limit(r, value, name, &o->requests, &o->limits.requests);
     if (strcmp(name, "tpm") == 0) return take_limit(r, value, name, &o->tokens, &o->limits.tokens);
+    if (strcmp(name, "itpm") == 0) return take_limit(r, value, name, &o->input, &o->limits.input);
+    if (strcmp(name, "otpm") == 0) return take_limit(r, value, name, &o->output, &o->limits.output);
     if (strcmp(name, "in_flight") == 0) return take_limit(r, value, name, &o->open, &o->limits.in_flight);
     return wrong(r, "there is no member '%.40s'.", name);
 }
@@ -175,9 +177,9 @@ static bool member_take(reader *r, const char *name, leat_i_json value)
 static bool order_check(reader *r)
 {
     const leat_i_mock_order *o = &r->order;
-    bool limit = o->requests || o->tokens || o->open;
+    bool limit = o->requests || o->tokens || o->input || o->output || o->open;
     bool chooses = o->first || o->every || o->times || o->rate < 1 || o->status || o->after_ns >= 0 || *o->retry_after;
-    if (!o->fault && !limit) return wrong(r, "neither a fault nor a limit (rpm, tpm, in_flight).");
+    if (!o->fault && !limit) return wrong(r, "neither a fault nor a limit (rpm, tpm, itpm, otpm, in_flight).");
     if (o->fault && limit) return wrong(r, "a fault and a limit; give each a line of its own.");
     if (limit && chooses) return wrong(r, "a limit counts by key, from_s and to_s alone.");
     if (o->from_ns >= o->to_ns) return wrong(r, "from_s must be less than to_s.");
@@ -197,6 +199,7 @@ static bool order_add(reader *r)
     }
     s->order[s->count++] = r->order;
     s->has_limits = s->has_limits || !r->order.fault;
+    s->has_parts = s->has_parts || r->order.input || r->order.output;
     return true;
 }
 
@@ -255,6 +258,8 @@ leat_i_mock_limits leat_i_mock_script_limits(const leat_i_mock_script *script, c
         if (o->fault || !order_looks_at(o, key_hash, at_ns)) continue;
         if (o->requests) l.requests = o->limits.requests;
         if (o->tokens) l.tokens = o->limits.tokens;
+        if (o->input) l.input = o->limits.input;
+        if (o->output) l.output = o->limits.output;
         /* What is said of one key counts that key's requests, beside the limit of all. */
         if (o->open && o->has_key)
             l.in_flight_of_key = o->limits.in_flight;

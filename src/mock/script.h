@@ -1,7 +1,7 @@
 /*
  * script.h: what the endpoint was ordered to do, and when: faults and limits for certain requests, keys and times.
  *
- * A script is text, a JSON object a line. A line with "fault" plays that fault, one with "rpm", "tpm" or "in_flight" sets limits.
+ * A script is text, a JSON object a line. A line with "fault" plays that fault, one with "rpm", "tpm", "itpm", "otpm" or "in_flight" sets limits.
  * Of the faults that fit a request the first line's is played; of limits the last line's counts. No clock inside, no lock.
  */
 #ifndef LEAT_I_MOCK_SCRIPT_H
@@ -27,18 +27,18 @@ typedef struct leat_i_mock_order {
     leat_i_mock_fault_kind fault; /* LEAT_I_MOCK_FAULT_NONE: the line sets limits */
     uint64_t first, last, every, times;
     double rate;
-    int status;                  /* 0 = the fault's own */
-    int64_t after_ns;            /* of faults that last: how long; < 0 = the fault's own */
-    char retry_after[48];        /* the header's text; "" = the fault's own */
-    uint64_t seen, played;       /* so far */
-    bool requests, tokens, open; /* limits: which of these are set */
+    int status;                                 /* 0 = the fault's own */
+    int64_t after_ns;                           /* of faults that last: how long; < 0 = the fault's own */
+    char retry_after[48];                       /* the header's text; "" = the fault's own */
+    uint64_t seen, played;                      /* so far */
+    bool requests, tokens, input, output, open; /* limits: which of these are set */
     leat_i_mock_limits limits;
 } leat_i_mock_order;
 
 typedef struct leat_i_mock_script { /* zeroed memory is a valid empty script */
     leat_i_mock_order *order;
     size_t count, room;
-    bool has_limits;
+    bool has_limits, has_parts; /* parts: limits of input or output tokens */
     uint64_t rand;
 } leat_i_mock_script;
 

@@ -34,6 +34,7 @@ typedef enum leat_i_mock_verdict {
 /* Limits; 0 = none. */
 typedef struct leat_i_mock_limits {
     uint64_t requests, tokens;            /* of a minute, for each key */
+    uint64_t input, output;               /* the same for parts of the tokens: what is asked, what is answered */
     uint64_t in_flight, in_flight_of_key; /* at once: of all keys together; of the key at hand */
 } leat_i_mock_limits;
 
