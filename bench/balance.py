@@ -13,7 +13,7 @@ def oversubscribed_sample(bench, leat, workers):
     """{load: time, or what counts as one} with so many workers."""
     few = ["--repeats", 1]
     cpu = bench.program("cpu", "--workers", workers, "--items", 20 if bench.smoke else 400, *few)
-    walks = bench.program("flow", "walks", "--workers", workers, "--items", 2000 if bench.smoke else 100000, "--repeats", 1 if bench.smoke else 3)
+    walks = bench.program("flow", "walks", "--workers", workers, "--items", 2000 if bench.smoke else 500000, "--repeats", 1 if bench.smoke else 3)
     got = {"CPU-heavy batch: SHA-256": cpu["sha256"]["leat_s"], "CPU-heavy batch: like a parser": cpu["parser"]["leat_s"],
            "flow walks that yield": 1e6 / walks["rate"]}
     for what, measure, key in (("fork and join: fib(35), inline tier", "fib", "inline"), ("fork and join: function pointers", "fib_opaque", "opaque"),
@@ -40,8 +40,10 @@ def measure_oversubscribed(bench):
 
 def measure_home(bench):
     few = ["--items", 200, "--cap", 20] if bench.smoke else []
+    level = [] if bench.smoke else ["--cap", 110]
     got = bench.medians_in_turn({
-        "as many answers as the workers can take": ("home", [*few, *([] if bench.smoke else ["--cap", 110])]),
+        "as many answers as the workers can take": ("home", [*few, *level]),
+        "the same, computed in a leat_for": ("home", [*few, *level, "--spread"]),
         "twice as many": ("home", few),
         "twice as many, computed in a leat_for": ("home", [*few, "--spread"]),
     })
