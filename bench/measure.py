@@ -115,9 +115,15 @@ def host():
 TABLES = []  # what was printed by the measurement under way: (title, head, rows of text)
 
 
+def cell(value):
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    return "%.4g" % value if abs(value) < 1e4 else "{:,.0f}".format(value)
+
+
 def table(title, head, rows):
     """Prints rows of text and numbers under a head, columns as wide as they must be."""
-    cells = [head] + [["" if c is None else "%.4g" % c if isinstance(c, float) else str(c) for c in row] for row in rows]
+    cells = [head] + [[cell(c) for c in row] for row in rows]
     TABLES.append((title, head, cells[1:]))
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     print("\n" + title)
