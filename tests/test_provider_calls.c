@@ -493,6 +493,63 @@ static void endpoints_share_a_form(void **state)
     leat_limiter_free(l);
 }
 
+/* With several endpoints each gets the request in its own form: one that is not there leaves it to the other. */
+static void each_endpoint_gets_its_own_form(void **state)
+{
+    leat_llm *llm = NULL;
+    leat_limiter *l = NULL;
+    fault_server *s = fault_server_new(&(fault_opts){ .script_count = 0 });
+    char azure[128];
+    (void)state;
+    snprintf(azure, sizeof azure, "%s?api-version=1", fault_server_url(s));
+    leat_limiter_opts limits[2] = { { .in_flight_max = 1 }, { .in_flight_max = 1 } };
+    leat_llm_endpoint e[2] = { { .base_url = "http://127.0.0.1:1" }, { .base_url = azure, .provider = "azure" } };
+    assert_int_equal(leat_limiter_new_many(&l, limits, 2), LEAT_OK);
+    leat_llm_opts opts = { .endpoints = e, .endpoint_count = 2, .limiter = l, .stream = true };
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, NULL), LEAT_OK);
+    for (int i = 0; i < 4; i++) {
+        one_call c = { .llm = llm };
+        call_run(rt, &c);
+        if (c.reply.cls != LEAT_CLASS_OK) fail_msg("%s", c.reply.message);
+        call_free(&c);
+    }
+    const char *target = "POST /openai/deployments/m/chat/completions?api-version=1 ";
+    assert_int_equal(fault_server_requests_with(s, target), 4);
+    assert_int_equal(fault_server_requests_with(s, "\"stream\":true"), 4);
+    leat_llm_free(llm);
+    leat_limiter_free(l);
+    fault_server_free(s);
+}
+
+/* What Anthropic read from its cache does not count against its limits. */
+static void cached_tokens_are_free(void **state)
+{
+    static const char reply[] =
+        "{\"type\":\"message\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}],\"stop_reason\":\"end_turn\",\"usage\":{"
+        "\"input_tokens\":3,\"cache_read_input_tokens\":100000,\"output_tokens\":1}}";
+    leat_limiter *l = NULL;
+    fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", reply) }, { .op = FAULT_KEEP } };
+    fault_script script = { .step = step };
+    fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+    leat_llm_opts opts = { .base_url = fault_server_url(s), .provider = "anthropic" };
+    (void)state;
+    assert_int_equal(leat_limiter_new(&l, &(leat_limiter_opts){ .input_tokens_per_min = 10000 }), LEAT_OK);
+    opts.limiter = l;
+    one_call c = { .llm = NULL };
+    assert_int_equal(leat_llm_new(&c.llm, rt, &opts, NULL), LEAT_OK);
+    for (int i = 0; i < 3; i++) {
+        call_run(rt, &c);
+        assert_int_equal(c.reply.cls, LEAT_CLASS_OK);
+        assert_int_equal(c.reply.tokens_in, 100003);
+        assert_int_equal(c.reply.tokens_cached, 100000);
+        assert_in_range(c.reply.ms, 0, 30000); /* Ten minutes' worth of tokens otherwise. */
+        call_free(&c);
+    }
+    leat_llm_free(c.llm);
+    leat_limiter_free(l);
+    fault_server_free(s);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -523,6 +580,8 @@ int main(void)
         cmocka_unit_test(a_reason_with_each_piece_is_no_end),
         cmocka_unit_test(what_has_no_counterpart_is_not_sent),
         cmocka_unit_test(endpoints_share_a_form),
+        cmocka_unit_test(each_endpoint_gets_its_own_form),
+        cmocka_unit_test(cached_tokens_are_free),
         cmocka_unit_test(embeddings_fit_their_inputs),
         cmocka_unit_test(replies_are_heard_as_they_come),
     };
