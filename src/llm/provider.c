@@ -52,7 +52,7 @@ const leat_i_provider *leat_i_provider_of(const char *host, const char *path)
             is |= host_ends(host, p->host[h]);
         if (!is) continue;
         /* Google and others have a corner that speaks OpenAI's form. */
-        bool corner = strstr(path, "/openai") && p->tongue != leat_i_openai.tongue;
+        bool corner = strstr(path, "/openai") && strcmp(p->tongue, leat_i_openai.tongue) != 0;
         return corner ? leat_i_compatible : p;
     }
     return &leat_i_openai;
