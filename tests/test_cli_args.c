@@ -234,11 +234,13 @@ static void summaries_are_words_or_json(void **state)
     s.class_count[LEAT_CLASS_OK] = 1234560;
     s.class_count[LEAT_CLASS_LENGTH] = 7;
     s.class_count[LEAT_CLASS_TIMEOUT] = 2;
+    snprintf(s.first_failed, sizeof s.first_failed, "no byte came in 120 s\x1b");
     leat_i_summary_put(&words, &s, "out\x1b.jsonl", false, 1, "");
     assert_string_equal(words.data,
                         "rows:      1,234,567 good, 2 failed, 5 done before; in 1 h 2 min\n"
                         "  note:    7 length (reply cut by max_tokens; counts as good)\n"
                         "  failed:  2 timeout (one of the four timers ran out)\n"
+                        "  first:   no byte came in 120 s\\x1b\n"
                         "requests:  1,234,570 (19886 a minute), 3 of them told to wait, 1 possibly billed without an "
                         "answer; 98.5 % of the limit used\n"
                         "tokens:    12 in, 9 out, 4 of those in cached, 5 of those out reasoning; cost 0.250000\n"

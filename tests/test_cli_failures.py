@@ -369,6 +369,7 @@ class Endpoint(Cli):
         mocked = self.mock("--error-rate", "0.3", "--error-status", "400", "--seed", "7")
         ended = self.ends(1, *self.args(mocked.url, count=60))
         self.assertRegex(ended.err, r"(?m)^  failed: +\d+ rejected \(")
+        self.assertRegex(ended.err, r"(?m)^  first: +HTTP 400: An ordered fault")
         self.assertEqual(len(self.rows()), 60)
 
     def test_errors_and_cuts_are_tried_again(self):

@@ -98,10 +98,11 @@ typedef struct leat_bulk_summary {
     uint64_t rows_ok, rows_failed; /* written by this run */
     uint64_t requests, throttles, possibly_billed;
     uint64_t tokens_in, tokens_out;
-    uint64_t tokens_cached, tokens_reasoning;                  /* parts of the two above */
-    double cost;                                               /* what the endpoint named in its replies; 0 = nothing */
-    const char *provider;                                      /* its name, of the first endpoint; NULL = no client */
-    uint64_t class_count[64];                                  /* rows by leat_class */
+    uint64_t tokens_cached, tokens_reasoning; /* parts of the two above */
+    double cost;                              /* what the endpoint named in its replies; 0 = nothing */
+    const char *provider;                     /* its name, of the first endpoint; NULL = no client */
+    uint64_t class_count[64];                 /* rows by leat_class */
+    char first_failed[512];                   /* why the first failed row of this run is one; "" = none is */
     leat_bulk_endpoint endpoint[LEAT_BULK_ENDPOINT_COUNT_MAX]; /* the first ones, in the order in which they were given */
     uint32_t endpoint_count;                                   /* of these; 0 when there is one endpoint */
     int64_t ms;

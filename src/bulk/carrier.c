@@ -59,6 +59,9 @@ static void row_count(leat_i_run *run, const leat_llm_reply *r)
     if (good && leat_load_relaxed(&c->failed_in_a_row) > 0) leat_store_relaxed(&c->failed_in_a_row, 0u);
     if (good) return;
     if (asked) (void)leat_add_relaxed(&c->asked_failed, 1);
+    /* Acquire pairs with itself: one writes, and the summary is read when all have ended. */
+    if (!leat_exchange_acquire(&run->first_failed_told, true))
+        snprintf(run->summary->first_failed, sizeof run->summary->first_failed, "%s", r->message);
     leat_i_stop_rules(run, r);
 }
 

@@ -6,16 +6,17 @@
 
 /* 6 and 7 are kept for measurements (a threshold was missed; the client itself was the limit). When several apply to a run:
  * a signal before 8 before 5 before 4 before 1. */
-#define LEAT_EXIT_MAP(X)                                                                                               \
-    X(OK, 0, "every row is good; of `check`: nothing is wrong with the input")                                         \
-    X(ROWS, 1, "the run went through the whole input; some rows failed")                                               \
-    X(USAGE, 2, "wrong arguments, or the key is missing; nothing was done")                                            \
-    X(INPUT, 3, "the input is not usable, input or settings differ from the earlier run, or the output is not leat's") \
-    X(RULE, 4, "stopped by a rule: `--max-errors`, or the first 20 documents, or 1,000 in a row, all failed")          \
-    X(ENDPOINT, 5,                                                                                                     \
-      "stopped since no request can do better: key, quota, path, certificate, host name, nobody listens (any more)")   \
-    X(MACHINE, 8, "output or machine failed: disk full, not writable, in use by another process, descriptors, memory") \
-    X(INTERRUPT, 130, "stopped by Ctrl-C (SIGINT), also when all that was in flight could be finished")                \
+#define LEAT_EXIT_MAP(X)                                                                                                 \
+    X(OK, 0, "every row is good; of `check`: nothing is wrong with the input")                                           \
+    X(ROWS, 1, "the run went through the whole input; some rows failed")                                                 \
+    X(USAGE, 2, "wrong arguments, or the key is missing; nothing was done")                                              \
+    X(INPUT, 3, "the input is not usable, input or settings differ from the earlier run, or the output is not leat's")   \
+    X(RULE, 4, "stopped by a rule: `--max-errors`, or the first 20 documents, or 1,000 in a row, all failed")            \
+    X(ENDPOINT, 5,                                                                                                       \
+      "stopped since no request can do better: key, quota, path, certificate, host name, nobody listens (any more), or " \
+      "nothing but errors")                                                                                              \
+    X(MACHINE, 8, "output or machine failed: disk full, not writable, in use by another process, descriptors, memory")   \
+    X(INTERRUPT, 130, "stopped by Ctrl-C (SIGINT), also when all that was in flight could be finished")                  \
     X(TERMINATE, 143, "stopped by SIGTERM, also when all that was in flight could be finished")
 
 typedef enum leat_i_exit {

@@ -142,8 +142,9 @@ typedef struct leat_i_run {
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;
     int64_t start_ns;
-    LEAT_ATOMIC(int64_t) first_try_ns; /* start of the first attempt that found no endpoint; 0 = none did */
-    LEAT_ATOMIC(bool) insistence_told; /* the user knows that it is tried for a while */
+    LEAT_ATOMIC(int64_t) first_try_ns;   /* start of the first attempt that found no endpoint; 0 = none did */
+    LEAT_ATOMIC(bool) first_failed_told; /* the summary has why the first failed row is one */
+    LEAT_ATOMIC(bool) insistence_told;   /* the user knows that it is tried for a while */
     LEAT_ATOMIC(int64_t)
     told_to_wait_ns;         /* until then some document waits since the endpoint asked for it; of the last that was told */
     uint64_t granted_before; /* the limiter's counts at the start */

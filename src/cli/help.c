@@ -115,7 +115,14 @@ void leat_i_help_put_program(leat_i_buf *b)
     leat_i_buf_puts(b, "Commands:\n");
     for (size_t i = 0; leat_i_commands[i]; i++)
         leat_i_buf_printf(b, "  %-6s %s\n", leat_i_commands[i]->name, leat_i_commands[i]->brief);
-    leat_i_buf_puts(b, "  help   'leat help COMMAND' tells the options of a command\n\nExit codes:\n");
+    leat_i_buf_puts(b,
+                    "  help   'leat help COMMAND' tells the options of a command\n\n"
+                    "Try it without key or network:\n"
+                    "  leat run --base-url mock: --template 'Sum up: {{text}}' -o out.jsonl /usr/share/common-licenses\n\n"
+                    "With an endpoint, its key in the variable OPENAI_API_KEY, and its limit of requests a minute:\n"
+                    "  leat run --base-url URL --model NAME --rpm N --template 'Sum up: {{text}}' -o out.jsonl FOLDER\n"
+                    "  leat run --base-url URL --rpm N -o out.jsonl requests.jsonl     (lines of OpenAI's Batch API)\n\n"
+                    "Exit codes:\n");
     for (size_t i = 0; i < leat_i_exit_count; i++) {
         char text[256];
         size_t n = 0;
@@ -125,9 +132,6 @@ void leat_i_help_put_program(leat_i_buf *b)
         leat_i_buf_printf(b, "  %-4d", leat_i_exit_table[i].code);
         wrapped_put(b, 6, text, 6);
     }
-    leat_i_buf_puts(b,
-                    "\nTry it without key or network:\n"
-                    "  leat run --base-url mock: --template 'Sum up: {{text}}' -o out.jsonl /usr/share/common-licenses\n");
 }
 
 int leat_i_help_print(leat_i_buf *b)

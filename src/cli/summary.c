@@ -82,6 +82,11 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
         counted_put(b, class_is_good(c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
         leat_i_buf_printf(b, "%s (%s)\n", CLASS_NAMES[c], CLASS_MEANINGS[c]);
     }
+    if (s->first_failed[0]) {
+        leat_i_buf_puts(b, "  first:   ");
+        leat_i_clean_put(b, s->first_failed, sizeof s->first_failed);
+        leat_i_buf_puts(b, "\n");
+    }
     counted_put(b, "requests:  ", s->requests, "");
     /* A rate of a few moments tells nothing. */
     if (s->ms >= RATE_MS_MIN) leat_i_buf_printf(b, " (%.0f a minute)", (double)s->requests * 60000.0 / (double)s->ms);
@@ -166,6 +171,7 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
     leat_i_buf_printf(b, ",\"ms\":%lld,\"goes_on\":%s,\"exit_code\":%d", (long long)s->ms, s->goes_on ? "true" : "false",
                       exit_code);
     text_json_put(b, "error", *error ? error : NULL);
+    text_json_put(b, "first_failed", s->first_failed[0] ? s->first_failed : NULL);
     text_json_put(b, "output", output);
     text_json_put(b, "provider", s->provider);
     leat_i_buf_puts(b, "}\n");
