@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "leat/mock.h"
+#include "mock/faults.h"
 #include "support/http_call.h"
 
 #define CHAT      "/chat/completions"
@@ -398,6 +399,37 @@ static void test_memory_may_be_short(void **state)
     }
 }
 
+/* The same for each fault, whole and streamed: the first allocations of a request fail in turn. */
+static void test_memory_may_be_short_for_faults(void **state)
+{
+    (void)state;
+    static const char *const body[] = { ASK, ASK_PARTS };
+    for (int kind = 1; kind < LEAT_I_MOCK_FAULT_COUNT; kind++) {
+        char script[128];
+        if (kind == LEAT_I_MOCK_FAULT_FLOOD) continue; /* it has no end */
+        snprintf(script, sizeof script, "{\"fault\":\"%s\",\"seconds\":0.001,\"request\":[1,2]}",
+                 leat_i_mock_fault_name((leat_i_mock_fault_kind)kind));
+        for (uint64_t n = 1; n < 14; n += 3) {
+            leat_mock *m = mock_start(&(leat_mock_opts){ .script = script });
+            http_client *c = http_client_new(leat_mock_url(m));
+            for (int i = 0; i < 2; i++) {
+                leat_i_mem_fail_after(n, false);
+                http_call call = http_client_call(c, CHAT, "k", body[i]);
+                leat_i_mem_fail_after(0, false);
+                http_call_fini(&call);
+            }
+            /* A request that was lost before it was judged was not counted, so the order may still be due. */
+            for (int i = 0; i < 2; i++) {
+                http_call call = http_client_call(c, CHAT, "k", ASK);
+                http_call_fini(&call);
+            }
+            assert_int_equal(ask(c, "k", ASK), 200);
+            http_client_free(c);
+            leat_mock_free(m);
+        }
+    }
+}
+
 static const char *fault_call;
 
 static int fault_one(const char *call)
@@ -450,6 +482,7 @@ int main(void)
         cmocka_unit_test_teardown(test_log, no_leak),
         cmocka_unit_test_teardown(test_what_is_not_http, no_leak),
         cmocka_unit_test_teardown(test_memory_may_be_short, no_leak),
+        cmocka_unit_test_teardown(test_memory_may_be_short_for_faults, no_leak),
         cmocka_unit_test_teardown(test_system_may_refuse, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

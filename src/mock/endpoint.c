@@ -182,6 +182,7 @@ static void mock_close(leat_mock *m)
     leat_i_free(m->keys);
     leat_i_mock_peak_fini(&m->peak);
     leat_i_mock_script_fini(&m->script);
+    leat_i_buf_fini(&m->bomb);
     if (m->key) explicit_bzero(m->key, strlen(m->key));
     leat_i_free(m->key);
     leat_i_free(m->log_path);

@@ -167,6 +167,7 @@ struct leat_mock {
     leat_i_mock_key *keys; /* open addressing by hash */
     uint32_t key_count;
     leat_i_mock_peak peak;
+    leat_i_buf bomb; /* the answer of the fault of that name, once it was made */
     leat_i_mock_log log;
     uint64_t rand, serial;
     int64_t start_ns, start_wall_ns;

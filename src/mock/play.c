@@ -124,6 +124,7 @@ static int64_t no_answer(leat_i_mock_request *r, leat_i_mock_wire wire, int64_t 
 
 int64_t leat_i_mock_play(leat_i_mock_request *r)
 {
+    if (r->out.size == 0) return 0; /* memory was short: there is no answer to play with */
     if (leat_i_mock_play_status(r) || leat_i_mock_play_bytes(r) || leat_i_mock_play_wire(r)) return 0;
     switch (r->order->fault) {
     case LEAT_I_MOCK_FAULT_RATE_NONSENSE:
