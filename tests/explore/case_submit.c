@@ -119,6 +119,21 @@ static void batch_meet(void)
     explore_finish();
 }
 
+/* A cancel that comes while the last item ends: the head may be awake before the item wakes it. */
+static void batch_stop(void)
+{
+    leat_handle *h;
+    begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, meets, ran, sizeof ran[0], 2, &h) == LEAT_OK);
+    explore_flag_await(&begun, 2);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK && ran[0] == 1 && ran[1] == 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* ---- handles ---- */
 
 static void calls_back(void *arg)
@@ -149,4 +164,5 @@ const explore_case explore_handle_callback = {
     "handle_callback", handle_callback, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
 };
 const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
-const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 2, 4, 100000 }, false };
+const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
+const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
