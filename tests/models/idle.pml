@@ -211,7 +211,7 @@ inline search()
     :: else
     fi;
     do
-    :: !sees && is_searching -> sees_work()
+    :: !sees && is_searching && !stop -> sees_work()
     :: atomic { !sees && is_searching -> is_searching = false; assert(searching > 0); searching--; break }
     :: sees || !is_searching -> break
     od
