@@ -5,6 +5,7 @@
 #include "leat/llm.h"
 
 #include "endpoint_rows.h"
+#include "provider_errors.h"
 #include "support_http.h"
 
 #define MESSAGE                                                                                                            \
@@ -40,17 +41,6 @@
                                       "in", "}]") "\r\n\r\n"          \
                                                   "data: " CANDIDATE( \
                                                       "e", ",\"finishReason\":\"STOP\"}]," GEMINI_USAGE) "\r\n\r\n"
-#define DAY_QUOTA                                                                             \
-    "{\"error\":{\"code\":429,\"message\":\"You exceeded your current "                       \
-    "quota\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"                                \
-    "\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{\"quotaId\":" \
-    "\"GenerateRequestsPerDayPerProjectPerModel-FreeTier\"}]},{\"retryDelay\":\"34s\"}]}}"
-#define MINUTE_QUOTA                                                                              \
-    "{\"error\":{\"code\":429,\"message\":\"You exceeded your current "                           \
-    "quota\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"                                    \
-    "\"violations\":[{\"quotaId\":\"GenerateRequestsPerMinutePerProjectPerModel\"}]},{\"@type\":" \
-    "\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"34.5s\"}]}}"
-
 static const struct provider {
     const char *name, *key_env, *key_line; /* the header that carries the key */
     const char *target, *stream_target;    /* request lines of a chat request */
@@ -137,6 +127,22 @@ static void each_has_its_own_key_and_path(void **state)
     }
 }
 
+/* Who names a compatible provider does not mean to show it OpenAI's key. */
+static void a_named_provider_gets_no_other_key(void **state)
+{
+    static const char *const names[] = { "groq", "openrouter", "deepseek", "vllm", "ollama", "llama.cpp" };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        fault_server *s = fault_server_new(&(fault_opts){ .script_count = 0 });
+        one_call c = call_once(s, names[i], false, 1);
+        assert_int_equal(c.reply.cls, LEAT_CLASS_OK);
+        assert_int_equal(fault_server_counts(s).requests, 1);
+        assert_false(fault_server_saw(s, "sk-of"));
+        call_free(&c);
+        fault_server_free(s);
+    }
+}
+
 static void an_echoed_key_is_not_repeated(void **state)
 {
     (void)state;
@@ -161,138 +167,28 @@ static void an_echoed_key_is_not_repeated(void **state)
     }
 }
 
-static const struct {
-    const char *provider;
-    int status;
-    const char *headers, *body;
-    leat_class cls; /* of the call, whose next answers are good */
-    uint32_t attempts, throttles;
-    int64_t least_ms;
-    bool fatal;
-    const char *message;
-} errors[] = {
-    { "anthropic", 529, "",
-      "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"},\"request_id\":\"r\"}",
-      .attempts = 2, .throttles = 1 },
-    { "anthropic", 429, "retry-after: 7\r\n",
-      "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"This request would exceed your limit\"}}",
-      .attempts = 2, .throttles = 1, .least_ms = 7000 },
-    { "anthropic", 400, "",
-      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low to "
-      "access it\"}}",
-      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true, .message = "credit balance" },
-    { "anthropic", 400, "",
-      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "HTTP 400: prompt is too long" },
-    { "anthropic", 401, "",
-      "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\",\"message\":\"invalid x-api-key\"}}",
-      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true, .message = "invalid x-api-key" },
-    { "anthropic", 402, "", "{\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\"message\":\"pay\"}}",
-      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
-    { "anthropic", 403, "", "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\",\"message\":\"no\"}}",
-      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true },
-    { "anthropic", 404, "", "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: c\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "model: c" },
-    { "anthropic", 413, "", "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\",\"message\":\"too large\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1 },
-    { "anthropic", 500, "", "{\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"oh\"}}", .attempts = 2 },
-    { "anthropic", 504, "", "{\"type\":\"error\",\"error\":{\"type\":\"timeout_error\",\"message\":\"oh\"}}",
-      .attempts = 2 },
-    { "gemini", 429, "", MINUTE_QUOTA, .attempts = 2, .throttles = 1, .least_ms = 34500 },
-    { "gemini", 429, "", "[" MINUTE_QUOTA "]", .attempts = 2, .throttles = 1, .least_ms = 34500 },
-    { "gemini", 429, "", DAY_QUOTA, LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true, .message = "exceeded" },
-    { "gemini", 400, "",
-      "{\"error\":{\"code\":400,\"message\":\"API key not "
-      "valid.\",\"status\":\"INVALID_ARGUMENT\",\"details\":[{\"reason\":\"API_KEY_INVALID\"}]}}",
-      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true, .message = "API key not valid" },
-    { "gemini", 400, "", "{\"error\":{\"code\":400,\"message\":\"too long\",\"status\":\"INVALID_ARGUMENT\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1 },
-    { "gemini", 403, "", "{\"error\":{\"code\":403,\"message\":\"no\",\"status\":\"PERMISSION_DENIED\"}}", LEAT_CLASS_AUTH,
-      .attempts = 1, .fatal = true },
-    { "gemini", 404, "", "{\"error\":{\"code\":404,\"message\":\"models/m is not found\",\"status\":\"NOT_FOUND\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "not found" },
-    { "gemini", 500, "", "{\"error\":{\"code\":500,\"message\":\"oh\",\"status\":\"INTERNAL\"}}", .attempts = 2 },
-    { "gemini", 503, "", "{\"error\":{\"code\":503,\"message\":\"The model is overloaded\",\"status\":\"UNAVAILABLE\"}}",
-      .attempts = 2, .throttles = 1 },
-    { "gemini", 504, "", "{\"error\":{\"code\":504,\"message\":\"oh\",\"status\":\"DEADLINE_EXCEEDED\"}}", .attempts = 2 },
-    { "gemini", 200, "", "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}", LEAT_CLASS_FILTERED, .attempts = 1,
-      .message = "SAFETY" },
-    { "gemini", 200, "", "{\"candidates\":[{\"finishReason\":\"MALFORMED_FUNCTION_CALL\"}]}", .attempts = 2 },
-    { "azure", 400, "",
-      "{\"error\":{\"message\":\"The response was "
-      "filtered\",\"code\":\"content_filter\",\"status\":400,\"innererror\":{\"code\":"
-      "\"ResponsibleAIPolicyViolation\"}}}",
-      LEAT_CLASS_FILTERED, .attempts = 1 },
-    { "azure", 429, "retry-after-ms: 1500\r\nretry-after: 60\r\nx-ratelimit-remaining-requests: -1\r\n",
-      "{\"error\":{\"code\":\"429\",\"message\":\"Requests have exceeded the call rate limit. Please retry after 60 "
-      "seconds.\"}}",
-      .attempts = 2, .throttles = 1, .least_ms = 1500 },
-    { "azure", 429, "", "{\"error\":{\"code\":\"429\",\"message\":\"Rate limit is exceeded. Try again in 9 seconds.\"}}",
-      .attempts = 2, .throttles = 1, .least_ms = 9000 },
-    { "azure", 401, "", "{\"error\":{\"code\":\"401\",\"message\":\"Access denied due to invalid subscription key\"}}",
-      LEAT_CLASS_AUTH, .attempts = 1, .fatal = true },
-    { "azure", 404, "", "{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"The API deployment does not exist\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "does not exist" },
-    { "openrouter", 200, "",
-      "{\"error\":{\"code\":429,\"message\":\"Provider returned "
-      "error\",\"metadata\":{\"raw\":\"{\\\"error\\\":{\\\"message\\\":\\\"try again in 9s\\\"}}\"}}}",
-      .attempts = 2, .throttles = 1, .least_ms = 9000 },
-    { "openrouter", 200, "",
-      "{\"choices\":[{\"message\":{\"content\":\"ha\"},\"finish_reason\":\"error\",\"error\":{\"code\":502,\"message\":"
-      "\"gone\"}}]}",
-      .attempts = 2 },
-    { "openrouter", 402, "", "{\"error\":{\"code\":402,\"message\":\"Insufficient credits\"}}", LEAT_CLASS_QUOTA,
-      .attempts = 1, .fatal = true },
-    { "openrouter", 403, "",
-      "{\"error\":{\"code\":403,\"message\":\"requires "
-      "moderation\",\"metadata\":{\"reasons\":[\"violence\"],\"flagged_input\":\"x\"}}}",
-      LEAT_CLASS_FILTERED, .attempts = 1 },
-    { "openrouter", 429, "", "{\"error\":{\"code\":429,\"message\":\"Rate limit exceeded: free-models-per-day\"}}",
-      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
-    { "groq", 429, "retry-after: 2\r\nx-ratelimit-reset-requests: 7m12s\r\n",
-      "{\"error\":{\"message\":\"Rate limit reached on tokens per minute (TPM). Please try again in "
-      "7.66s.\",\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}",
-      .attempts = 2, .throttles = 1, .least_ms = 2000 },
-    { "groq", 498, "", "{\"error\":{\"message\":\"no capacity\",\"code\":\"capacity_exceeded\"}}", .attempts = 2,
-      .throttles = 1 },
-    { "groq", 413, "",
-      "{\"error\":{\"message\":\"Request too large for model\",\"type\":\"tokens\",\"code\":\"rate_limit_exceeded\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1 },
-    { "deepseek", 402, "",
-      "{\"error\":{\"message\":\"Insufficient Balance\",\"type\":\"unknown_error\",\"code\":\"invalid_request_error\"}}",
-      LEAT_CLASS_QUOTA, .attempts = 1, .fatal = true },
-    { "deepseek", 200, "",
-      "{\"choices\":[{\"message\":{\"content\":\"ha\"},\"finish_reason\":\"insufficient_system_resource\"}]}",
-      .attempts = 2 },
-    { "vllm", 400, "",
-      "{\"object\":\"error\",\"message\":\"maximum context length is "
-      "4096\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "maximum context" },
-    { "llama.cpp", 503, "", "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}}",
-      .attempts = 2, .throttles = 1 },
-    { "ollama", 404, "", "{\"error\":{\"message\":\"model 'm' not found, try pulling it first\",\"type\":\"api_error\"}}",
-      LEAT_CLASS_REJECTED, .attempts = 1, .message = "try pulling it" },
-    { "ollama", 503, "", "{\"error\":{\"message\":\"server busy, please try again\"}}", .attempts = 2, .throttles = 1 },
-};
-
 static void errors_have_their_class(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(errors[i].status, errors[i].headers, errors[i].body) },
+    for (size_t i = 0; i < provider_error_count; i++) {
+        fault_step step[] = { { .op = FAULT_SEND,
+                                .data = fault_reply(provider_errors[i].status, provider_errors[i].headers,
+                                                    provider_errors[i].body) },
                               { .op = FAULT_KEEP } };
-        fault_step good[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", provider_of(errors[i].provider)->good) },
+        fault_step good[] = { { .op = FAULT_SEND,
+                                .data = fault_reply(200, "", provider_of(provider_errors[i].provider)->good) },
                               { .op = FAULT_KEEP } };
         fault_script script[] = { { .step = step, .times = 1 }, { .step = good } };
         fault_server *s = fault_server_new(&(fault_opts){ .script = script, .script_count = 2 });
-        one_call c = call_once(s, errors[i].provider, false, 0);
-        if (c.reply.cls != errors[i].cls || c.reply.attempts != errors[i].attempts ||
-            c.reply.throttles != errors[i].throttles || c.reply.is_fatal != errors[i].fatal ||
-            c.reply.ms < errors[i].least_ms)
-            fail_msg("%s %d %s: class %s, attempts %u, throttles %u, fatal %d, %lld ms: %s", errors[i].provider,
-                     errors[i].status, errors[i].body, leat_class_name(c.reply.cls), c.reply.attempts, c.reply.throttles,
-                     c.reply.is_fatal, (long long)c.reply.ms, c.reply.message);
-        if (errors[i].message && !strstr(c.reply.message, errors[i].message)) fail_msg("row %zu: %s", i, c.reply.message);
+        one_call c = call_once(s, provider_errors[i].provider, false, 0);
+        if (c.reply.cls != provider_errors[i].cls || c.reply.attempts != provider_errors[i].attempts ||
+            c.reply.throttles != provider_errors[i].throttles || c.reply.is_fatal != provider_errors[i].fatal ||
+            c.reply.ms < provider_errors[i].least_ms)
+            fail_msg("%s %d %s: class %s, attempts %u, throttles %u, fatal %d, %lld ms: %s", provider_errors[i].provider,
+                     provider_errors[i].status, provider_errors[i].body, leat_class_name(c.reply.cls), c.reply.attempts,
+                     c.reply.throttles, c.reply.is_fatal, (long long)c.reply.ms, c.reply.message);
+        if (provider_errors[i].message && !strstr(c.reply.message, provider_errors[i].message))
+            fail_msg("row %zu: %s", i, c.reply.message);
         call_free(&c);
         fault_server_free(s);
     }
@@ -574,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_has_its_own_key_and_path),
         cmocka_unit_test(an_echoed_key_is_not_repeated),
+        cmocka_unit_test(a_named_provider_gets_no_other_key),
         cmocka_unit_test(errors_have_their_class),
         cmocka_unit_test(a_broken_stream_is_no_answer),
         cmocka_unit_test(a_time_in_the_body_is_waited_for),

@@ -141,7 +141,9 @@ static leat_err setup_key(setup *s, leat_llm *llm)
     }
     if (s->is_mock || has_key) return LEAT_OK;
     const char *env = s->endpoint.key_env, *const *own = s->provider->key_env;
-    if (!env) env = own[1] && !getenv(own[0]) && getenv(own[1]) ? own[1] : own[0];
+    /* OPENAI_API_KEY is by custom the key of whatever URL is set; but who names a provider does not mean to show it OpenAI's. */
+    bool second = own[1] && !(s->endpoint.provider && strcmp(own[1], leat_i_openai.key_env[0]) == 0);
+    if (!env) env = second && !getenv(own[0]) && getenv(own[1]) ? own[1] : own[0];
     LEAT_TRY(leat_i_key_read(&s->key, s->endpoint.key_file, env, s->error));
     if (!s->key && s->url.loopback) return LEAT_OK;
     if (!s->key) return leat_i_setup_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
