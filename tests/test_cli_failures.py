@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What can go wrong around a run: one clear sentence, the right exit code, and what was done is kept."""
+import http.server
 import json
 import os
 import re
@@ -146,6 +147,35 @@ class Endpoint(Cli):
                     connection.sendall(answer)
         threading.Thread(target=serve, daemon=True).start()
         return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+
+    def test_documents_that_break_the_endpoint(self):
+        """More of them than make a pause: they have their rows, and the run goes on behind them by itself."""
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                poison = b"poison" in self.rfile.read(int(self.headers["Content-Length"]))
+                message = {"role": "assistant", "content": "Good."}
+                answer = {"error": {"message": "broken"}} if poison else {"object": "chat.completion", "choices": [
+                    {"index": 0, "message": message, "finish_reason": "stop"}]}
+                body = json.dumps(answer).encode()
+                self.send_response(500 if poison else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        texts = ["first"] + ["poison"] * 23 + ["last"] * 10
+        self.write("in.jsonl", "".join(self.batch_line(f"d{i}", text) + "\n" for i, text in enumerate(texts)))
+        ended = self.ends(1, "run", "in.jsonl", "-o", "out.jsonl", "--base-url", f"http://127.0.0.1:{server.server_port}/v1",
+                          "-j", "1", "--max-attempts", "1")
+        self.assertEqual(self.classes(), {"ok": 11, "server": 23})
+        self.assertIn("leat run: the last 20 requests all failed: the run pauses and tries one at a time for 60 s (HTTP 500", ended.err)
+        self.assertIn("the run goes on", ended.err)
 
     def test_plain_http_on_a_port_of_tls(self):
         """However the server takes it: no rows, and one sentence that names the remedy."""

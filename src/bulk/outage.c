@@ -9,7 +9,7 @@ enum {
     FAULTS_MIN = 20,
     OUTAGE_MS_DEFAULT = 60000,
     PROBE_FIRST_MS = 250,
-    PROBE_MAX_MS = 8000,
+    PROBE_MAX_MS = 4000,
     AGAIN_MS = 500, /* for who found nobody while others were answered */
 };
 

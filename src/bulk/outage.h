@@ -6,7 +6,7 @@
  *            fault (20 in a row, or twice as many as may be in flight if that is more), begin an outage. Any other answer begins both
  *            counts anew; one that says "later" counts for neither.
  *   AWAY     Whoever would ask waits in leat_i_outage_pass. One at a time goes as the probe, after waits that double from 0.25 s to
- *            8 s. A probe that is answered without a fault -> FLOWING, as does any attempt that began since; one that is not: the
+ *            4 s. A probe that is answered without a fault -> FLOWING, as does any attempt that began since; one that is not: the
  *            next waits. Once outage_ms are over, the first probe that fails -> OVER.
  *   OVER     The run stops; nobody passes any more.
  *
