@@ -3,7 +3,7 @@
  *
  * `state`: DONE is set once by the worker on which the task ended, after the result was written. WATCHED is set by a thread that
  * sleeps on the word, CALLBACK when a callback was set. Whoever comes second of {end, callback} calls the callback: the end on its
- * worker, the setter by queueing a small task (its memory lies in the handle). In the same way the end and leat_handle_fd settle
+ * worker, the setter by queueing a job (its memory lies in the handle). In the same way the end and leat_handle_fd settle
  * who signals the descriptor; both may, it stays readable.
  *
  * `busy`: how many on workers may still touch the handle: the task, and a late callback. FREE_WAITS: a thread sleeps in
@@ -13,8 +13,6 @@
 #include "runtime.h"
 
 #include "../base/check.h"
-
-#include <string.h>
 
 #define STATE_DONE     1u
 #define STATE_WATCHED  2u
@@ -26,7 +24,7 @@
 
 struct leat_handle {
     leat_task task;
-    leat_task call; /* carries a callback that was set after the end */
+    leat_i_job call; /* carries a callback that was set after the end */
     LEAT_ATOMIC(uint32_t) state;
     LEAT_ATOMIC(uint32_t) busy;
     LEAT_ATOMIC(int) fd; /* -1 = none was asked for */
@@ -83,13 +81,15 @@ leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool s
     if (!submit_is_allowed(rt, fn)) return LEAT_USAGE;
     leat_handle *h = leat_i_alloc(sizeof *h);
     if (!h) return LEAT_NOMEM;
-    memset(h, 0, sizeof *h);
     leat_i_task_init(&h->task, rt, fn, arg);
     h->task.root = &h->task;
     h->task.ended = handle_ended;
     h->task.skip_canceled = skip_canceled;
-    leat_store_relaxed(&h->fd, -1); /* relaxed: the injection publishes it */
+    leat_store_relaxed(&h->state, 0); /* relaxed: the injection publishes it all */
     leat_store_relaxed(&h->busy, 1);
+    leat_store_relaxed(&h->fd, -1);
+    h->on_done = NULL;
+    h->on_done_arg = NULL;
     leat_add_relaxed(&rt->roots, 1);
     *out = h;
     leat_i_runtime_inject(rt, &h->task.job, &h->task.job);
@@ -157,18 +157,13 @@ leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error 
 
 /* ---- the callback ---- */
 
-static leat_err callback_run(leat_task *t, void *arg, const void **result)
+static void callback_run(leat_i_job *job, leat_i_waiter *s)
 {
-    leat_handle *h = arg;
-    (void)t, (void)result;
+    leat_handle *h = (leat_handle *)((char *)job - offsetof(leat_handle, call));
+    leat_runtime *rt = h->task.rt;
+    (void)s;
     h->on_done(h->on_done_arg);
-    return LEAT_OK;
-}
-
-static void callback_ended(leat_task *t, leat_err err, const void *result, const leat_error *error)
-{
-    (void)err, (void)result, (void)error;
-    handle_leave((leat_handle *)t->arg, t->rt);
+    handle_leave(h, rt);
 }
 
 leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
@@ -179,11 +174,10 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
     h->on_done_arg = arg;
     /* seq_cst: release publishes fn and arg to the end, which calls them unless it came first. */
     if (!(leat_or_seq_cst(&h->state, STATE_CALLBACK) & STATE_DONE)) return LEAT_OK;
-    leat_i_task_init(&h->call, rt, callback_run, h);
-    h->call.ended = callback_ended;
+    h->call.run = callback_run;
     leat_add_acq_rel(&h->busy, 1);
     leat_add_relaxed(&rt->roots, 1);
-    leat_i_runtime_inject(rt, &h->call.job, &h->call.job);
+    leat_i_runtime_inject(rt, &h->call, &h->call);
     return LEAT_OK;
 }
 
