@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What a run says of itself while it works: how much is done, of how much, and how many requests are on their way."""
 import json
+import os
 
 from cli_support import Cli, main
 
@@ -107,6 +108,11 @@ class Progress(Cli):
         before = (self.dir / "in.jsonl").read_bytes()
         self.says(2, "holds something else than a timeline", *args[:-1], "in.jsonl")
         self.assertEqual((self.dir / "in.jsonl").read_bytes(), before)
+        os.symlink("new.jsonl", self.dir / "link")
+        for name, code, words in (("new.jsonl", 2, "is the output, or belongs to it"), ("link", 8, "--trace: cannot write link"),
+                                  ("new.jsonl.leat", 2, "is the output, or belongs to it")):
+            self.says(code, words, "run", "in.jsonl", "-o", "new.jsonl", "--base-url", "mock:", "--trace", name)
+            self.assertFalse((self.dir / "new.jsonl").exists() or (self.dir / "new.jsonl.leat").exists())
         self.says(8, "--trace: cannot write no/where", *args[:-1], "no/where")
 
     def test_waiting_is_told(self):

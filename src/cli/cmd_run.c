@@ -224,7 +224,7 @@ static int run_with(leat_i_run_args *args, leat_bulk_summary *summary)
     if (!exit_code) exit_code = model_check(args);
     if (!exit_code) exit_code = descriptors_check(args);
     if (!exit_code) output_warn(args);
-    if (!exit_code) exit_code = leat_i_trace_file_open(&parts.trace, "run", args->trace);
+    if (!exit_code) exit_code = leat_i_trace_file_open(&parts.trace, "run", args->trace, args->output);
     if (!exit_code) exit_code = parts_init(&parts, args);
     if (!exit_code && leat_i_watch_start("run") < 0) {
         leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");

@@ -2,6 +2,8 @@
 #include "trace_file.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/os.h"
@@ -30,14 +32,30 @@ static int trace_fail(const leat_i_trace_file *f, const char *command, int rc)
     return LEAT_I_EXIT_MACHINE;
 }
 
-int leat_i_trace_file_open(leat_i_trace_file *f, const char *command, const char *path)
+/* A run's file: the output, or what stands beside it. */
+static bool is_file_of(const struct stat *st, const char *output, const char *end)
 {
+    char path[PATH_MAX];
+    struct stat other;
+    int size = snprintf(path, sizeof path, "%s%s", output, end);
+    if (size < 0 || (size_t)size >= sizeof path || leat_i_os_stat(path, &other) < 0) return false;
+    return other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+}
+
+int leat_i_trace_file_open(leat_i_trace_file *f, const char *command, const char *path, const char *output)
+{
+    struct stat st;
     *f = (leat_i_trace_file){ .path = path, .fd = -1 };
     if (!path) return LEAT_I_EXIT_OK;
-    f->fd = leat_i_os_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    bool is_new = leat_i_os_stat(path, &st) < 0;
+    f->fd = leat_i_os_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (f->fd < 0) return trace_fail(f, command, f->fd);
-    struct stat st;
     int rc = leat_i_os_fstat(f->fd, &st);
+    if (rc == 0 && S_ISREG(st.st_mode) && (is_file_of(&st, output, "") || is_file_of(&st, output, ".leat"))) {
+        if (is_new) (void)leat_i_os_unlink(path);
+        leat_i_say_error(command, "--trace: %.200s is the output, or belongs to it: name another file", path);
+        return LEAT_I_EXIT_USAGE;
+    }
     if (rc == 0 && S_ISREG(st.st_mode)) {
         if (!is_timeline(f->fd)) {
             leat_i_say_error(command,
