@@ -18,8 +18,11 @@ typedef struct phase { /* from a time on */
     bool loading;   /* 503 to everybody */
     int busy;       /* every so manieth request is answered by a 503 that asks for 20 ms; 0 = none */
     int64_t first_token_ms;
-    bool gone;             /* no connection */
-    double noise;          /* the share that is answered by a 429 at random, whatever the rate; 1 = all */
+    bool gone; /* no connection */
+    double
+        even_per_min; /* a limit without a memory: what comes sooner than an interval after the last accepted one, and five
+                              more, is refused; 0 = none */
+    double noise;     /* the share that is answered by a 429 at random, whatever the rate; 1 = all */
     int64_t noise_wait_ms; /* what these ask for; 0 = nothing */
 } phase;
 
@@ -39,6 +42,7 @@ typedef struct endpoint {
     int oldest; /* the first accepted one that still counts */
     int in_window, in_flight;
     uint64_t random;
+    int64_t even_ns; /* the schedule of even_per_min */
 } endpoint;
 
 typedef struct play {
@@ -102,11 +106,15 @@ static inline leat_limiter_report endpoint_answer(endpoint *e, int64_t now_ns)
     } else if (p->noise > 0 && play_random(&e->random) < p->noise) {
         r.verdict = LEAT_VERDICT_LIMITED;
         r.retry_after_ms = p->noise_wait_ms;
+    } else if (p->even_per_min > 0 && e->even_ns > now_ns + (int64_t)(5 * 60e9 / p->even_per_min)) {
+        r.verdict = LEAT_VERDICT_LIMITED;
     } else if (p->per_min > 0 && e->in_window + 1 > p->per_min) {
         r.verdict = LEAT_VERDICT_LIMITED;
         if (e->tells_wait) r.retry_after_ms = wait_ms(e, p->per_min, now_ns);
     } else {
         a->accepted = true;
+        if (p->even_per_min > 0)
+            e->even_ns = (e->even_ns > now_ns ? e->even_ns : now_ns) + (int64_t)(60e9 / p->even_per_min);
         e->in_window++;
         e->in_flight++;
         r.first_token_ms = p->first_token_ms;

@@ -101,6 +101,34 @@ static void test_a_halved_limit_behind_noise(void **state)
     assert_true(used >= 0.75 && back >= 0.85);
 }
 
+/* An endpoint without a memory refuses half of what comes when its limit is halved, and never all: that is no noise. */
+static void test_a_halved_limit_without_a_memory(void **state)
+{
+    static const phase halved[] = { { .even_per_min = 6000 },
+                                    { .from_ns = 180 * S, .even_per_min = 3000 },
+                                    { .from_ns = 540 * S, .even_per_min = 6000 } };
+    (void)state;
+    play *p = noise_run(halved, 3, 400, 6000, 14);
+    const endpoint *e = &p->e[0];
+    minutes_print("halved, no memory", e, 14);
+    assert_true(arrivals(e, 0, 14, REFUSED) <= 0.01 * arrivals(e, 0, 14, ALL));
+    assert_true(arrivals(e, 6, 9, REFUSED) <= 0.04 * arrivals(e, 6, 9, ALL));
+    assert_true(arrivals(e, 4, 9, ACCEPTED) >= 0.7 * 5 * 3000);
+    assert_true(arrivals(e, 12, 14, ACCEPTED) >= 0.9 * 2 * 6000);
+    play_free(p);
+}
+
+/* Others use the same key, as much as they can: half of ours is refused whatever we do. Then we give way. */
+static void test_half_refused_is_no_noise(void **state)
+{
+    static const phase shared[] = { { .noise = 0.5 } };
+    (void)state;
+    play *p = noise_run(shared, 1, 400, 6000, 6);
+    minutes_print("half refused", &p->e[0], 6);
+    assert_true(arrivals(&p->e[0], 2, 6, ALL) <= 4 * 6000 / 4);
+    play_free(p);
+}
+
 /* A little less than was set: what is borne is borne, and more is not. */
 static void test_a_limit_a_little_lower(void **state)
 {
@@ -139,6 +167,8 @@ int main(void)
         cmocka_unit_test(test_noise_draws_no_limit),
         cmocka_unit_test(test_a_halved_limit_behind_noise),
         cmocka_unit_test(test_a_limit_a_little_lower),
+        cmocka_unit_test(test_a_halved_limit_without_a_memory),
+        cmocka_unit_test(test_half_refused_is_no_noise),
         cmocka_unit_test(test_all_refused),
     };
     /* One worker and a virtual clock: no threads to look at, and there a fiber costs a millisecond. */

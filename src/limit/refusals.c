@@ -118,14 +118,16 @@ leat_i_judgement leat_i_refusals_judge(leat_i_refusals *r, uint64_t granted, int
     if (count > 0 && share <= 0.5) r->full_count = 0;
 
     double explained = share_explained(r->trial_share), noise = share - explained;
-    if (r->cut_count >= TRIAL_REFUSED_LEAST && share <= NOISE_MOST && noise > 0) {
-        r->noise = noise;
+    bool is_as_before =
+        r->cut_count >= TRIAL_REFUSED_LEAST && share <= NOISE_MOST && noise > 0 && noise >= (r->trial_share - explained) / 3;
+    /* Where the rate explains some of it, the rest may be but an error of what was counted before the cut. */
+    if (is_as_before || explained == 0) {
+        r->noise = share <= NOISE_MOST && r->cut_count >= TRIAL_REFUSED_LEAST ? noise : 0;
         r->noise_until_ns = leat_i_os_add_ns(now_ns, NOISE_NS);
     }
     double borne = share_borne(r, now_ns);
     /* What the trial has earned: an endpoint that refuses little need not show that a second time. */
     double earned = borne * count - (double)r->cut_count - 1, most = credit_max(borne);
     r->credit = earned < -1 ? -1 : earned < most ? earned : most;
-    bool is_as_before = r->noise > 0 && share <= NOISE_MOST && noise >= (r->trial_share - explained) / 3;
     return is_as_before ? LEAT_I_JUDGEMENT_NOISE : LEAT_I_JUDGEMENT_RATE;
 }
