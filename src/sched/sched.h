@@ -82,8 +82,8 @@ typedef struct leat_i_watcher {
     void (*resumed)(leat_task *t, int64_t left_ns); /* it goes on; its stack had been left at left_ns */
 } leat_i_watcher;
 
-/* What a worker runs next: the head of a task, and of what is not a task yet (seed.c). `run` is called once, on the stack `s` of the
- * worker that took the job, and may suspend there; nobody else touches the job any more. */
+/* What a worker runs next: the head of a task, and of what is not a task yet (detached.c, batch.c). `run` is called once, on the
+ * stack `s` of the worker that took the job, and may suspend there; nobody else touches the job any more. */
 typedef struct leat_i_job {
     struct leat_i_job *link; /* injection list, free list */
     void (*run)(struct leat_i_job *job, leat_i_waiter *s);
