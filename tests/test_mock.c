@@ -210,6 +210,7 @@ static const struct {
     { "/embeddings", "{\"input\":\"a\"}", 400, "null", "null" },
     { "/models", "{}", 405, "null", "method_not_supported" },
     { "/unknown", "{}", 404, "null", "unknown_url" },
+    { CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800 x\"}]}", 400, "null", "null" },
     { CHAT, NULL, 405, "null", "method_not_supported" },
 };
 

@@ -125,7 +125,10 @@ static void answer_json(leat_i_mock_request *r)
 {
     size_t error_at = 0;
     leat_i_json body = leat_i_json_parse(r->body.data ? r->body.data : "", r->body.size, &error_at);
-    if (body.type == LEAT_I_JSON_NONE) {
+    if (body.lone) {
+        leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL,
+                         "We could not parse the JSON body of your request: it has half of a surrogate pair.");
+    } else if (body.type == LEAT_I_JSON_NONE) {
         leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL,
                          "We could not parse the JSON body of your request (byte %zu). The API expects a JSON payload.",
                          error_at);
