@@ -93,6 +93,26 @@ static void future_cancel(void)
     explore_finish();
 }
 
+/* Ends while its child waits for a cancel: what a task has started ends before it. */
+static leat_err leaves_child(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    (void)leat_task_start(t, waits_for_cancel, arg);
+    return LEAT_OK;
+}
+
+static void future_left(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, leaves_child, NULL, &h) == LEAT_OK);
+    if (explore_any(2)) leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    leat_handle_free(h);
+    explore_finish();
+}
+
 static leat_err slow(leat_task *t, void *arg, const void **result)
 {
     (void)result;
@@ -188,3 +208,4 @@ const explore_case explore_future_timeout = {
 };
 const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
