@@ -287,8 +287,9 @@ static void a_cancel_stops_all_that_wait_and_lets_no_more_begin(void **state)
     (void)state;
     EACH_WORKER_COUNT(workers)
     {
-        for (uint32_t round = 0; round < 20; round++)
-            cancel_after(workers, round * 50, round % 2);
+        uint32_t rounds = ROUNDS(20);
+        for (uint32_t round = 0; round < rounds; round++)
+            cancel_after(workers, round * (1000 / rounds), round % 2);
         cancel_after(workers, 1000, false);
     }
 }
