@@ -13,8 +13,8 @@
  *            If the rate is the cause, fewer are: of a limit L are refused 1 - L / rate. If it is not, as many are. When what is
  *            refused is nearer to the former, the cut stands, and the rate climbs (ceiling.h).
  *   NOISE    Else the cut is taken back. What was refused beyond what the rate explains is noise: for five minutes grants earn
- *            one and a half of it beside the 3 %, or until another trial finds less; then it has to be found anew. A third and more is never taken for noise,
- *            so that one who shares a key with others gives way.
+ *            one and a half of it beside the 3 %, or until another trial finds less; then it has to be found anew. A third
+ *            and more is never taken for noise, so that one who shares a key with others gives way.
  *   FULL     More than half of what went since the last cut or wait is refused: the endpoint is simply full, and how fast it is
  *            asked does not matter. Nobody goes for a while, which doubles, from half a second to 32 s, until something good
  *            comes.
