@@ -5,7 +5,9 @@
 
 #include "ceiling.h"
 
-static const double BORNE = 0.03;                           /* refusals that a grant earns */
+static const double BORNE = 0.03; /* refusals that a grant earns */
+static const double BORNE_MOST =
+    0.4; /* so that a half that is refused is soon too much, whatever a trial has shown by luck */
 static const double CREDIT_BASE = 3, CREDIT_PER_SHARE = 60; /* the most that is kept: 4.8, and more where there is noise */
 static const double NOISE_MOST = 0.33;                      /* more is never taken for noise */
 static const double NOISE_TIMES = 1.5;                      /* what is borne of it beside that, since it varies */
@@ -20,7 +22,8 @@ enum { FULL_DOUBLINGS_MAX = 6 };
 static double share_borne(leat_i_refusals *r, int64_t now_ns)
 {
     if (now_ns >= r->noise_until_ns) r->noise = 0;
-    return BORNE + NOISE_TIMES * r->noise;
+    double share = BORNE + NOISE_TIMES * r->noise;
+    return share < BORNE_MOST ? share : BORNE_MOST;
 }
 
 static double credit_max(double share)
