@@ -6,6 +6,7 @@
  */
 #include "err.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,17 @@ const char *leat_err_sentence(leat_err code)
 bool leat_err_is_retryable(leat_err code)
 {
     return err_is_known(code) && err_list[code].retryable;
+}
+
+leat_err leat_i_fail(leat_error *error, leat_err code, const char *fmt, ...)
+{
+    if (!error) return code;
+    *error = (leat_error){ .code = code, .retry_after_ms = -1 };
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(error->text, sizeof error->text, fmt, args);
+    va_end(args);
+    return code;
 }
 
 /* ---- the story ---- */

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/json.h"
-#include "fail.h"
 #include "spans.h"
 
 static leat_err turn_take(leat_task *t, void *arg)

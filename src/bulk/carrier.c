@@ -4,12 +4,12 @@
  * A carrier is one task for many documents: its stack stays warm, and taking the next document wakes nobody. It holds a turn from
  * the document's first request to its row, so that a kill repeats at most as many answers as there are turns.
  */
+#include "../base/err.h"
 #include "run.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "fail.h"
 #include "spans.h"
 
 static void turn_drop(leat_i_run *run, struct leat_i_doc *d)

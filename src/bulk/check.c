@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/json.h"
 #include "../llm/provider.h"
-#include "fail.h"
 
 /* Tokens of a request body, roughly: what the limiter would guess before it has learned. */
 enum { CHECK_BYTES_PER_TOKEN = 4 };

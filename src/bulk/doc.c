@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/json.h"
 #include "../llm/turn.h"
-#include "fail.h"
 #include "row.h"
 #include "source.h"
 

@@ -13,7 +13,7 @@
 #include "asked.h"
 #include "batch_line.h"
 #include "../base/clean.h"
-#include "fail.h"
+#include "../base/err.h"
 
 static bool format_is_built(const leat_bulk_opts *opts)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "fail.h"
+#include "../base/err.h"
 #include "run.h"
 
 enum { HELD_MAX = 20, HTTP_BAD_REQUEST = 400, HTTP_FORBIDDEN = 403, HTTP_NOT_FOUND = 404, HTTP_NOT_ALLOWED = 405 };

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/os.h"
 #include "asked.h"
 #include "earlier.h"
-#include "fail.h"
 #include "files.h"
 
 enum { JOURNAL_OPEN_TRIES = 3, JOURNAL_POLL_MS = 50, COPY_BYTES = 1024 * 1024 };

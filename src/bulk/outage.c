@@ -1,7 +1,7 @@
 /* outage.c: see outage.h. */
 #include "outage.h"
 
-#include "fail.h"
+#include "../base/err.h"
 #include "run.h"
 
 enum {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/os.h"
-#include "fail.h"
 #include "files.h"
 #include "inside.h"
 

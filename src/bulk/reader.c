@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/mem.h"
 #include "../base/os.h"
-#include "fail.h"
 #include "source.h"
 
 enum {

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
+#include "../base/err.h"
 #include "../llm/turn.h"
 #include "asked.h"
-#include "fail.h"
 #include "output.h"
 
 enum { RUN_POLL_MS = 100, RUN_SYNC_MS = 500, RUN_CONCURRENCY_DEFAULT = 64, RUN_CONCURRENCY_MAX = 1000000 };

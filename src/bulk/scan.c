@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/os.h"
 #include "asked.h"
-#include "fail.h"
 #include "settings.h"
 
 enum { SCAN_CHUNK_BYTES = 1024 * 1024 };

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "../base/err.h"
 #include "../base/os.h"
 #include "../llm/provider.h"
 #include "../llm/turn.h"
-#include "fail.h"
 #include "ids.h"
 
 static const char *const format_names[] = {

@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/json.h"
 #include "../base/os.h"
-#include "fail.h"
 #include "files.h"
 #include "hex.h"
 

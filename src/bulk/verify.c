@@ -10,8 +10,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/os.h"
-#include "fail.h"
 #include "scan.h"
 
 /* The first row that no document was met for; flag = how those met are marked. */

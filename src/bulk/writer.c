@@ -13,8 +13,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "asked.h"
-#include "fail.h"
 
 typedef enum write_state { WRITE_WAITING, WRITE_LEAD, WRITE_DONE } write_state;
 

@@ -30,15 +30,15 @@ static void key_trim(char *key)
 
 static leat_err key_file_judge(const struct stat *st, const char *file, leat_error *error)
 {
-    if (!S_ISREG(st->st_mode)) return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
+    if (!S_ISREG(st->st_mode)) return leat_i_fail(error, LEAT_DENIED, "the key file %s is not a file", file);
     if (st->st_mode & (S_IRWXG | S_IRWXO))
-        return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
+        return leat_i_fail(error, LEAT_DENIED, "the key file %s is open to others: chmod 600 it", file);
     return LEAT_OK;
 }
 
 static leat_err key_file_missing(const char *file, int rc, leat_error *error)
 {
-    return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-rc));
+    return leat_i_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-rc));
 }
 
 leat_err leat_i_key_file_check(const char *file, leat_error *error)
@@ -55,12 +55,12 @@ static leat_err key_read_open(int fd, const char *file, char **key, leat_error *
     if (rc < 0) return key_file_missing(file, rc, error);
     LEAT_TRY(key_file_judge(&st, file, error));
     char *text = leat_i_alloc_zeroed(LEAT_I_KEY_BYTES_MAX + 2);
-    if (!text) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
+    if (!text) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     ssize_t size = leat_i_os_read(fd, text, LEAT_I_KEY_BYTES_MAX + 1);
     *key = text;
     if (size >= 0 && size <= LEAT_I_KEY_BYTES_MAX && !memchr(text, 0, (size_t)size)) return LEAT_OK;
     explicit_bzero(text, LEAT_I_KEY_BYTES_MAX + 2); /* All of it, behind a NUL in its middle too. */
-    return leat_i_setup_fail(error, LEAT_DENIED, "the key file %s does not hold a key", file);
+    return leat_i_fail(error, LEAT_DENIED, "the key file %s does not hold a key", file);
 }
 
 static leat_err key_read_file(const char *file, char **key, leat_error *error)
@@ -80,14 +80,14 @@ leat_err leat_i_key_read(char **key, const char *file, const char *env, leat_err
         err = key_read_file(file, key, error);
     } else if (getenv(env)) {
         *key = leat_i_strdup(getenv(env));
-        if (!*key) return leat_i_setup_fail(error, LEAT_NOMEM, "out of memory");
+        if (!*key) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     }
     if (!err && *key) {
         key_trim(*key);
         if (!key_is_printable(*key))
-            err = leat_i_setup_fail(error, LEAT_USAGE, "the key holds characters that no key has");
+            err = leat_i_fail(error, LEAT_USAGE, "the key holds characters that no key has");
         else if (file && !**key)
-            err = leat_i_setup_fail(error, LEAT_DENIED, "the key file %s is empty", file);
+            err = leat_i_fail(error, LEAT_DENIED, "the key file %s is empty", file);
     }
     if (err || (*key && !**key)) {
         leat_i_key_free(*key);

@@ -1,7 +1,6 @@
 /* llm.c: making and freeing a client, and asking it in one line. */
 #include "setup.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +20,6 @@
 #define DEFAULT_ATTEMPTS    5
 #define DEFAULT_THROTTLE_MS 600000
 #define DEFAULT_BODY_BYTES  ((size_t)16 << 20)
-
-leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...)
-{
-    if (!error) return code;
-    va_list args;
-    *error = (leat_error){ .code = code, .retry_after_ms = -1 };
-    va_start(args, fmt);
-    vsnprintf(error->text, sizeof error->text, fmt, args);
-    va_end(args);
-    return code;
-}
 
 /* ---- making ---- */
 
@@ -67,26 +55,25 @@ static leat_err setup_url(setup *s, leat_runtime *rt)
     bool given = url != NULL;
     if (!url && env) url = getenv(env);
     if (!url) url = s->provider ? s->provider->base_url : leat_i_openai.base_url;
-    if (!url) return leat_i_setup_fail(s->error, LEAT_USAGE, "the provider %s needs a base URL", s->provider->name);
+    if (!url) return leat_i_fail(s->error, LEAT_USAGE, "the provider %s needs a base URL", s->provider->name);
     /* A script's variable that is not set: documents and key would go to somebody whom nobody has named. */
     if (!*url)
-        return leat_i_setup_fail(s->error, LEAT_USAGE,
-                                 "%s%s is empty: name an endpoint, or leave it out for the provider's own",
-                                 given ? "the base URL" : "the environment variable ", given ? "" : env);
+        return leat_i_fail(s->error, LEAT_USAGE, "%s%s is empty: name an endpoint, or leave it out for the provider's own",
+                           given ? "the base URL" : "the environment variable ", given ? "" : env);
     if (leat_i_query_has_key(url))
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "a key does not belong into the base URL, which stands in logs");
+        return leat_i_fail(s->error, LEAT_USAGE, "a key does not belong into the base URL, which stands in logs");
     s->is_mock = strcmp(url, MOCK_URL) == 0;
     if (s->is_mock) {
         leat_mock *mock = leat_i_runtime_room(rt, LEAT_I_ROOM_MOCK, mock_make, mock_free);
-        if (!mock) return leat_i_setup_fail(s->error, LEAT_IO, "the embedded endpoint could not be started");
+        if (!mock) return leat_i_fail(s->error, LEAT_IO, "the embedded endpoint could not be started");
         url = leat_mock_url(mock);
     }
     s->base_url = url;
     leat_err err = leat_i_url_parse(&s->url, url, why, sizeof why);
-    if (err == LEAT_USAGE) return leat_i_setup_fail(s->error, err, "the base URL is not usable: %s", why);
-    if (err) return leat_i_setup_fail(s->error, err, "out of memory");
+    if (err == LEAT_USAGE) return leat_i_fail(s->error, err, "the base URL is not usable: %s", why);
+    if (err) return leat_i_fail(s->error, err, "out of memory");
     if (!s->url.https && !s->url.loopback && !s->opts->allow_http)
-        return leat_i_setup_fail(
+        return leat_i_fail(
             s->error, LEAT_USAGE,
             "%s is plain http to another machine: the key and the documents would be readable on the way (allow_http, or "
             "--allow-http, permits it)",
@@ -100,7 +87,7 @@ static leat_err setup_provider(setup *s)
     const char *name = s->endpoint.provider;
     s->provider = name ? leat_i_provider_named(name) : NULL;
     if (!name || s->provider) return LEAT_OK;
-    return leat_i_setup_fail(s->error, LEAT_USAGE, "there is no provider %.40s", name);
+    return leat_i_fail(s->error, LEAT_USAGE, "there is no provider %.40s", name);
 }
 
 static bool header_is_key(const char *line)
@@ -131,10 +118,10 @@ static leat_err setup_key(setup *s, leat_llm *llm)
 {
     const leat_llm_opts *o = s->opts;
     bool has_key = false;
-    if (o->header_count > HEADERS_MAX) return leat_i_setup_fail(s->error, LEAT_USAGE, "more than %d headers", HEADERS_MAX);
+    if (o->header_count > HEADERS_MAX) return leat_i_fail(s->error, LEAT_USAGE, "more than %d headers", HEADERS_MAX);
     for (size_t i = 0; i < o->header_count; i++) {
         if (!header_is_usable(o->headers[i]))
-            return leat_i_setup_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
+            return leat_i_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
         has_key |= header_is_key(o->headers[i]);
         /* They are the same for each endpoint. */
         if (llm->place_count == 0) LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));
@@ -146,7 +133,7 @@ static leat_err setup_key(setup *s, leat_llm *llm)
     if (!env) env = second && !getenv(own[0]) && getenv(own[1]) ? own[1] : own[0];
     LEAT_TRY(leat_i_key_read(&s->key, s->endpoint.key_file, env, s->error));
     if (!s->key && s->url.loopback) return LEAT_OK;
-    if (!s->key) return leat_i_setup_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
+    if (!s->key) return leat_i_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
     LEAT_TRY(leat_i_secrets_add(&llm->secrets, s->key));
     return key_header_put(s) ? LEAT_OK : LEAT_NOMEM;
 }
@@ -178,12 +165,12 @@ static leat_err setup_certificates(setup *s)
     const leat_llm_opts *o = s->opts;
     struct stat st;
     if (o->cacert && leat_i_os_stat(o->cacert, &st) < 0)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "the file of certificates %s cannot be read", o->cacert);
+        return leat_i_fail(s->error, LEAT_USAGE, "the file of certificates %s cannot be read", o->cacert);
     if (o->cert_key && !o->cert)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "the key %s of a certificate without the certificate", o->cert_key);
+        return leat_i_fail(s->error, LEAT_USAGE, "the key %s of a certificate without the certificate", o->cert_key);
     if (!o->cert) return LEAT_OK;
     if (leat_i_os_stat(o->cert, &st) < 0)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "the certificate %s cannot be read", o->cert);
+        return leat_i_fail(s->error, LEAT_USAGE, "the certificate %s cannot be read", o->cert);
     return leat_i_key_file_check(o->cert_key ? o->cert_key : o->cert, s->error);
 }
 
@@ -265,9 +252,8 @@ static leat_err setup_wire(const setup *s, leat_llm *llm, size_t index)
 {
     leat_i_llm_place *place = &llm->place[index], *first = llm->place;
     if (strcmp(first->provider->tongue, place->provider->tongue) != 0)
-        return leat_i_setup_fail(s->error, LEAT_USAGE,
-                                 "the endpoints answer in different forms (%s, %s): use one client each",
-                                 first->provider->name, place->provider->name);
+        return leat_i_fail(s->error, LEAT_USAGE, "the endpoints answer in different forms (%s, %s): use one client each",
+                           first->provider->name, place->provider->name);
     while (first->provider != place->provider || first->has_query != place->has_query ||
            strcmp(first->base_path, place->base_path) != 0)
         first++;
@@ -282,7 +268,7 @@ static leat_err setup_places(setup *s, leat_llm *llm, leat_runtime *rt)
     leat_limiter_stats stats;
     leat_limiter_read(o->limiter, &stats);
     if (o->limiter ? stats.endpoint_count != count : count > 1)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "%zu endpoints need a limiter made for as many", count);
+        return leat_i_fail(s->error, LEAT_USAGE, "%zu endpoints need a limiter made for as many", count);
     llm->place = leat_i_alloc_zeroed(count * sizeof *llm->place);
     if (!llm->place) return LEAT_NOMEM;
     for (size_t i = 0; i < count; i++) {
@@ -299,7 +285,7 @@ static leat_err setup_extra(setup *s, leat_llm *llm)
     leat_err err = leat_i_request_put_extra(&b, s->opts->extra_body, NULL, why, sizeof why);
     if (!err && !b.failed) llm->extra = leat_i_strdup(b.data ? b.data : "");
     leat_i_buf_fini(&b);
-    if (err) return leat_i_setup_fail(s->error, err, "%s", why);
+    if (err) return leat_i_fail(s->error, err, "%s", why);
     return llm->extra ? LEAT_OK : LEAT_NOMEM;
 }
 
@@ -308,7 +294,7 @@ static leat_err setup_options(setup *s, leat_llm *llm)
     const leat_llm_opts *o = s->opts;
     if (o->max_attempts < 0 || o->throttle_time_ms < 0 || o->connect_timeout_ms < 0 || o->first_byte_timeout_ms < 0 ||
         o->idle_timeout_ms < 0 || o->request_timeout_ms < 0)
-        return leat_i_setup_fail(s->error, LEAT_USAGE, "attempts and durations must not be negative");
+        return leat_i_fail(s->error, LEAT_USAGE, "attempts and durations must not be negative");
     llm->limiter = o->limiter;
     llm->system = leat_i_strdup(o->system);
     llm->attempts_max = (uint32_t)or_default(o->max_attempts, DEFAULT_ATTEMPTS);
@@ -329,7 +315,7 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     setup s = { .opts = opts ? opts : &defaults, .error = error };
     *out = NULL;
     if (leat_i_runtime_is_forked(rt))
-        return leat_i_setup_fail(error, LEAT_USAGE, "the runtime is another process's: a child of fork makes its own");
+        return leat_i_fail(error, LEAT_USAGE, "the runtime is another process's: a child of fork makes its own");
     leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
     leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
     if (llm) llm->rt = rt;
@@ -339,7 +325,7 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     if (!err) err = setup_places(&s, llm, rt);
     const char *model = s.opts->model || !s.is_mock ? s.opts->model : MOCK_MODEL;
     if (!err && model && !(llm->model = leat_i_strdup(model))) err = LEAT_NOMEM;
-    if (err == LEAT_NOMEM) (void)leat_i_setup_fail(error, err, "out of memory");
+    if (err == LEAT_NOMEM) (void)leat_i_fail(error, err, "out of memory");
     if (err)
         leat_llm_free(llm);
     else

@@ -4,6 +4,7 @@
 
 #include "leat/llm.h"
 
+#include "../base/err.h"
 #include "../base/mem.h"
 #include "../limit/estimate.h"
 #include "../net/http.h"
@@ -39,9 +40,6 @@ struct leat_llm {
     bool ignore_limits;
     LEAT_ATOMIC(uint64_t) random; /* seeds the calls; any thread */
 };
-
-/* Notes why the client could not be made, and returns `code`. `error` may be NULL. */
-leat_err leat_i_setup_fail(leat_error *error, leat_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The body of a prompt, in the task's arena. */
 leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, const char **body, size_t *size);

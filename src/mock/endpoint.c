@@ -6,7 +6,6 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,23 +13,14 @@
 #include <sys/socket.h>
 #include <xxhash.h>
 
+#include "../base/err.h"
+
 #define CONNECTIONS_DEFAULT 20000u
 #define CONNECTIONS_MAX     1000000u
 #define BODY_BYTES_DEFAULT  ((size_t)32 << 20)
 #define LISTEN_BACKLOG      4096
 /* Descriptors beside the connections: two for each shard of 128, and what the program itself has open. */
 #define DESCRIPTORS_SPARE 256u
-
-__attribute__((format(printf, 3, 4))) static leat_err new_failed(leat_error *error, leat_err code, const char *fmt, ...)
-{
-    va_list args;
-    if (!error) return code;
-    *error = (leat_error){ .code = code, .retry_after_ms = -1 };
-    va_start(args, fmt);
-    vsnprintf(error->text, sizeof error->text, fmt, args);
-    va_end(args);
-    return code;
-}
 
 static bool number_fits(double value, double most)
 {
@@ -40,25 +30,25 @@ static bool number_fits(double value, double most)
 static leat_err opts_check(const leat_mock_opts *o, leat_error *error)
 {
     if (!number_fits(o->requests_per_min, 1e9) || (o->requests_per_min > 0 && o->requests_per_min < 1))
-        return new_failed(error, LEAT_USAGE, "requests_per_min must be 0 (no limit) or from 1 to 1e9.");
+        return leat_i_fail(error, LEAT_USAGE, "requests_per_min must be 0 (no limit) or from 1 to 1e9.");
     if (!number_fits(o->tokens_per_min, 1e15) || (o->tokens_per_min > 0 && o->tokens_per_min < 1))
-        return new_failed(error, LEAT_USAGE, "tokens_per_min must be 0 (no limit) or from 1 to 1e15.");
+        return leat_i_fail(error, LEAT_USAGE, "tokens_per_min must be 0 (no limit) or from 1 to 1e15.");
     if (!number_fits(o->input_per_min, 1e15) || (o->input_per_min > 0 && o->input_per_min < 1) ||
         !number_fits(o->output_per_min, 1e15) || (o->output_per_min > 0 && o->output_per_min < 1))
-        return new_failed(error, LEAT_USAGE, "input_per_min and output_per_min must be 0 (no limit) or from 1 to 1e15.");
+        return leat_i_fail(error, LEAT_USAGE, "input_per_min and output_per_min must be 0 (no limit) or from 1 to 1e15.");
     if (!number_fits(o->latency_ms, 86400e3) || !number_fits(o->latency_sigma, 10))
-        return new_failed(error, LEAT_USAGE, "latency_ms must be from 0 to 86400000, latency_sigma from 0 to 10.");
+        return leat_i_fail(error, LEAT_USAGE, "latency_ms must be from 0 to 86400000, latency_sigma from 0 to 10.");
     if (!number_fits(o->first_token_ms, 86400e3) || !number_fits(o->first_token_sigma, 10))
-        return new_failed(error, LEAT_USAGE, "first_token_ms must be from 0 to 86400000, first_token_sigma from 0 to 10.");
+        return leat_i_fail(error, LEAT_USAGE, "first_token_ms must be from 0 to 86400000, first_token_sigma from 0 to 10.");
     if (!number_fits(o->tokens_per_s, 1e9) || !number_fits(o->tokens_sigma, 10))
-        return new_failed(error, LEAT_USAGE, "tokens_per_s must be from 0 to 1e9, tokens_sigma from 0 to 10.");
+        return leat_i_fail(error, LEAT_USAGE, "tokens_per_s must be from 0 to 1e9, tokens_sigma from 0 to 10.");
     if (!number_fits(o->error_rate, 1) || !number_fits(o->cut_rate, 1))
-        return new_failed(error, LEAT_USAGE, "error_rate and cut_rate must be from 0 to 1.");
+        return leat_i_fail(error, LEAT_USAGE, "error_rate and cut_rate must be from 0 to 1.");
     if (o->error_status != 0 && (o->error_status < 400 || o->error_status > 599))
-        return new_failed(error, LEAT_USAGE, "error_status must be from 400 to 599.");
-    if (!number_fits(o->retry_after_s, 1e6)) return new_failed(error, LEAT_USAGE, "retry_after_s must be from 0 to 1e6.");
+        return leat_i_fail(error, LEAT_USAGE, "error_status must be from 400 to 599.");
+    if (!number_fits(o->retry_after_s, 1e6)) return leat_i_fail(error, LEAT_USAGE, "retry_after_s must be from 0 to 1e6.");
     if (o->connections_max > CONNECTIONS_MAX)
-        return new_failed(error, LEAT_USAGE, "connections_max must be at most %u.", CONNECTIONS_MAX);
+        return leat_i_fail(error, LEAT_USAGE, "connections_max must be at most %u.", CONNECTIONS_MAX);
     return LEAT_OK;
 }
 
@@ -74,15 +64,15 @@ static leat_err descriptors_raise(leat_mock *m, leat_error *error)
     uint32_t wanted = m->opts.connections_max ? m->opts.connections_max : CONNECTIONS_DEFAULT;
     uint32_t need = descriptors_for(wanted);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return new_failed(error, LEAT_IO, "The limit of descriptors cannot be read: %s.", strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "The limit of descriptors cannot be read: %s.", strerror(errno));
     if (limit.rlim_cur < need && limit.rlim_cur < limit.rlim_max) {
         struct rlimit raised = { .rlim_cur = need < limit.rlim_max ? need : limit.rlim_max, .rlim_max = limit.rlim_max };
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
     }
     if (limit.rlim_cur < need) {
         if (m->opts.connections_max)
-            return new_failed(error, LEAT_IO, "%u connections need %u descriptors, and the limit is %llu (ulimit -n).",
-                              wanted, need, (unsigned long long)limit.rlim_cur);
+            return leat_i_fail(error, LEAT_IO, "%u connections need %u descriptors, and the limit is %llu (ulimit -n).",
+                               wanted, need, (unsigned long long)limit.rlim_cur);
         wanted = limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? (uint32_t)limit.rlim_cur - DESCRIPTORS_SPARE : 64;
         wanted -= wanted / (LEAT_I_MOCK_SHARD_CONNECTIONS / 2);
     }
@@ -97,7 +87,7 @@ static leat_err opts_take(leat_mock *m, const leat_mock_opts *opts, leat_error *
     m->key = leat_i_strdup(m->opts.key);
     m->log_path = leat_i_strdup(m->opts.log_path);
     if ((m->opts.key && !m->key) || (m->opts.log_path && !m->log_path))
-        return new_failed(error, LEAT_NOMEM, "Out of memory.");
+        return leat_i_fail(error, LEAT_NOMEM, "Out of memory.");
     m->opts.key = m->key;
     m->opts.log_path = m->log_path;
     if (m->key) m->key_hash = XXH3_64bits(m->key, strlen(m->key));
@@ -112,7 +102,7 @@ static leat_err opts_take(leat_mock *m, const leat_mock_opts *opts, leat_error *
     if (m->opts.script) {
         char why[sizeof error->text];
         leat_err err = leat_i_mock_script_read(&m->script, m->opts.script, m->opts.seed, why, sizeof why);
-        if (err != LEAT_OK) return new_failed(error, err, "%s", why);
+        if (err != LEAT_OK) return leat_i_fail(error, err, "%s", why);
         m->opts.script = NULL;
     }
     return descriptors_raise(m, error);
@@ -125,14 +115,14 @@ static leat_err listen_open(leat_mock *m, leat_error *error)
     int on = 1;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* never anything else: this endpoint has no TLS and no real secrets */
     m->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (m->listen_fd < 0) return new_failed(error, LEAT_IO, "No socket: %s.", strerror(errno));
+    if (m->listen_fd < 0) return leat_i_fail(error, LEAT_IO, "No socket: %s.", strerror(errno));
     (void)setsockopt(m->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     /* Accepted sockets inherit it: answers go out when they are written, without a call for each connection. */
     (void)setsockopt(m->listen_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (bind(m->listen_fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(m->listen_fd, LISTEN_BACKLOG) != 0)
-        return new_failed(error, LEAT_IO, "127.0.0.1:%u cannot be listened on: %s.", m->opts.port, strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "127.0.0.1:%u cannot be listened on: %s.", m->opts.port, strerror(errno));
     if (getsockname(m->listen_fd, (struct sockaddr *)&at, &size) != 0)
-        return new_failed(error, LEAT_IO, "The port is not known: %s.", strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "The port is not known: %s.", strerror(errno));
     snprintf(m->url, sizeof m->url, "http://127.0.0.1:%u/v1", ntohs(at.sin_port));
     return LEAT_OK;
 }
@@ -145,11 +135,11 @@ static leat_err loop_open(leat_mock *m, leat_error *error)
     m->wake_fd = leat_i_os_eventfd();
     if (m->epoll_fd < 0 || m->wake_fd < 0 || epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->listen_fd, &listen_event) != 0 ||
         epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, m->wake_fd, &wake_event) != 0)
-        return new_failed(error, LEAT_IO, "The event loop cannot be set up: descriptors are short.");
+        return leat_i_fail(error, LEAT_IO, "The event loop cannot be set up: descriptors are short.");
     m->accepting = true;
     m->shard_max = m->opts.connections_max / LEAT_I_MOCK_SHARD_CONNECTIONS + 2;
     m->shard = leat_i_alloc_zeroed(m->shard_max * sizeof *m->shard);
-    return m->shard ? LEAT_OK : new_failed(error, LEAT_NOMEM, "Out of memory.");
+    return m->shard ? LEAT_OK : leat_i_fail(error, LEAT_NOMEM, "Out of memory.");
 }
 
 static leat_err mock_open(leat_mock *m, const leat_mock_opts *opts, leat_error *error)
@@ -158,11 +148,11 @@ static leat_err mock_open(leat_mock *m, const leat_mock_opts *opts, leat_error *
     LEAT_TRY(listen_open(m, error));
     LEAT_TRY(loop_open(m, error));
     int rc = leat_i_mock_log_open(&m->log, m->log_path);
-    if (rc < 0) return new_failed(error, LEAT_IO, "The log cannot be opened: %s.", strerror(-rc));
+    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The log cannot be opened: %s.", strerror(-rc));
     m->start_ns = leat_i_os_now_ns();
     m->start_wall_ns = leat_i_os_wall_ns();
     rc = leat_i_os_thread_start(&m->thread, "leat-mock", leat_i_mock_thread, m);
-    if (rc < 0) return new_failed(error, LEAT_IO, "The endpoint's thread cannot start: %s.", strerror(-rc));
+    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The endpoint's thread cannot start: %s.", strerror(-rc));
     return LEAT_OK;
 }
 
@@ -191,9 +181,9 @@ static void mock_close(leat_mock *m)
 
 leat_err leat_mock_new(leat_mock **out, const leat_mock_opts *opts, leat_error *error)
 {
-    if (!out) return new_failed(error, LEAT_USAGE, "leat_mock_new: out is NULL.");
+    if (!out) return leat_i_fail(error, LEAT_USAGE, "leat_mock_new: out is NULL.");
     leat_mock *m = leat_i_alloc_zeroed(sizeof *m);
-    if (!m) return new_failed(error, LEAT_NOMEM, "Out of memory.");
+    if (!m) return leat_i_fail(error, LEAT_NOMEM, "Out of memory.");
     m->listen_fd = m->epoll_fd = m->wake_fd = m->log.fd = -1;
     leat_err err = mock_open(m, opts, error);
     if (err != LEAT_OK) {
