@@ -109,7 +109,7 @@ def host():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return {"cpus": os.cpu_count(), "cpu": model, "kernel": os.uname().release, "load": os.getloadavg()[0]}
+    return {"cpus": os.cpu_count(), "cpu": model, "kernel": ".".join(os.uname().release.split(".")[:2]), "load": os.getloadavg()[0]}
 
 
 TABLES = []  # what was printed by the measurement under way: (title, head, rows of text)

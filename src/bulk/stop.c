@@ -4,10 +4,11 @@
  * Precedence of the exit codes: a signal, then 8 (output or machine), 5 (endpoint), 4 (a rule), 3 (input), and nothing lower stops
  * a run. How hard it stops only grows: from draining to canceling.
  */
-#include "../base/err.h"
 #include "run.h"
 
 #include <string.h>
+
+#include "../base/err.h"
 
 enum { FIRST_FAILED_MAX = 20, FAILED_IN_A_ROW_MAX = 1000, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
 
