@@ -19,8 +19,10 @@ leat_cli_test(test_cli_input)
 leat_cli_test(test_cli_resume)
 leat_cli_test(test_cli_failures)
 leat_cli_test(test_cli_limits)
-leat_cli_test(limit_proof)
-set_tests_properties(limit_proof PROPERTIES TIMEOUT 1200) # Ten minutes in its long form.
+if(NOT LEAT_SANITIZE) # It measures rates.
+  leat_cli_test(limit_proof)
+  set_tests_properties(limit_proof PROPERTIES TIMEOUT 1200) # Ten minutes in its long form.
+endif()
 leat_cli_test(test_cli_progress)
 leat_cli_test(test_cli_mock)
 leat_cli_test(test_cli_dialects)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/os.h"
 #include "limiter_support.h"
 
 enum { ARRIVALS_MAX = 400000, CALLERS = 400 };
@@ -169,8 +170,10 @@ static inline play *play_new(const leat_limiter_opts *opts, const endpoint *e, i
 {
     play *p = calloc(1, sizeof *p);
     assert_non_null(p);
+    leat_i_os_random_seed = play_seed; /* One worker and a seed: a play is the same each time. */
     assert_int_equal(leat_runtime_new(&p->rt, &(leat_runtime_opts){ .worker_count = 1, .virtual_clock = true }), LEAT_OK);
     assert_int_equal(leat_limiter_new_many(&p->l, opts, (size_t)endpoint_count), LEAT_OK);
+    leat_i_os_random_seed = 0;
     p->endpoint_count = endpoint_count;
     p->callers = CALLERS;
     p->end_ns = minutes * 60 * S;

@@ -29,8 +29,9 @@ int64_t leat_i_os_add_ns(int64_t a, int64_t b); /* saturates at LEAT_I_NEVER_NS 
 
 /* Random numbers. */
 void leat_i_os_random(void *buf, size_t size); /* from the kernel; aborts if there is none */
-uint64_t leat_i_rand_next(uint64_t *state);    /* splitmix64 */
-double leat_i_rand_unit(uint64_t *state);      /* [0, 1) */
+extern uint64_t leat_i_os_random_seed;      /* tests: numbers from this instead, so that a run can be repeated; 0 = none */
+uint64_t leat_i_rand_next(uint64_t *state); /* splitmix64 */
+double leat_i_rand_unit(uint64_t *state);   /* [0, 1) */
 
 /* Numbers. The whole of `text` as a double, with a point whatever the locale; false when it is no number or memory is short. */
 bool leat_i_os_strtod(const char *text, double *value);

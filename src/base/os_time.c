@@ -11,6 +11,7 @@
 #include "check.h"
 
 leat_i_os_fault_fn leat_i_os_fault;
+uint64_t leat_i_os_random_seed;
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -44,6 +45,8 @@ int64_t leat_i_os_add_ns(int64_t a, int64_t b)
 void leat_i_os_random(void *buf, size_t size)
 {
     char *at = buf;
+    for (; leat_i_os_random_seed && size > 0; size--)
+        *at++ = (char)leat_i_rand_next(&leat_i_os_random_seed);
     while (size > 0) {
         ssize_t n = getrandom(at, size, 0);
         if (n < 0 && errno == EINTR) continue;
