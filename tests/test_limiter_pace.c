@@ -75,6 +75,106 @@ static void test_a_long_pause_earns_only_the_slack(void **state)
     assert_int_equal(take_all(&slow, 3600 * S, 100), 1);
 }
 
+/* Lets requests go from `from` to `to` with work always waiting; every `each` the machine stands still for `still`. Fills in the
+ * times and answers how many. */
+enum { GRANTS_MAX = 800000 };
+static int64_t granted[GRANTS_MAX];
+
+static int run_with_stalls(leat_i_pace *p, int64_t from, int64_t to, int64_t each, int64_t still)
+{
+    int n = 0;
+    int64_t next_stall = from + each;
+    for (int64_t now = from; now < to;) {
+        int64_t ready = leat_i_pace_ready_ns(p, now);
+        if (ready > now) {
+            int64_t woken = ready > next_stall && ready < next_stall + still ? next_stall + still : ready;
+            if (ready > next_stall) next_stall += each;
+            if (woken > ready) leat_i_pace_late(p, woken, woken - ready);
+            now = woken;
+        }
+        leat_i_pace_take(p, now);
+        assert_true(n < GRANTS_MAX);
+        granted[n++] = now;
+    }
+    return n;
+}
+
+/* The most that any window of this length held. */
+static int most_in_window(int count, int64_t window)
+{
+    int most = 0, first = 0;
+    for (int i = 0; i < count; i++) {
+        while (granted[i] - granted[first] >= window)
+            first++;
+        if (i - first + 1 > most) most = i - first + 1;
+    }
+    return most;
+}
+
+static void test_what_a_stall_took_is_caught_up(void **state)
+{
+    static const struct {
+        double per_min;
+        int64_t each, still; /* at most 1.2 % of the time, so that all of it can be made good */
+    } cases[] = {
+        { 600, 10 * S, 120 * MS }, { 6000, 7 * S, 100 * MS }, { 6000, 200 * S, 2 * S },
+        { 60000, 3 * S, 55 * MS }, { 60000, 300 * S, 3 * S },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        leat_i_pace p = { 0 };
+        double per_min = cases[i].per_min;
+        leat_i_pace_set(&p, per_min, 0);
+        int n = run_with_stalls(&p, 1 * S, 601 * S, cases[i].each, cases[i].still);
+        assert_true(n >= 10 * per_min * 0.982);
+        assert_true(n <= 10 * per_min * 0.985 + per_min / 600 + 2);
+        assert_true(most_in_window(n, 60 * S) <= per_min);
+        for (int64_t w = 50 * MS; w < 60 * S; w = w * 5 / 4)
+            assert_true(most_in_window(n, w) <= per_min * ((double)w / 1e9 + 0.05) / 60 + 1);
+    }
+}
+
+/* Whatever stands still and for how long: no window is over. Few requests a minute are not caught up at all. */
+static void test_catching_up_never_exceeds(void **state)
+{
+    static const double limits[] = { 2, 3, 59, 60, 61, 67, 100, 300, 386, 387, 388, 1000, 20000 };
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        for (int64_t each = 900 * MS; each < 100 * S; each *= 3) {
+            leat_i_pace p = { 0 };
+            leat_i_pace_set(&p, limits[i], 0);
+            int n = run_with_stalls(&p, 1 * S, 301 * S, each, each / 10);
+            assert_true(most_in_window(n, 60 * S) <= limits[i]);
+            assert_true(most_in_window(n, 5 * S) <= limits[i] * 5.05 / 60 + 1);
+            assert_true(p.lost_ns >= 0 && p.lost_ns <= LEAT_I_PACE_LOST_NS);
+        }
+}
+
+static void test_nothing_is_caught_up_without_work_or_after_a_pause(void **state)
+{
+    (void)state;
+    leat_i_pace p = { 0 };
+    leat_i_pace_set(&p, 6000, 0);
+    assert_int_equal(take_all(&p, 1 * S, 100), 1);
+    leat_i_pace_late(&p, 100 * S, 0); /* Nobody asked for 99 s. */
+    assert_int_equal(p.lost_ns, 0);
+    (void)take_all(&p, 100 * S, 100);
+    leat_i_pace_late(&p, 110 * S, 20 * MS); /* Nor now, but for a moment within the slack. */
+    assert_int_equal(p.lost_ns, 0);
+    leat_i_pace_late(&p, 110 * S, 125 * MS);
+    assert_int_equal(p.lost_ns, 100 * MS);
+    leat_i_pace_late(&p, 110 * S, 9 * S);
+    assert_int_equal(p.lost_ns, LEAT_I_PACE_LOST_NS);
+    (void)take_all(&p, 110 * S, 100);
+    assert_true(p.lost_ns > 0 && p.lost_ns < LEAT_I_PACE_LOST_NS);
+    leat_i_pace_untake(&p);
+    leat_i_pace_pause(&p, 120 * S, S);
+    assert_int_equal(p.lost_ns, 0);
+    leat_i_pace_take(&p, 120 * S);
+    leat_i_pace_late(&p, 121 * S, S); /* In the slow start: its rate is not what was lost. */
+    assert_int_equal(p.lost_ns, 0);
+}
+
 static void test_burst_goes_at_once_and_is_earned_again(void **state)
 {
     (void)state;
@@ -246,6 +346,9 @@ int main(void)
         cmocka_unit_test(test_punctual_wakes_keep_the_pace),
         cmocka_unit_test(test_late_wakes_lose_nothing_up_to_the_slack),
         cmocka_unit_test(test_a_long_pause_earns_only_the_slack),
+        cmocka_unit_test(test_what_a_stall_took_is_caught_up),
+        cmocka_unit_test(test_catching_up_never_exceeds),
+        cmocka_unit_test(test_nothing_is_caught_up_without_work_or_after_a_pause),
         cmocka_unit_test(test_burst_goes_at_once_and_is_earned_again),
         cmocka_unit_test(test_a_change_judges_from_the_last_grant),
         cmocka_unit_test(test_a_faster_pace_keeps_what_is_left_of_a_burst),

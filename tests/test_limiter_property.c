@@ -70,8 +70,9 @@ typedef struct schedule {
     uint64_t seed;
     epoch epoch[EPOCHS_MAX];
     int epoch_count, count;
-    bool jumps; /* the clock leaps forward now and then */
-    bool noisy; /* refusals and waits: only what is too much can be judged */
+    bool jumps;  /* the clock leaps forward now and then */
+    bool noisy;  /* refusals and waits: only what is too much can be judged */
+    bool stalls; /* nobody runs, now and then */
     wrong lie;
     const char *breach; /* what the checker found; NULL = nothing */
     int breach_at;
@@ -158,7 +159,7 @@ static void requests_make(schedule *s, uint64_t *seed)
             r->used[k] = exact ? r->guess[k] : r->guess[k] * random_between(seed, 0, random_chance(seed, 10) ? 3 : 1.2);
         r->latency = random_below(seed, latency);
         r->late = random_below(seed, 20 * MS);
-        if (random_chance(seed, 50)) r->late = random_below(seed, 3 * S);
+        if (random_chance(seed, s->stalls ? 8 : 50)) r->late = random_below(seed, s->stalls ? 9 * S : 3 * S);
         r->end = random_chance(seed, 10) ? FAILED : random_chance(seed, 20) ? TAKEN_BACK : USED;
         if (r->end != USED) r->used[0] = r->used[1] = 0;
         if (r->end == TAKEN_BACK) r->latency = 0;
@@ -174,6 +175,7 @@ static void schedule_make(schedule *s, uint64_t number, const wrong *lie)
     s->count = 40 + (int)random_below(&seed, REQUESTS_MAX - 40);
     s->jumps = random_chance(&seed, 10);
     s->noisy = random_chance(&seed, 8);
+    s->stalls = random_chance(&seed, 4);
     s->epoch_count = random_chance(&seed, 3) ? 2 + (int)random_below(&seed, EPOCHS_MAX - 1) : 1;
     for (int e = 0; e < s->epoch_count; e++) {
         s->epoch[e].from = e * s->count / s->epoch_count;
@@ -248,12 +250,14 @@ static int64_t head_run(schedule *s, leat_i_member *m, int i, int64_t now, uint6
     request *r = &s->request[i];
     leat_i_charge c = charge_of(r->guess[0], r->guess[1], r->guess[2]);
     bool woken = false;
+    int64_t armed = INT64_MAX;
     r->head = now;
     for (;;) {
         settle_until(s, m, i, now, seed);
         int64_t ready = leat_i_member_ready_ns(m, c, their_ns(s, now));
         if (ready <= their_ns(s, now)) break;
         r->judged = now;
+        armed = ready;
         if (ready != INT64_MAX) ready = (int64_t)((double)(ready - their_ns(s, now)) / s->lie.clock) + now + 1;
         int64_t until = ready == INT64_MAX ? ready : ready + (woken ? 0 : r->late);
         int ending = next_settle(s, i);
@@ -266,6 +270,7 @@ static int64_t head_run(schedule *s, leat_i_member *m, int i, int64_t now, uint6
         }
         if (s->jumps && random_chance(seed, 40)) now += random_below(seed, 100 * S);
     }
+    if (armed < their_ns(s, now)) leat_i_member_late(m, their_ns(s, now), their_ns(s, now) - armed);
     r->taken = leat_i_member_take(m, c, their_ns(s, now));
     r->granted = now;
     r->settled = now + r->latency;

@@ -9,7 +9,8 @@
  *
  * Only the head is judged, for all limits at once: so a large request is not starved by small ones that would fit. Whoever
  * changes a budget serves the queue before it lets the lock go: it grants from the head on while the head is ready, so a head
- * that woke late takes all who are due with it. What is left at the head needs a timer when time alone makes it ready: the
+ * that woke late takes all who are due with it, and tells its endpoint's
+ * pace how late it was. What is left at the head needs a timer when time alone makes it ready: the
  * timer is the head's own park, and `armed_ns` is what it parks until. A server that finds an earlier time writes it there and
  * wakes the head; a later one needs nothing, since the head judges again when it wakes. A head that waits for a slot in flight
  * has no timer: the settle that frees the slot serves it.
@@ -163,6 +164,7 @@ static waiter *queue_serve(leat_limiter *l, waiter *self, leat_i_waiter **wake)
             __builtin_prefetch(l->first->place, 1);
             __builtin_prefetch(l->first->next, 1);
         }
+        if (head->armed_ns < now_ns) leat_i_member_late(&l->member[member], now_ns, now_ns - head->armed_ns);
         grant_take(l, head->place, head->charge, member);
         head->granted = true;
         l->waited_ns += head->place->taken.at_ns - head->asked_ns;

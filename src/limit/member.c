@@ -94,6 +94,11 @@ int64_t leat_i_member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns
     return ready_ns > well_ns ? ready_ns : well_ns;
 }
 
+void leat_i_member_late(leat_i_member *m, int64_t now_ns, int64_t late_ns)
+{
+    leat_i_pace_late(&m->budget.pace, now_ns, late_ns);
+}
+
 leat_i_taken leat_i_member_take(leat_i_member *m, leat_i_charge c, int64_t now_ns)
 {
     leat_i_taken taken = leat_i_budget_take(&m->budget, c, now_ns);
