@@ -87,6 +87,32 @@ static void cheap_items_come_in_large_ranges(void **state)
     free((void *)l.seen);
 }
 
+static void ends_at_a_power_of_two(void *arg, size_t begin, size_t end)
+{
+    struct loop *l = arg;
+    size_t step = end & (~end + 1); /* the largest power of two that divides it */
+    if (end != l->count && end - begin > step) leat_add_relaxed(&l->calls, 1);
+    leat_add_relaxed(&l->covered, end - begin);
+}
+
+static leat_err runs_aligned(leat_task *t, void *arg, const void **result)
+{
+    struct loop *l = arg;
+    (void)result;
+    return leat_for(t, l->count, ends_at_a_power_of_two, l);
+}
+
+static void blocks_end_where_lines_of_an_array_do(void **state)
+{
+    (void)state;
+    struct loop l = { .count = 1000003 };
+    leat_runtime *rt = runtime_with(1, false);
+    assert_int_equal(leat_task_run(rt, runs_aligned, &l, NULL), LEAT_OK);
+    leat_runtime_free(rt);
+    assert_int_equal(leat_load_relaxed(&l.covered), l.count);
+    assert_int_equal(leat_load_relaxed(&l.calls), 0);
+}
+
 /* ---- stopping ---- */
 
 static leat_handle *loop_handle;
@@ -214,13 +240,10 @@ static void without_memory_it_is_a_plain_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_index_is_covered_once),
-        cmocka_unit_test(uneven_items_are_covered_too),
-        cmocka_unit_test(cheap_items_come_in_large_ranges),
-        cmocka_unit_test(a_cancel_stops_handing_out_ranges),
-        cmocka_unit_test(a_deadline_stops_it),
-        cmocka_unit_test(many_loops_run_side_by_side),
-        cmocka_unit_test(without_memory_it_is_a_plain_loop),
+        cmocka_unit_test(each_index_is_covered_once),        cmocka_unit_test(uneven_items_are_covered_too),
+        cmocka_unit_test(cheap_items_come_in_large_ranges),  cmocka_unit_test(blocks_end_where_lines_of_an_array_do),
+        cmocka_unit_test(a_cancel_stops_handing_out_ranges), cmocka_unit_test(a_deadline_stops_it),
+        cmocka_unit_test(many_loops_run_side_by_side),       cmocka_unit_test(without_memory_it_is_a_plain_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,11 @@
  *
  * Lazy binary splitting. A range runs in blocks, timed so that each takes some BLOCK_NS; before each block the far half is given
  * away if the own deque is empty, that is, if a thief has been (or nothing was given yet). So a loop that nobody helps is split
- * log2(count) times, and a hungry worker waits for one block at most.
+ * log2(count) times, and a hungry worker waits for one block at most. At the end halves are given away down to a small part of a block,
+ * so that all workers end together, and no further: what is smaller costs more to give than to run.
+ *
+ * How many indices make a block is learned by each range for itself, from a small part of what the loop's last range has learned.
+ * Blocks end at multiples of powers of two: then vectors, lines and pages of what lies in an array are not cut.
  *
  * Source: Tzannes, Caragea, Barua, Vishkin, "Lazy binary-splitting" (PPoPP 2010); the timed blocks are ours, so that no grain
  * must be given.
@@ -19,6 +23,15 @@
 #include "../base/check.h"
 
 #define BLOCK_NS 20000
+#define PACE_MAX ((size_t)1 << 30)
+
+enum {
+    GUESS_PARTS = 256,      /* a range begins with this part of a block, since its items may cost more than those before */
+    GROWTH = 16,            /* and a block is so many times the last one at most */
+    GIVE_PARTS = 8,         /* what takes less than this part of a block is not given away */
+    MIDDLE_PARTS = 64,      /* for its begin the far half may be longer by this part of what is halved, */
+    MIDDLE_STEP_MAX = 4096, /* and begins at a multiple of so many indices at most */
+};
 
 struct for_state {
     leat_task *owner;
@@ -27,6 +40,7 @@ struct for_state {
     void *arg;
     int64_t limit_ns; /* nearest deadline of the owner */
     LEAT_ATOMIC(size_t) pending;
+    LEAT_ATOMIC(size_t) pace;  /* how many indices take a BLOCK_NS, as was learned last */
     LEAT_ATOMIC(uint32_t) cut; /* not all indices were covered */
 };
 
@@ -34,14 +48,13 @@ struct for_range {
     leat_task task;
     struct for_state *state;
     size_t begin, end;
-    size_t block; /* indices a block, as far as was learned */
 };
 
 static leat_err range_body(leat_task *t, void *arg, const void **result);
 static void range_ended(leat_task *t, leat_err err, const void *result, const leat_error *error);
 
 /* Gives begin .. end - 1 to whoever comes; false = memory is short. */
-static bool range_give(struct for_state *state, leat_i_worker *w, size_t begin, size_t end, size_t block)
+static bool range_give(struct for_state *state, leat_i_worker *w, size_t begin, size_t end)
 {
     struct for_range *range = leat_i_alloc(sizeof *range);
     if (!range) return false;
@@ -51,7 +64,6 @@ static bool range_give(struct for_state *state, leat_i_worker *w, size_t begin, 
     range->state = state;
     range->begin = begin;
     range->end = end;
-    range->block = block;
     leat_add_relaxed(&state->pending, 1); /* relaxed: we are pending ourselves, or are the owner */
     if (!leat_i_deque_push_owner(&w->deque, &range->task.job)) {
         leat_sub_relaxed(&state->pending, 1);
@@ -71,23 +83,47 @@ static bool for_is_stopped(struct for_state *state, leat_runtime *rt)
     return true;
 }
 
-static void range_run(struct for_state *state, leat_i_worker *w, size_t begin, size_t end, size_t block)
+/* How many indices take a BLOCK_NS if `count` of them took so long. */
+static size_t pace_of(size_t count, int64_t took_ns)
+{
+    if (took_ns < 1) took_ns = 1;
+    double pace = (double)count * BLOCK_NS / (double)took_ns;
+    return pace < 1 ? 1 : pace > PACE_MAX ? PACE_MAX : (size_t)pace;
+}
+
+/* The largest power of two that is not above `n`, which is not 0. */
+static size_t power_of_two(size_t n)
+{
+    return (size_t)1 << (63 - __builtin_clzll(n));
+}
+
+/* Where the half begins that is given away: not amid a line or a page of what both work on, as far as the indices tell. */
+static size_t range_middle(size_t begin, size_t end)
+{
+    size_t middle = begin + (end - begin) / 2, part = (end - begin) / MIDDLE_PARTS;
+    return part ? middle & ~(power_of_two(part < MIDDLE_STEP_MAX ? part : MIDDLE_STEP_MAX) - 1) : middle;
+}
+
+static void range_run(struct for_state *state, leat_i_worker *w, size_t begin, size_t end)
 {
     leat_runtime *rt = w->rt;
+    size_t pace = leat_load_relaxed(&state->pace); /* relaxed, as the store: a guess */
+    size_t block = power_of_two(pace / GUESS_PARTS + 1);
     int64_t from_ns = leat_i_os_now_ns();
     while (begin < end && !for_is_stopped(state, rt)) {
-        if (rt->worker_count > 1 && end - begin > block && leat_i_deque_is_empty(&w->deque)) {
-            size_t middle = begin + (end - begin) / 2;
-            if (range_give(state, w, middle, end, block)) end = middle;
+        if (rt->worker_count > 1 && end - begin > pace / GIVE_PARTS + 1 && leat_i_deque_is_empty(&w->deque)) {
+            size_t middle = range_middle(begin, end);
+            if (range_give(state, w, middle, end)) end = middle;
         }
-        size_t count = end - begin < block ? end - begin : block;
+        size_t count = block - (begin & (block - 1)); /* to the next multiple of a block */
+        if (count > end - begin) count = end - begin;
         state->fn(state->arg, begin, begin + count);
         begin += count;
         int64_t to_ns = leat_i_os_now_ns();
-        if (to_ns - from_ns < BLOCK_NS / 2 && block <= SIZE_MAX / 2)
-            block *= 2;
-        else if (to_ns - from_ns > BLOCK_NS * 2 && block > 1)
-            block /= 2;
+        pace = pace_of(count, to_ns - from_ns);
+        size_t next = power_of_two(pace / block > GROWTH ? block * GROWTH : pace);
+        if (next != block) leat_store_relaxed(&state->pace, pace); /* seldom: all read this line */
+        block = next;
         from_ns = to_ns;
     }
 }
@@ -96,7 +132,7 @@ static leat_err range_body(leat_task *t, void *arg, const void **result)
 {
     struct for_range *range = arg;
     (void)result;
-    range_run(range->state, t->waiter->home, range->begin, range->end, range->block);
+    range_run(range->state, t->waiter->home, range->begin, range->end);
     return LEAT_OK;
 }
 
@@ -136,10 +172,10 @@ leat_err leat_for(leat_task *t, size_t count, leat_range_fn fn, void *arg)
     leat_i_worker *w = t->waiter->home;
     struct for_state state = { .owner = t, .stack = t->waiter, .fn = fn, .arg = arg };
     state.limit_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
-    range_run(&state, w, 0, count, 1);
+    range_run(&state, w, 0, count);
     struct for_range *range;
     while (leat_load_acquire(&state.pending) && (range = range_take_back(&state, w))) {
-        range_run(&state, w, range->begin, range->end, range->block);
+        range_run(&state, w, range->begin, range->end);
         range_leave(range);
     }
     while (leat_load_acquire(&state.pending)) /* acquire: pairs with range_leave */
