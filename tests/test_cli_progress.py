@@ -65,7 +65,26 @@ class Progress(Cli):
                         self.assertIn(words, events[-1]["error"])
                     else:
                         self.assertIsNone(events[-1]["error"])
-        json.loads(self.ends(2, "rum", "--progress", "json").err)
+        for args in (["rum"], [""], ["help", "rum"]):
+            told = [json.loads(line) for line in self.ends(2, *args, "--progress", "json").err.splitlines()]
+            self.assertEqual([e["event"] for e in told], ["error", "summary"])
+            self.assertEqual((told[1]["exit_code"], told[1]["error"]), (2, told[0]["text"]))
+
+    def test_a_check_has_a_summary_too(self):
+        self.write("in.jsonl", self.batch_line("a") + "\n" + self.batch_line("a") + "\n" + "no JSON\n" + self.batch_line("b") + "\n")
+        self.batch("good.jsonl", 2)
+        cases = [(3, ["in.jsonl"], (4, 1, 1), "a run would refuse"), (2, ["in.jsonl", "--rpn", "7"], (0, 0, 0), "--rpn"),
+                 (3, ["nowhere.jsonl"], (0, 0, 0), "nowhere.jsonl"), (0, ["good.jsonl"], (2, 0, 0), None)]
+        for code, args, counts, words in cases:
+            with self.subTest(args=args):
+                ended = self.ends(code, "check", *args, "--progress", "json")
+                last = [json.loads(line) for line in ended.err.splitlines()][-1]
+                self.assertEqual((last["event"], last["exit_code"]), ("summary", code))
+                self.assertEqual((last["documents"], last["not_usable"], last["ids_seen_twice"]), counts)
+                if words:
+                    self.assertIn(words, last["error"])
+                else:
+                    self.assertIsNone(last["error"])
 
     def trace(self, name):
         """The spans of a timeline: (id of the task, name, begin, end, args), from whole JSON."""

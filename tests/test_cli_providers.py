@@ -66,6 +66,16 @@ class Providers(Cli):
         self.ends(0, "run", "--provider", "azure", "--base-url", root + "?api-version=2024-10-21", "-o", "azure.jsonl", "in.jsonl")
         self.assertEqual(BODIES["openai"](self.rows("azure.jsonl")["a"]["response"]["body"]), TEXT)
 
+    def test_a_check_knows_where_the_deployment_stands(self):
+        """Behind ?api-version=... the model is part of the path, as a run says of each document; else it is not."""
+        self.write("in.jsonl", self.batch_line("a", TEXT, model="my/own") + "\n")
+        url = "https://x.openai.azure.com"
+        self.ends(0, "check", "--base-url", url, "in.jsonl")
+        for args, env in ((["--base-url", url + "?api-version=1"], None), (["--endpoint", url + "?api-version=1,rpm=60"], None),
+                          ([], {"OPENAI_BASE_URL": url + "?api-version=1"})):
+            ended = self.ends(3, "check", *args, "in.jsonl", env=env)
+            self.assertIn("line 1: Azure takes the request's \"model\" for the deployment's name, and this one cannot be one", ended.out)
+
     def test_the_summary_names_it(self):
         self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
         said = self.ends(0, "run", "--provider", "gemini", "--base-url", "mock:", "-o", "out.jsonl", "in.jsonl").err

@@ -6,6 +6,7 @@
 
 #include "leat/io.h"
 #include "leat/llm.h"
+#include "leat/mock.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -186,11 +187,55 @@ static void a_child_of_a_task_cannot_wait_and_is_told_so(void **state)
     }
 }
 
+/* ---- the embedded endpoint ---- */
+
+static leat_err asks(leat_task *t, void *arg, const void **result)
+{
+    const char *reply = NULL;
+    leat_llm_opts opts = { .base_url = leat_mock_url(arg), .model = "leat-extract", .max_attempts = 1 };
+    leat_llm *llm;
+    (void)result;
+    LEAT_TRY(leat_llm_new(&llm, leat_task_runtime(t), &opts, NULL));
+    leat_err err = leat_llm_ask(t, llm, "Hello.", &reply);
+    CHECK(err || strcmp(reply, "Hello.") == 0);
+    leat_llm_free(llm);
+    return err;
+}
+
+/* A request is open meanwhile: its connection, too, is one that the child has inherited. */
+static void a_child_cannot_stop_its_parents_endpoint(void **state)
+{
+    leat_runtime *rt;
+    leat_mock *m;
+    (void)state;
+    assert_int_equal(leat_mock_new(&m, &(leat_mock_opts){ .latency_ms = 300 }, NULL), LEAT_OK); /* before any runtime */
+    assert_int_equal(leat_runtime_new(&rt, NULL), LEAT_OK);
+    for (uint64_t i = 1; i <= 3; i++) {
+        leat_handle *h;
+        leat_mock_stats stats = { 0 };
+        assert_int_equal(leat_task_submit(rt, asks, m, &h), LEAT_OK);
+        while (stats.requests < i && !leat_handle_is_done(h))
+            leat_mock_read(m, &stats);
+        pid_t pid = fork();
+        if (pid == 0) {
+            leat_mock_free(m);
+            leat_mock_read(m, &stats);
+            _exit(stats.requests == i ? 0 : 1);
+        }
+        assert_int_equal(status_of(pid), 0);
+        assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_OK);
+        leat_handle_free(h);
+    }
+    leat_runtime_free(rt);
+    leat_mock_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outside_every_call_answers_at_once),
         cmocka_unit_test(a_child_of_a_task_cannot_wait_and_is_told_so),
+        cmocka_unit_test(a_child_cannot_stop_its_parents_endpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

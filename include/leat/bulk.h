@@ -78,6 +78,8 @@ typedef struct leat_bulk_opts {
     leat_timeline *timeline; /* gets each document, its attempts and waits; borrowed; NULL = none */
     bool no_extras;          /* rows without the `leat` object; such an output cannot detect flipped rows */
     const char *provider; /* of leat_bulk_check_input, which has no client: whom requests are checked for; NULL = OpenAI */
+    const char
+        *base_url; /* of leat_bulk_check_input: where they would go; NULL = to a base URL without a path and a query */
 } leat_bulk_opts;
 
 /* What one of several endpoints did in a run. */

@@ -86,7 +86,7 @@ LEAT_API const char *leat_mock_url(const leat_mock *m);
 LEAT_API void leat_mock_read(leat_mock *m, leat_mock_stats *stats);
 
 /**
- * Stops the endpoint: open requests are cut. NULL is fine.
+ * Stops the endpoint: open requests are cut. NULL is fine. In a child of fork() it does nothing: the endpoint is the parent's.
  *
  * Threads: any but the endpoint's own.
  * Owns:    `m` and its URL are gone.

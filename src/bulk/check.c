@@ -7,6 +7,7 @@
 #include "../base/err.h"
 #include "../base/json.h"
 #include "../llm/provider.h"
+#include "../net/url.h"
 
 /* Tokens of a request body, roughly: what the limiter would guess before it has learned. */
 enum { CHECK_BYTES_PER_TOKEN = 4 };
@@ -21,6 +22,7 @@ typedef struct checker {
     leat_i_feed feed;
     leat_i_journal journal;
     const leat_i_provider *provider; /* NULL = nothing is translated for it */
+    leat_i_url base;                 /* zeros = not known */
 } checker;
 
 static leat_err job_look(void *arg)
@@ -82,7 +84,9 @@ static bool document_is_refused(checker *c, const struct leat_i_doc *d)
     leat_i_arena arena = { 0 };
     leat_i_making m = { .arena = &arena };
     leat_i_wire wire = { .path = NULL };
-    leat_i_asked asked = { .path = d->doc.url, .body = d->doc.body, .body_bytes = d->doc.body_bytes, .base_path = "" };
+    leat_i_asked asked = { .path = d->doc.url, .body = d->doc.body, .body_bytes = d->doc.body_bytes };
+    asked.base_path = c->base.path ? c->base.path : "";
+    asked.has_query = c->base.query != NULL;
     bool refused = c->provider && c->provider->make(&wire, &asked, &m) == LEAT_INPUT;
     if (refused && c->bad) {
         char why[320], name[128];
@@ -165,9 +169,12 @@ leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, lea
     if (!c) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
     *c = (checker){ .opts = opts, .check = check, .bad = bad, .bad_arg = arg, .error = &told };
     if (opts->provider) c->provider = leat_i_provider_named(opts->provider);
+    char why[96]; /* A base URL that cannot be read is refused by whoever makes the client. */
+    if (opts->base_url && leat_i_url_parse(&c->base, opts->base_url, why, sizeof why)) c->base = (leat_i_url){ 0 };
     leat_err err = leat_task_run(rt, check_task, c, &end);
     if (err && error) *error = told.code ? told : end;
     if (err && error && !error->text[0]) (void)leat_i_fail(error, err, "%s", leat_err_sentence(err));
+    leat_i_url_fini(&c->base);
     leat_i_free(c);
     return err;
 }

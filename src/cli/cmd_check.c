@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../base/buf.h"
 #include "../base/clean.h"
@@ -11,6 +12,7 @@
 #include "help.h"
 #include "run_args.h"
 #include "say.h"
+#include "summary.h"
 #include "watch.h"
 
 enum { WHY_BYTES_MAX = 4096 };
@@ -40,11 +42,17 @@ static void result_say(const leat_i_run_args *args, const leat_bulk_check *c, co
     if (c->tokens_in_estimate > 0) printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
 }
 
-static int check_with(leat_i_run_args *args)
+/* Where the requests of a run would go: to the first endpoint. */
+static const char *base_url_of(const leat_i_run_args *args, const leat_i_endpoint_args *e)
+{
+    if (e->endpoint) return e->endpoint[0].base_url;
+    return args->base_url || args->provider ? args->base_url : getenv("OPENAI_BASE_URL");
+}
+
+static int check_with(leat_i_run_args *args, leat_bulk_check *check)
 {
     leat_runtime *rt;
     leat_error error = { 0 };
-    leat_bulk_check check = { 0 };
     leat_bulk_opts opts = { 0 };
     leat_i_endpoint_args endpoints; /* only looked at: what a run would refuse is refused here */
     int exit_code = leat_i_endpoint_args_read(args, &endpoints);
@@ -52,34 +60,41 @@ static int check_with(leat_i_run_args *args)
     if (exit_code) return exit_code;
     leat_i_run_args_bulk(args, &opts);
     opts.provider = leat_i_run_args_provider(args);
+    opts.base_url = base_url_of(args, &endpoints);
     /* Without an output nothing is compared, and the input can be judged without a model. */
     if (!opts.model && !opts.output) opts.model = "any";
     leat_err err = leat_runtime_new(&rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"check" });
     if (!err) {
-        err = leat_bulk_check_input(rt, &opts, &check, bad_say, args, &error);
+        err = leat_bulk_check_input(rt, &opts, check, bad_say, args, &error);
         leat_runtime_free(rt);
     }
     if (err) {
         leat_i_say_error("check", "%s", error.text[0] ? error.text : leat_err_sentence(err));
         return leat_i_exit_of(err);
     }
-    result_say(args, &check, opts.provider);
+    result_say(args, check, opts.provider);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         leat_i_say_error("check", "standard output cannot be written");
         return LEAT_I_EXIT_MACHINE;
     }
-    if (check.documents == 0) leat_i_say_error("check", "the input holds no documents");
-    return check.documents == 0 || check.bad_lines || check.duplicate_ids ? LEAT_I_EXIT_INPUT : LEAT_I_EXIT_OK;
+    if (check->documents == 0) leat_i_say_error("check", "the input holds no documents");
+    return check->documents == 0 || check->bad_lines || check->duplicate_ids ? LEAT_I_EXIT_INPUT : LEAT_I_EXIT_OK;
 }
 
 static int cmd_check(int argc, char **argv)
 {
     leat_i_run_args args;
+    leat_bulk_check check = { 0 };
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_check, argc, argv);
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_check);
     else if (!exit_code)
-        exit_code = check_with(&args);
+        exit_code = check_with(&args, &check);
+    if (leat_i_say_is_json() && !args.parsed.help) {
+        const char *why = leat_i_say_last_error();
+        if (exit_code && !*why) why = "the input has documents that a run would refuse; standard output names them";
+        leat_i_summary_say_check(&check, exit_code, why);
+    }
     leat_i_run_args_fini(&args);
     return exit_code;
 }

@@ -9,12 +9,20 @@
 #include "help.h"
 #include "nearest.h"
 #include "say.h"
+#include "summary.h"
 
 static const leat_i_command *command_find(const char *name)
 {
     for (size_t i = 0; leat_i_commands[i]; i++)
         if (strcmp(leat_i_commands[i]->name, name) == 0) return leat_i_commands[i];
     return NULL;
+}
+
+/* No command was found that could say how it ended. */
+static int end_without_command(void)
+{
+    if (leat_i_say_is_json()) leat_i_summary_say_end(LEAT_I_EXIT_USAGE, leat_i_say_last_error());
+    return LEAT_I_EXIT_USAGE;
 }
 
 static int say_unknown(const char *name)
@@ -24,7 +32,7 @@ static int say_unknown(const char *name)
         nearest = leat_i_word_nearer(name, nearest, leat_i_commands[i]->name);
     leat_i_say_error("", "'%.64s' is not a command%s%s%s; 'leat help' lists them", name, nearest ? "; did you mean '" : "",
                      nearest ? nearest : "", nearest ? "'" : "");
-    return LEAT_I_EXIT_USAGE;
+    return end_without_command();
 }
 
 static int help(const char *about)
@@ -56,7 +64,7 @@ int main(int argc, char **argv)
     const char *first = argc > 1 ? argv[1] : "";
     if (!*first) {
         leat_i_say_error("", "what shall it do? 'leat help' lists the commands");
-        return LEAT_I_EXIT_USAGE;
+        return end_without_command();
     }
     if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) return version();
     if (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0)

@@ -186,11 +186,47 @@ void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *o
         plain_put(b, s, output);
 }
 
+static void summary_write(leat_i_buf *b)
+{
+    size_t done;
+    if (!b->failed) (void)leat_i_os_write_all(STDERR_FD, b->data, b->size, &done);
+    leat_i_buf_fini(b);
+}
+
 void leat_i_summary_say(const leat_bulk_summary *s, const char *output, bool json, int exit_code, const char *error)
 {
     leat_i_buf b = { .max = 64 * 1024 };
-    size_t done;
     leat_i_summary_put(&b, s, output, json, exit_code, error);
-    if (!b.failed) (void)leat_i_os_write_all(STDERR_FD, b.data, b.size, &done);
-    leat_i_buf_fini(&b);
+    summary_write(&b);
+}
+
+static void end_json_put(leat_i_buf *b, int exit_code, const char *error)
+{
+    leat_i_buf_printf(b, "\"exit_code\":%d", exit_code);
+    text_json_put(b, "error", *error ? error : NULL);
+    leat_i_buf_puts(b, "}\n");
+}
+
+void leat_i_summary_say_check(const leat_bulk_check *c, int exit_code, const char *error)
+{
+    leat_i_buf b = { .max = 64 * 1024 };
+    leat_i_buf_puts(&b, "{\"event\":\"summary\",");
+    member_put(&b, "documents", c->documents);
+    member_put(&b, "bytes", c->bytes);
+    member_put(&b, "not_usable", c->bad_lines);
+    member_put(&b, "ids_seen_twice", c->duplicate_ids);
+    member_put(&b, "doubtful", c->doubtful);
+    member_put(&b, "rows_done", c->rows_done);
+    member_put(&b, "rows_failed", c->rows_failed);
+    leat_i_buf_printf(&b, "\"tokens_in_estimate\":%.0f,", c->tokens_in_estimate);
+    end_json_put(&b, exit_code, error);
+    summary_write(&b);
+}
+
+void leat_i_summary_say_end(int exit_code, const char *error)
+{
+    leat_i_buf b = { .max = 64 * 1024 };
+    leat_i_buf_puts(&b, "{\"event\":\"summary\",");
+    end_json_put(&b, exit_code, error);
+    summary_write(&b);
 }

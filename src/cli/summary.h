@@ -12,5 +12,8 @@ void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *o
                         const char *error);
 /* The same to standard error. */
 void leat_i_summary_say(const leat_bulk_summary *s, const char *output, bool json, int exit_code, const char *error);
+/* What came of a check, and of a command line that names no command: a JSON object each, with an LF, to standard error. */
+void leat_i_summary_say_check(const leat_bulk_check *c, int exit_code, const char *error);
+void leat_i_summary_say_end(int exit_code, const char *error);
 
 #endif

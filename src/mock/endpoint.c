@@ -149,6 +149,7 @@ static leat_err mock_open(leat_mock *m, const leat_mock_opts *opts, leat_error *
     LEAT_TRY(loop_open(m, error));
     int rc = leat_i_mock_log_open(&m->log, m->log_path);
     if (rc < 0) return leat_i_fail(error, LEAT_IO, "The log cannot be opened: %s.", strerror(-rc));
+    m->fork_count = leat_i_fork_count();
     m->start_ns = leat_i_os_now_ns();
     m->start_wall_ns = leat_i_os_wall_ns();
     rc = leat_i_os_thread_start(&m->thread, "leat-mock", leat_i_mock_thread, m);
@@ -224,7 +225,7 @@ void leat_mock_read(leat_mock *m, leat_mock_stats *stats)
 
 void leat_mock_free(leat_mock *m)
 {
-    if (!m) return;
+    if (!m || m->fork_count != leat_i_fork_count()) return;
     leat_store_release(&m->stop, true); /* release: pairs with the acquire in the loop */
     leat_i_os_eventfd_signal(m->wake_fd);
     leat_i_os_thread_join(m->thread);

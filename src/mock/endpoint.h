@@ -22,6 +22,7 @@
 #include "../base/heap.h"
 #include "../base/mem.h"
 #include "../base/os.h"
+#include "../sched/sched.h"
 #include "leat/mock.h"
 #include "log.h"
 #include "script.h"
@@ -150,6 +151,7 @@ struct leat_mock {
     leat_i_mock_script script;
     int listen_fd, epoll_fd, wake_fd;
     pthread_t thread;
+    uint32_t fork_count; /* at its start; another one: this is a child of fork, and the thread is in the other process */
     LEAT_ATOMIC(bool) stop;
     leat_i_mock_counters counters;
     /* All below belongs to the thread. */

@@ -187,7 +187,4 @@ leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg); /
 void leat_i_detached_close(void);             /* gives back what this thread keeps for its next detached tasks */
 void leat_i_detached_flush(leat_i_worker *w); /* tells what it has done; before it looks for work elsewhere */
 
-/* forked.c */
-uint32_t leat_i_fork_count(void); /* forks that this process came from, as far as a runtime had been made before them */
-
 #endif
