@@ -5,11 +5,11 @@ if(LEAT_SANITIZE OR LEAT_FUZZ OR CMAKE_CROSSCOMPILING)
 endif()
 
 # deque.c, semaphore.c and worker.c are part of case_deque.c, case_lock.c and world.c, which call their static functions.
-set(explore_units base/arena.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/detached.c sched/fork.c sched/future.c
+set(explore_units base/arena.c base/buf.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/descriptor.c sched/detached.c sched/for.c sched/fork.c sched/future.c
   sched/gate.c sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/stack.c sched/task.c sched/task_user.c)
 set(explore_sources ${CMAKE_SOURCE_DIR}/src/sched)
 list(TRANSFORM explore_units PREPEND ${CMAKE_SOURCE_DIR}/src/)
-set(explore_cases case_clock.c case_deque.c case_fork.c case_lock.c case_runtime.c case_stack.c case_submit.c case_wake.c litmus.c stubs.c world.c)
+set(explore_cases case_clock.c case_deque.c case_for.c case_fork.c case_io.c case_lock.c case_runtime.c case_stack.c case_submit.c case_wake.c litmus.c stubs.c world.c)
 list(TRANSFORM explore_cases PREPEND explore/)
 add_library(explore_shipped OBJECT ${explore_cases} ${explore_units})
 target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore_memset memcpy=explore_memcpy
@@ -17,11 +17,13 @@ target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore
   pthread_mutex_lock=explore_mutex_lock pthread_mutex_unlock=explore_mutex_unlock pthread_cond_wait=explore_cond_wait
   pthread_cond_timedwait=explore_cond_timedwait pthread_cond_signal=explore_cond_signal
   pthread_cond_broadcast=explore_cond_broadcast pthread_join=explore_pthread_join pthread_once=explore_once
+  epoll_create1=explore_epoll_create1
+  epoll_ctl=explore_epoll_ctl epoll_wait=explore_epoll_wait poll=explore_poll fcntl=explore_fcntl
   pthread_key_create=explore_key_create pthread_setspecific=explore_setspecific)
 target_compile_options(explore_shipped PRIVATE -O1 -g -U_FORTIFY_SOURCE -fsanitize=thread -fno-builtin-memset -fno-builtin-memcpy
   "SHELL:-include string.h" -Wno-missing-prototypes -Wno-unused-function)
 
-add_executable(explore explore/main.c explore/cases.c explore/choice.c explore/doors.c explore/entry.c explore/memory.c explore/race.c
+add_executable(explore explore/main.c explore/cases.c explore/choice.c explore/descriptors.c explore/doors.c explore/entry.c explore/memory.c explore/race.c explore/sites.c
   explore/threads.c ${explore_sources}/fiber.c $<TARGET_OBJECTS:explore_shipped>)
 target_compile_definitions(explore PRIVATE LEAT_EXPLORE=1)
 target_compile_options(explore PRIVATE $<$<COMPILE_LANGUAGE:C>:-O2>)
@@ -42,7 +44,7 @@ foreach(target explore explore_shipped)
   endif()
 endforeach()
 
-foreach(cases litmus batch blocking clock deque fork future gate handle inject park runtime semaphore stack submit wake)
+foreach(cases litmus batch blocking clock deque descriptor for fork future gate handle inject park runtime semaphore stack submit wake)
   add_test(NAME explore_${cases} COMMAND explore ${cases}_)
   set_tests_properties(explore_${cases} PROPERTIES TIMEOUT 3000 LABELS "explore")
 endforeach()

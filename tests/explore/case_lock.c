@@ -45,6 +45,40 @@ static void semaphore_take(void)
     explore_finish();
 }
 
+static leat_err acquires(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_semaphore_acquire(t, semaphore);
+}
+
+static leat_err acquires_within(leat_task *t, void *arg, const void **result)
+{
+    leat_err err = leat_task_within(t, 5, acquires, NULL, result);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_TIMEOUT || err == LEAT_CANCELED);
+    *(leat_err *)arg = err;
+    return LEAT_OK;
+}
+
+/* A permit, a cancel and a deadline at the same moment: either the task has the permit and says so, or it is still there. */
+static void semaphore_limit(void)
+{
+    leat_handle *h;
+    leat_err err = LEAT_CANCELED; /* when it was canceled before it began */
+    rt = runtime_begin(1);
+    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 0) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, acquires_within, &err, &h) == LEAT_OK);
+    bool canceled = explore_any(2);
+    leat_semaphore_release(semaphore);
+    if (canceled) leat_handle_cancel(h);
+    leat_err ended = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(ended == LEAT_OK || (canceled && ended == LEAT_CANCELED));
+    EXPLORE_CHECK(err != LEAT_CANCELED || canceled);
+    EXPLORE_CHECK(!semaphore->first && semaphore->free == (err == LEAT_OK ? 0 : 1));
+    leat_handle_free(h);
+    leat_semaphore_free(semaphore);
+    explore_finish();
+}
+
 /* ---- the gate ---- */
 
 static leat_i_gate *gate;
@@ -120,6 +154,9 @@ static void gate_line(void)
 
 const explore_case explore_semaphore_take = {
     "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
+};
+const explore_case explore_semaphore_limit = {
+    "semaphore_limit", semaphore_limit, { 3, 1, 3, 2000 }, { 4, 2, 4, 100000 }, false
 };
 const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
 const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };

@@ -173,6 +173,36 @@ static void future_all(void)
     explore_finish();
 }
 
+/* Whichever of both is done first: the other one goes on until the parent's end cancels it. */
+static leat_err awaits_any(leat_task *t, void *arg, const void **result)
+{
+    int *value = arg;
+    size_t index = 2;
+    leat_future *f[2] = { leat_task_start(t, explore_any(2) ? waits_for_cancel : child, &value[0]),
+                          leat_task_start(t, child, &value[1]) };
+    leat_err err = leat_await_any(t, f, 2, &index);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    if (err == LEAT_OK) EXPLORE_CHECK(leat_future_is_done(f[index]) && value[index] == 1);
+    (void)result;
+    return err;
+}
+
+static void future_any(void)
+{
+    int value[2] = { 0, 0 };
+    leat_handle *h;
+    child_begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, awaits_any, value, &h) == LEAT_OK);
+    bool canceled = explore_any(2);
+    if (canceled) leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || (canceled && err == LEAT_CANCELED));
+    EXPLORE_CHECK(value[0] + value[1] == (int)explore_flag_get(&child_begun));
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* ---- blocking calls ---- */
 
 static leat_err blocks(void *arg)
@@ -209,3 +239,4 @@ const explore_case explore_future_timeout = {
 const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };

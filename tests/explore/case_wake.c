@@ -119,6 +119,14 @@ static void wake_two(void)
     end(2);
 }
 
+static leat_i_waiter *parked_at(leat_i_worker *w)
+{
+    leat_i_waiter *s = leat_i_alloc_zeroed(sizeof *s);
+    s->home = w;
+    leat_store_relaxed(&s->token, 1u); /* parked, as stack_park in park.c leaves it */
+    return s;
+}
+
 /* A stack that others wake: its home worker may be about to park. */
 static leat_i_waiter *waiter;
 
@@ -145,9 +153,7 @@ static void unpark(void *unused)
 static void wake_home(void)
 {
     begin(2, job_run, 0);
-    waiter = leat_i_alloc_zeroed(sizeof *waiter);
-    waiter->home = &world_worker[0];
-    leat_store_relaxed(&waiter->token, 1u); /* parked, as stack_park in park.c leaves it */
+    waiter = parked_at(&world_worker[0]);
     explore_start(home, NULL);
     explore_start(unpark, NULL);
     explore_start(unpark, NULL);
@@ -156,8 +162,46 @@ static void wake_home(void)
     EXPLORE_CHECK(world_worker[0].ready.count == 1 && !leat_load_relaxed(&world_worker[0].inbox));
 }
 
+/* Two homes and one who wakes stacks of both, one of them twice, and holds the wakes back meanwhile. */
+static leat_i_waiter *parked[3];
+
+static void home_of(void *worker)
+{
+    leat_i_worker *w = worker;
+    uint32_t expected = w == &world_worker[0] ? 2 : 1;
+    world_be(w);
+    while (w->ready.count < expected) {
+        world_poll(w);
+        if (w->ready.count == expected || leat_i_worker_search(w)) continue;
+        leat_i_worker_sleep(w);
+    }
+}
+
+static void unpark_all(void *unused)
+{
+    (void)unused;
+    leat_i_held_wakes held;
+    leat_i_wakes_hold(&held);
+    for (int i = 0; i < 3; i++)
+        leat_i_unpark(parked[i]);
+    leat_i_wakes_release(&held);
+}
+
+static void wake_held(void)
+{
+    begin(2, job_run, 0);
+    for (int i = 0; i < 3; i++)
+        parked[i] = parked_at(&world_worker[i % 2]);
+    explore_start(home_of, &world_worker[0]);
+    explore_start(home_of, &world_worker[1]);
+    explore_start(unpark_all, NULL);
+    explore_join_all();
+    EXPLORE_CHECK(world_worker[0].ready.count == 2 && world_worker[1].ready.count == 1);
+}
+
 const explore_case explore_inject_take = { "inject_take", inject_take, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_submit = { "wake_submit", wake_submit, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 500000 }, false };
 const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
 const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
+const explore_case explore_wake_held = { "wake_held", wake_held, { 2, 1, 2, 10000 }, { 4, 2, 4, 500000 }, false };

@@ -10,7 +10,9 @@
         x(future_cancel) x(future_timeout) x(future_all) x(future_left) x(semaphore_take) x(gate_enter) x(blocking_call)  \
             x(fork_tree) x(fork_meet) x(fork_feed) x(stack_lists) x(park_cancel) x(gate_line) x(fork_retake) x(fork_busy) \
                 x(submit_detached) x(runtime_cancel) x(batch_run) x(batch_cancel) x(batch_meet) x(batch_stop)             \
-                    x(clock_external) x(submit_end) x(handle_callback) x(clock_look) x(clock_jump)
+                    x(clock_external) x(submit_end) x(handle_callback) x(clock_look) x(clock_jump) x(wake_held)           \
+                        x(future_any) x(semaphore_limit) x(for_run) x(for_meet) x(descriptor_wait) x(descriptor_two)      \
+                            x(handle_fd)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,

@@ -168,19 +168,32 @@ int explore_once(pthread_once_t *once, void (*fn)(void))
     return 0;
 }
 
-/* What a key would do at the end of a thread is left to the case. */
+static void (*keys[KEYS_MAX])(void *value);
+static unsigned key_count;
+
 int explore_key_create(pthread_key_t *key, void (*end)(void *value));
 int explore_key_create(pthread_key_t *key, void (*end)(void *value))
 {
-    (void)key, (void)end;
+    EXPLORE_CHECK(key_count < KEYS_MAX);
+    *key = key_count;
+    keys[key_count++] = end;
     return 0;
 }
 
 int explore_setspecific(pthread_key_t key, const void *value);
 int explore_setspecific(pthread_key_t key, const void *value)
 {
-    (void)key, (void)value;
+    explore_me->value[key] = (void *)(uintptr_t)value;
     return 0;
+}
+
+void explore_keys_end(thread *t)
+{
+    for (unsigned i = 0; i < key_count; i++) {
+        void *value = t->value[i];
+        t->value[i] = NULL;
+        if (value) keys[i](value);
+    }
 }
 
 /* ---- threads ---- */
@@ -211,6 +224,11 @@ int explore_pthread_join(pthread_t id, void **result)
     (void)result;
     explore_join((unsigned)id);
     return 0;
+}
+
+void leat_i_os_thread_join(pthread_t id)
+{
+    explore_join((unsigned)id);
 }
 
 uint32_t leat_i_os_cpu_count(void)
@@ -270,7 +288,7 @@ void *leat_i_os_reserve(size_t bytes)
 void explore_doors_reset(void)
 {
     pages_used = 0;
-    once_count = 0;
+    once_count = key_count = 0;
 }
 
 void leat_i_os_release(void *p, size_t bytes)
@@ -332,34 +350,6 @@ int64_t leat_i_os_add_ns(int64_t a, int64_t b)
     int64_t sum;
     if (!__builtin_add_overflow(a, b, &sum)) return sum;
     return b > 0 ? LEAT_I_NEVER_NS : INT64_MIN;
-}
-
-int leat_i_os_open(const char *path, int flags, mode_t mode)
-{
-    (void)path, (void)flags, (void)mode;
-    return -ENOENT;
-}
-
-ssize_t leat_i_os_read(int fd, void *buf, size_t size)
-{
-    (void)fd, (void)buf, (void)size;
-    return -EBADF;
-}
-
-int leat_i_os_close(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-int leat_i_os_eventfd(void)
-{
-    return -ENOSYS;
-}
-
-void leat_i_os_eventfd_signal(int fd)
-{
-    (void)fd;
 }
 
 void leat_i_bug(const char *file, int line, const char *what)

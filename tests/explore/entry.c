@@ -11,6 +11,8 @@
 const void *explore_caller;
 
 #define HERE() (explore_caller = __builtin_return_address(0))
+/* The order of the operation here, as far as it is left to it. */
+#define ORDER(order) explore_order(__builtin_return_address(0), order)
 
 #define PLAIN(bytes)                                  \
     void __tsan_read##bytes(void *p);                 \
@@ -90,8 +92,7 @@ void __tsan_func_exit(void)
     uint##bits##_t __tsan_atomic##bits##_##name(uint##bits##_t *p, uint##bits##_t v, int order); \
     uint##bits##_t __tsan_atomic##bits##_##name(uint##bits##_t *p, uint##bits##_t v, int order)  \
     {                                                                                            \
-        HERE();                                                                                  \
-        return (uint##bits##_t)explore_update(p, bits / 8, what, v, order);                      \
+        return (uint##bits##_t)explore_update(p, bits / 8, what, v, ORDER(order));               \
     }
 
 #define CAS(bits, name, is_weak)                                                                                         \
@@ -100,9 +101,9 @@ void __tsan_func_exit(void)
     int __tsan_atomic##bits##_compare_exchange_##name(uint##bits##_t *p, uint##bits##_t *e, uint##bits##_t v, int order, \
                                                       int fail_order)                                                    \
     {                                                                                                                    \
-        HERE();                                                                                                          \
         bool done;                                                                                                       \
-        uint##bits##_t seen = (uint##bits##_t)explore_cas(p, bits / 8, *e, v, order, fail_order, is_weak, &done);        \
+        uint##bits##_t seen =                                                                                            \
+            (uint##bits##_t)explore_cas(p, bits / 8, *e, v, ORDER(order), ORDER(fail_order), is_weak, &done);            \
         if (!done) *e = seen;                                                                                            \
         return done;                                                                                                     \
     }
@@ -112,23 +113,20 @@ void __tsan_func_exit(void)
     uint##bits##_t __tsan_atomic##bits##_load(uint##bits##_t *p, int order);                                         \
     uint##bits##_t __tsan_atomic##bits##_load(uint##bits##_t *p, int order)                                          \
     {                                                                                                                \
-        HERE();                                                                                                      \
-        return (uint##bits##_t)explore_load(p, bits / 8, order);                                                     \
+        return (uint##bits##_t)explore_load(p, bits / 8, ORDER(order));                                              \
     }                                                                                                                \
     void __tsan_atomic##bits##_store(uint##bits##_t *p, uint##bits##_t v, int order);                                \
     void __tsan_atomic##bits##_store(uint##bits##_t *p, uint##bits##_t v, int order)                                 \
     {                                                                                                                \
-        HERE();                                                                                                      \
-        explore_store(p, bits / 8, v, order);                                                                        \
+        explore_store(p, bits / 8, v, ORDER(order));                                                                 \
     }                                                                                                                \
     uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(uint##bits##_t *p, uint##bits##_t e, uint##bits##_t v, \
                                                               int order, int fail_order);                            \
     uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(uint##bits##_t *p, uint##bits##_t e, uint##bits##_t v, \
                                                               int order, int fail_order)                             \
     {                                                                                                                \
-        HERE();                                                                                                      \
         bool done;                                                                                                   \
-        return (uint##bits##_t)explore_cas(p, bits / 8, e, v, order, fail_order, false, &done);                      \
+        return (uint##bits##_t)explore_cas(p, bits / 8, e, v, ORDER(order), ORDER(fail_order), false, &done);        \
     }                                                                                                                \
     CAS(bits, strong, false)                                                                                         \
     CAS(bits, weak, true)                                                                                            \
@@ -147,8 +145,7 @@ ATOMIC(64)
 void __tsan_atomic_thread_fence(int order);
 void __tsan_atomic_thread_fence(int order)
 {
-    HERE();
-    explore_fence(order);
+    explore_fence(ORDER(order));
 }
 
 /* The sources' memset and memcpy are renamed to these. */

@@ -46,6 +46,9 @@ unsigned explore_any(unsigned n);
 void explore_fail(const char *file, int line, const char *what) __attribute__((noreturn));
 #define EXPLORE_CHECK(cond) ((cond) ? (void)0 : explore_fail(__FILE__, __LINE__, #cond))
 
+/* How many descriptors are open, entries of epoll sets counted too. */
+unsigned explore_descriptors(void);
+
 /* A word on which threads of a case wait for one another outside of what is tested: it orders the threads, not their memory, and so
  * hides nothing. */
 typedef struct explore_flag {

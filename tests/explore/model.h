@@ -9,6 +9,7 @@
 
 enum {
     THREADS_MAX = 8,
+    KEYS_MAX = 2,
     LOCATIONS_MAX = 2048,
     STACK_BYTES = 256 * 1024,
     STEPS_MAX = 200000 /* of one execution: more is a livelock */
@@ -38,6 +39,7 @@ enum thread_state {
     THREAD_COND,
     THREAD_JOIN,
     THREAD_FLAG,
+    THREAD_POLL,
     THREAD_SETTLE,
     THREAD_ENDED
 };
@@ -57,6 +59,7 @@ typedef struct thread {
     view release; /* what it had seen at its last release fence */
     leat_i_fiber fiber;
     int error; /* its errno */
+    void *value[KEYS_MAX];
     char *stack;
     unsigned char tls[512];
 } thread;
@@ -109,7 +112,19 @@ void *explore_alloc(size_t alignment, size_t bytes);
 void explore_free(void *p);
 void *explore_scratch(size_t bytes); /* the model's own, until the end of the execution */
 
+/*
+ * sites.c: where an atomic operation stands, by the address that its call returns to, counted from __executable_start. A site may be made
+ * weaker than its source says: without its place in the order of all that is sequentially consistent, its acquire or its release.
+ */
+int explore_order(const void *caller, int order); /* what is left of it; `caller` is who calls the model now */
+bool explore_sites_weaken(const char *list);
+void explore_sites_print(void); /* those that came up */
+
 /* doors.c */
 void explore_doors_reset(void);
+void explore_keys_end(thread *t); /* at the end of a thread, on it */
+
+/* descriptors.c */
+void explore_descriptors_reset(void);
 
 #endif

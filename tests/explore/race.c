@@ -21,6 +21,7 @@ enum { CELLS = 1 << 17 };
 typedef struct cell {
     uintptr_t key;
     uint32_t execution;
+    uint32_t threads; /* a bit for each that has been here: only of those `last` says something */
     struct {
         uint32_t clock;
         uint32_t caller;
@@ -65,7 +66,7 @@ static cell *cell_of(uintptr_t address)
         if (c->execution == execution && c->key != key) continue;
         if (c->execution != execution) {
             if (++cell_count > CELLS / 2) explore_fail(__FILE__, __LINE__, "too much memory is touched");
-            memset(c->last, 0, sizeof c->last);
+            c->threads = 0;
             c->execution = execution;
             c->key = key;
         }
@@ -89,8 +90,8 @@ static void access_eight(uintptr_t address, uint8_t mask, enum access kind)
 {
     thread *me = explore_me;
     cell *c = cell_of(address);
-    for (unsigned i = 0; i < explore_thread_count; i++) {
-        if (i == me->number) continue;
+    for (uint32_t left = c->threads & ~(1u << me->number); left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         for (enum access other = ACCESS_READ; other < ACCESS_KINDS; other++) {
             if (!(c->last[i][other].mask & mask) || c->last[i][other].clock <= me->now.clock[i]) continue;
             if (!is_conflict(kind, other)) continue;
@@ -99,6 +100,8 @@ static void access_eight(uintptr_t address, uint8_t mask, enum access kind)
             explore_fail(__FILE__, __LINE__, "data race");
         }
     }
+    if (!(c->threads >> me->number & 1)) memset(c->last[me->number], 0, sizeof c->last[me->number]);
+    c->threads |= 1u << me->number;
     c->last[me->number][kind].clock = me->now.clock[me->number];
     c->last[me->number][kind].mask = mask;
     c->last[me->number][kind].caller = caller();

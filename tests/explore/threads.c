@@ -71,7 +71,8 @@ static void thread_go(thread *to)
 
 static const char *state_name(enum thread_state state)
 {
-    static const char *const name[] = { "none", "ready", "futex", "mutex", "condition", "join", "flag", "settle", "ended" };
+    static const char *const name[] = { "none", "ready", "futex", "mutex",  "condition",
+                                        "join", "flag",  "poll",  "settle", "ended" };
     return name[state];
 }
 
@@ -220,6 +221,7 @@ static void thread_main(void *arg)
     thread *t = arg;
     leat_i_fiber_begin(&director);
     t->fn(t->arg);
+    explore_keys_end(t);
     explore_trace("[%u] ends\n", t->number);
     t->state = THREAD_ENDED;
     for (unsigned i = 0; i < explore_thread_count; i++)
@@ -237,6 +239,7 @@ unsigned explore_start(void (*fn)(void *arg), void *arg)
     t->fn = fn;
     t->arg = arg;
     t->yielded = false;
+    memset(t->value, 0, sizeof t->value);
     memcpy(t->tls, tls_fresh, sizeof t->tls);
     explore_view_inherit(t, explore_me);
     leat_i_fiber_make(&t->fiber, t->stack, STACK_BYTES, thread_main, t);
@@ -276,6 +279,7 @@ bool explore_execute(const explore_case *c)
     explore_race_reset();
     explore_memory_reset();
     explore_doors_reset();
+    explore_descriptors_reset();
     thread_go(&explore_thread[explore_start(case_main, NULL)]);
     return !failed;
 }
