@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static _Atomic int here; /* relaxed: both run at once, and nothing orders them */
 static volatile long raced;
@@ -34,8 +35,10 @@ static leat_err both(leat_task *t, void *arg, const void **result)
 
 int main(void)
 {
+    const char *asked = getenv("LEAT_WORKERS");
     leat_runtime *rt;
-    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = 2 }) != LEAT_OK) return 1;
+    if (leat_runtime_new(&rt, &(leat_runtime_opts){ .worker_count = asked ? (uint32_t)atoi(asked) : 2 }) != LEAT_OK)
+        return 1;
     leat_err err = leat_task_run(rt, both, NULL, NULL);
     leat_runtime_free(rt);
     printf("planted race: %s, %ld\n", leat_err_name(err), raced);

@@ -32,8 +32,17 @@ static inline const char *emulator(void)
     return getenv("LEAT_EMULATOR");
 }
 
-/* Runs the block after it for 1, 2, 4 and 8 workers. */
-#define EACH_WORKER_COUNT(count) for (uint32_t count = 1; count <= 8; count *= 2)
+/* LEAT_WORKERS=n in the environment: how many workers the tests below have; 0 = it is not there. */
+static inline uint32_t workers_asked(void)
+{
+    const char *asked = getenv("LEAT_WORKERS");
+    return asked ? (uint32_t)strtoul(asked, NULL, 10) : 0;
+}
+
+/* Runs the block after it for 1, 2, 4 and 8 workers, or for as many as were asked for. */
+#define EACH_WORKER_COUNT(count)                                                                                   \
+    for (uint32_t count = workers_asked() ? workers_asked() : 1; count <= (workers_asked() ? workers_asked() : 8); \
+         count *= 2)
 
 /* Sanitizer builds do a tenth of the rounds. */
 #define ROUNDS(n) (LEAT_ASAN || LEAT_TSAN ? (n) / 10 : (n))
