@@ -46,6 +46,20 @@ static void secrets_are_redacted(void **state)
         { "[QmVhcmVyIHNrLVpxODFtWHcwN0x0WWJONGU=]", "[QmVhcmVyIHNr***NGU=]", NULL },
         { "[eEJlYXJlciBzay1acTgxbVh3MDdMdFliTjRl]", "[eEJlYXJlciBz***]", NULL },
         { "[eHhCZWFyZXIgc2stWnE4MW1YdzA3THRZYk40ZQ==]", "[eHhCZWFyZXIg***ZQ==]", NULL },
+        /* Escaped, some characters or all. */
+        { "a sk\\u002dZq81mXw07LtYbN4e b", "a *** b", NULL },
+        { "a sk%2dZq81mXw07LtYbN4e b %2e", "a *** b %2e", NULL },
+        { "a sk%2DZq81mXw07LtYbN4% b", "a ***% b", "a sk%2DZq81mXw07LtYbN4% b" },
+        { "\\u0073\\u006B\\u002D\\u005a\\u0071\\u0038\\u0031\\u006d\\u0058\\u0077\\u0030\\u0037\\u004c\\u0074\\u0059\\u0062"
+          "\\u004e\\u0034\\u0065",
+          "***", NULL },
+        { "%73%6B%2D%5A%71%38%31%6D%58%77%30%37%4C%74%59%62%4E%34%65%65", "***%65", NULL },
+        { "\\\\u0073k\\\\u002dZq81mXw07LtYbN4e", "***", NULL }, /* JSON in a string of JSON */
+        { "the key %73k-Zq8", "the key %73k-Zq8", NULL },
+        { "the key %73k-Zq81m", "the key ***", "the key %73k-Zq81m" },
+        { "abcdef and ab%63def", "*** and ***", NULL },
+        { "%", "%", NULL },
+        { "100%, 5%2, \\u00", "100%, 5%2, \\u00", NULL },
     };
     (void)state;
     leat_i_secrets s = of(known);

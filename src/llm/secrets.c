@@ -137,10 +137,9 @@ static span secret_at(const leat_i_secrets *s, const char *text, size_t size, si
     return found;
 }
 
-size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size, bool pieces)
+static size_t redact_plain(const leat_i_secrets *s, char *text, size_t size, bool pieces)
 {
     size_t kept = 0, floor = 0; /* text[floor..] is not moved yet; what was before it ends at `kept` */
-    if (!s->form_count) return size;
     for (size_t at = 0; at + WINDOW_BYTES <= size; at += s->stride) {
         if (!(s->window[window_hash(text + at) / 64] >> window_hash(text + at) % 64 & 1)) continue;
         span found = secret_at(s, text, size, floor, at, pieces);
@@ -156,4 +155,120 @@ size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size, b
     kept += size - floor;
     text[kept] = '\0';
     return kept;
+}
+
+/* ---- the same where characters are escaped, as JSON ("\\u002d", "\\/") and URLs ("%2D") do with any of them ---- */
+
+#define SLASHES_MAX 4
+
+typedef struct unit {
+    char c;
+    size_t size; /* 1 = the character itself */
+} unit;
+
+static unit unit_hex(const char *two, size_t size)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *high = *two ? strchr(digits, two[0]) : NULL, *low = high && two[1] ? strchr(digits, two[1]) : NULL;
+    int c = low ? (int)((high - digits) % 16 * 16 + (low - digits) % 16) : 0;
+    return (unit){ .c = (char)c, .size = c > ' ' && c < 0x7f ? size : 0 };
+}
+
+/* JSON within JSON doubles the backslashes. */
+static unit unit_at(const char *text, size_t size, size_t at)
+{
+    const char *p = text + at;
+    size_t left = size - at, slashes = 0;
+    unit u = { .size = 0 };
+    while (slashes < SLASHES_MAX && slashes < left && p[slashes] == '\\')
+        slashes++;
+    if (*p == '%' && left >= 3)
+        u = unit_hex(p + 1, 3);
+    else if (slashes && left >= slashes + 5 && memcmp(p + slashes, "u00", 3) == 0)
+        u = unit_hex(p + slashes + 3, slashes + 5);
+    else if (slashes && left > slashes && (p[slashes] == '/' || p[slashes] == '"'))
+        u = (unit){ p[slashes], slashes + 1 };
+    return u.size ? u : (unit){ *p, 1 };
+}
+
+static unit unit_before(const char *text, size_t floor, size_t at)
+{
+    for (size_t size = SLASHES_MAX + 5; size > 1; size--) {
+        unit u = at - floor >= size ? unit_at(text, at, at - size) : (unit){ .size = 0 };
+        if (u.size == size) return u;
+    }
+    return (unit){ text[at - 1], 1 };
+}
+
+/* The span around the character at text[at] in which `form`, from its place on in both directions, goes on; *count: how far. */
+static span units_around(const char *text, size_t size, size_t floor, size_t at, const char *form, const char *place,
+                         size_t *count)
+{
+    const char *left = place, *right = place;
+    span run = { at, at };
+    for (; *right && run.to < size; right++) {
+        unit u = unit_at(text, size, run.to);
+        if (u.c != *right) break;
+        run.to += u.size;
+    }
+    for (; left > form && run.from > floor; left--) {
+        unit u = unit_before(text, floor, run.from);
+        if (u.c != left[-1]) break;
+        run.from -= u.size;
+    }
+    *count = (size_t)(right - left);
+    return run;
+}
+
+/* The secret, or piece of one, that the escaped character at text[at] is a part of; empty when there is none. */
+static span escaped_at(const leat_i_secrets *s, const char *text, size_t size, size_t floor, size_t at, bool pieces)
+{
+    span found = { 0, 0 };
+    char c = unit_at(text, size, at).c;
+    for (size_t i = 0; i < s->form_count; i++) {
+        const char *form = s->form[i];
+        size_t least = strlen(form), count;
+        if (pieces && least > LEAT_I_SECRET_PIECE_BYTES) least = LEAT_I_SECRET_PIECE_BYTES;
+        for (const char *place = form; (place = strchr(place, c)); place++) {
+            span one = units_around(text, size, floor, at, form, place, &count);
+            if (count >= least && one.to - one.from > found.to - found.from) found = one;
+        }
+    }
+    /* Before it no half of an escape may stay. */
+    while (found.to && found.from > floor && text[found.from - 1] == '\\')
+        found.from--;
+    return found;
+}
+
+static const char *escape_next(const char *at, const char *end)
+{
+    const char *slash = memchr(at, '\\', (size_t)(end - at));
+    const char *percent = memchr(at, '%', (size_t)((slash ? slash : end) - at));
+    return percent ? percent : slash;
+}
+
+static size_t redact_escaped(const leat_i_secrets *s, char *text, size_t size, bool pieces)
+{
+    size_t kept = 0, floor = 0;
+    for (const char *at = text; (at = escape_next(at, text + size));) {
+        unit u = unit_at(text, size, (size_t)(at - text));
+        span found = u.size > 1 ? escaped_at(s, text, size, floor, (size_t)(at - text), pieces) : (span){ 0, 0 };
+        at += u.size;
+        if (found.to == found.from) continue;
+        memmove(text + kept, text + floor, found.from - floor);
+        kept += found.from - floor;
+        memcpy(text + kept, "***", 3);
+        kept += 3;
+        floor = found.to;
+        at = text + floor;
+    }
+    memmove(text + kept, text + floor, size - floor);
+    kept += size - floor;
+    text[kept] = '\0';
+    return kept;
+}
+
+size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size, bool pieces)
+{
+    return s->form_count ? redact_plain(s, text, redact_escaped(s, text, size, pieces), pieces) : size;
 }

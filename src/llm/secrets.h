@@ -3,8 +3,8 @@
  *
  * An endpoint may echo what it was sent: in an error ("incorrect API key: ..."), in a dump of the headers, in base64. What is
  * known as a secret is looked for in all that comes back: the whole of it everywhere, and in the words of failures any piece of
- * LEAT_I_SECRET_PIECE_BYTES too, for messages are cut and keys abbreviated. Each is searched in clear, and as it stands in base64
- * of either alphabet. Whoever hides it better than that has it already, and no file of ours would be where it is told.
+ * LEAT_I_SECRET_PIECE_BYTES too, for messages are cut and keys abbreviated. Each is searched in clear, as it stands in base64 of
+ * either alphabet, and, in both forms, with any of its characters escaped as JSON or URLs do it. Whoever hides it better than that has it already, and no file of ours would be where it is told.
  */
 #ifndef LEAT_I_SECRETS_H
 #define LEAT_I_SECRETS_H
