@@ -83,7 +83,13 @@ static const struct row {
       .done = true, .output = true },
     { ": ping\n\n: ping\n\n", "{\"id\":null,\"object\":\"chat.completion\",\"choices\":[]}", .complete = false },
     { "data: {\"a\":NaN}\n\n" DONE, NULL, .broken = true },
-    { "data: []\n\n" DONE, NULL, .broken = true },
+    { "data: 7\n\n" DONE, NULL, .broken = true },
+    { "data: [7]\n\n" DONE, NULL, .broken = true },
+    { "data: []\n\ndata:  [DONE]\n\n", "{\"id\":null,\"object\":\"chat.completion\",\"choices\":[]}", .complete = true,
+      .done = true },
+    { "an answer in words", NULL, .broken = true },
+    { "two lines\nof words: these", NULL, .broken = true },
+    { "dat", "{\"id\":null,\"object\":\"chat.completion\",\"choices\":[]}", .complete = false }, /* cut early */
     /* No stream at all: kept as it is. */
     { " \n {\"choices\":[]}", " \n {\"choices\":[]}", .complete = false },
     { "<html>", "<html>", .complete = false },

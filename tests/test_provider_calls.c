@@ -272,6 +272,34 @@ static void a_reason_with_each_piece_is_no_end(void **state)
     cut_at(&early, strlen(early.events), 2);
 }
 
+/* Without alt=sse Gemini sends its stream as an array. A gateway may forget that it was asked otherwise. */
+static void an_array_of_events_is_a_stream(void **state)
+{
+    static const struct {
+        const char *body;
+        leat_class cls;
+        const char *text;
+    } rows[] = {
+        { "[" CANDIDATE("fi", "}]") ",\r\n" CANDIDATE("ne", ",\"finishReason\":\"STOP\"}]," GEMINI_USAGE) "]", LEAT_CLASS_OK,
+          "fine" },
+        { "[" CANDIDATE("fi", "}]") "]", LEAT_CLASS_TRUNCATED, "" },
+        { "[" CANDIDATE("fi", "}]") ",{\"error\":{\"code\":500,\"message\":\"oh\"}}]", LEAT_CLASS_SERVER, "" },
+        { "[{\"error\":{\"code\":400,\"message\":\"oh\",\"status\":\"INVALID_ARGUMENT\"}}]", LEAT_CLASS_REJECTED, "" },
+        { "[]", LEAT_CLASS_MALFORMED, "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", rows[i / 2].body) }, { .op = FAULT_KEEP } };
+        fault_script script = { .step = step };
+        fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+        one_call c = call_once(s, "gemini", i % 2, 1);
+        if (c.reply.cls != rows[i / 2].cls || strcmp(c.text, rows[i / 2].text) != 0)
+            fail_msg("row %zu: class %s: \"%s\": %s", i, leat_class_name(c.reply.cls), c.text, c.reply.message);
+        call_free(&c);
+        fault_server_free(s);
+    }
+}
+
 struct heard {
     leat_llm *llm;
     char text[64], reply[64];
@@ -468,19 +496,13 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_has_its_own_key_and_path),
-        cmocka_unit_test(an_echoed_key_is_not_repeated),
-        cmocka_unit_test(a_named_provider_gets_no_other_key),
-        cmocka_unit_test(errors_have_their_class),
-        cmocka_unit_test(a_broken_stream_is_no_answer),
-        cmocka_unit_test(a_time_in_the_body_is_waited_for),
-        cmocka_unit_test(a_reason_with_each_piece_is_no_end),
-        cmocka_unit_test(what_has_no_counterpart_is_not_sent),
-        cmocka_unit_test(endpoints_share_a_form),
-        cmocka_unit_test(each_endpoint_gets_its_own_form),
-        cmocka_unit_test(cached_tokens_are_free),
-        cmocka_unit_test(embeddings_fit_their_inputs),
-        cmocka_unit_test(replies_are_heard_as_they_come),
+        cmocka_unit_test(each_has_its_own_key_and_path),       cmocka_unit_test(an_echoed_key_is_not_repeated),
+        cmocka_unit_test(a_named_provider_gets_no_other_key),  cmocka_unit_test(errors_have_their_class),
+        cmocka_unit_test(a_broken_stream_is_no_answer),        cmocka_unit_test(a_time_in_the_body_is_waited_for),
+        cmocka_unit_test(a_reason_with_each_piece_is_no_end),  cmocka_unit_test(an_array_of_events_is_a_stream),
+        cmocka_unit_test(what_has_no_counterpart_is_not_sent), cmocka_unit_test(endpoints_share_a_form),
+        cmocka_unit_test(each_endpoint_gets_its_own_form),     cmocka_unit_test(cached_tokens_are_free),
+        cmocka_unit_test(embeddings_fit_their_inputs),         cmocka_unit_test(replies_are_heard_as_they_come),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,16 +1,40 @@
 /* answer.c: see answer.h. HTTP 200 is not success: a body that parses, content, and a finish reason are. */
 #include "answer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "form.h"
+
+#define TOKENS_MAX 1e9 /* of one request; who names more has not counted */
 
 /* ---- for the forms ---- */
 
 bool leat_i_json_is_filled(leat_i_json v)
 {
     return (v.type == LEAT_I_JSON_STRING || v.type == LEAT_I_JSON_ARRAY || v.type == LEAT_I_JSON_OBJECT) && v.size > 2;
+}
+
+bool leat_i_json_parts_hold(leat_i_json parts)
+{
+    static const char *const thoughts[] = { "thinking", "redacted_thinking", "reasoning", NULL };
+    static const char *const keys[] = { "type", "text", "thought" };
+    leat_i_json part, v[3];
+    for (size_t at = 0; leat_i_json_next_element(parts, &at, &part);) {
+        leat_i_json_get_many(part, keys, v, 3);
+        if (leat_i_json_is_any(v[0], thoughts) || v[2].type == LEAT_I_JSON_TRUE) continue;
+        if (v[1].type == LEAT_I_JSON_NONE ? part.size > 2 : leat_i_json_is_filled(v[1])) return true;
+    }
+    return false;
+}
+
+bool leat_i_tokens_read(leat_i_json number, uint64_t *tokens)
+{
+    double count = 0;
+    if (!leat_i_json_double(number, &count) || !(count >= 0 && count <= TOKENS_MAX)) return false;
+    *tokens = (uint64_t)ceil(count);
+    return true;
 }
 
 bool leat_i_json_is_any(leat_i_json string, const char *const *words)

@@ -28,23 +28,10 @@ static void usage_read(leat_i_answer *a, leat_i_json usage)
     leat_i_json v[4];
     uint64_t created = 0;
     leat_i_json_get_many(usage, keys, v, 4);
-    a->has_usage = leat_i_json_u64(v[0], &a->tokens_in) && leat_i_json_u64(v[1], &a->tokens_out);
-    (void)leat_i_json_u64(v[2], &a->tokens_cached);
-    (void)leat_i_json_u64(v[3], &created);
+    a->has_usage = leat_i_tokens_read(v[0], &a->tokens_in) && leat_i_tokens_read(v[1], &a->tokens_out);
+    (void)leat_i_tokens_read(v[2], &a->tokens_cached);
+    (void)leat_i_tokens_read(v[3], &created);
     a->tokens_in += a->tokens_cached + created;
-}
-
-static bool blocks_hold_anything(leat_i_json content)
-{
-    static const char *const thoughts[] = { "thinking", "redacted_thinking", NULL };
-    leat_i_json block;
-    for (size_t at = 0; leat_i_json_next_element(content, &at, &block);) {
-        leat_i_json type = leat_i_json_get(block, "type");
-        if (leat_i_json_str_eq(type, "text") ? leat_i_json_is_filled(leat_i_json_get(block, "text"))
-                                             : !leat_i_json_is_any(type, thoughts))
-            return true;
-    }
-    return false;
 }
 
 static leat_i_case message_judge(leat_i_answer *a, const leat_i_answer_to *to, leat_i_json root, const leat_i_json *v,
@@ -63,7 +50,7 @@ static leat_i_case message_judge(leat_i_answer *a, const leat_i_answer_to *to, l
     if (v[IN_STOP].type != LEAT_I_JSON_STRING && !to->may_lack_finish) return LEAT_I_CASE_TRUNCATED;
     if (leat_i_json_is_any(v[IN_STOP], cut)) return LEAT_I_CASE_LENGTH;
     if (leat_i_json_str_eq(v[IN_STOP], "refusal")) return LEAT_I_CASE_FILTERED_ANSWER;
-    return blocks_hold_anything(v[IN_CONTENT]) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+    return leat_i_json_parts_hold(v[IN_CONTENT]) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
 }
 
 /* ---- a stream ---- */
@@ -103,14 +90,8 @@ static block *block_of(leat_i_fold *f, leat_i_json event)
     (void)leat_i_json_u64(leat_i_json_get(event, "index"), &index);
     for (size_t i = 0; i < s->block_count; i++)
         if (s->block[i].index == index) return &s->block[i];
-    block *grown = s->block_count < BLOCKS_MAX ? leat_i_realloc(s->block, (s->block_count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        f->failed = true;
-        return NULL;
-    }
-    s->block = grown;
-    grown += s->block_count++;
-    *grown = (block){ .index = index };
+    block *grown = leat_i_fold_grow(f, &s->block, &s->block_count, BLOCKS_MAX, sizeof *grown);
+    if (grown) grown->index = index;
     return grown;
 }
 

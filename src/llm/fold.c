@@ -19,6 +19,19 @@ void leat_i_fold_fini(leat_i_fold *f)
 
 /* ---- reading, for the ways ---- */
 
+void *leat_i_fold_grow(leat_i_fold *f, void *array, size_t *count, size_t max, size_t size)
+{
+    void **at = array;
+    char *grown = *count < max ? leat_i_realloc(*at, (*count + 1) * size) : NULL;
+    if (!grown) {
+        f->failed = true;
+        f->crowded |= *count == max;
+        return NULL;
+    }
+    *at = grown;
+    return memset(grown + size * (*count)++, 0, size);
+}
+
 void leat_i_fold_first(leat_i_fold *f, leat_i_buf *to, leat_i_json value)
 {
     if (to->size || value.type == LEAT_I_JSON_NONE || value.type == LEAT_I_JSON_NULL) return;
@@ -64,11 +77,14 @@ static bool fold_error_words(leat_i_fold *f, const char *data, size_t size)
     return false;
 }
 
-static bool event_is(const char *marker, const char *data, size_t size)
+static bool event_is_marker(const char *data, size_t size)
 {
-    while (size && strchr(" \t", data[size - 1]))
+    static const char marker[] = "[DONE]";
+    while (size && (*data == ' ' || *data == '\t'))
+        data++, size--;
+    while (size && (data[size - 1] == ' ' || data[size - 1] == '\t'))
         size--;
-    return marker && size == strlen(marker) && memcmp(data, marker, size) == 0;
+    return size == strlen(marker) && memcmp(data, marker, size) == 0;
 }
 
 static bool fold_break(leat_i_fold *f, const char *data, size_t size)
@@ -77,22 +93,28 @@ static bool fold_break(leat_i_fold *f, const char *data, size_t size)
     f->garbled = !leat_i_utf8_valid(data, size) || memchr(data, 0, size);
     if (size > EXCERPT_BYTES) size = EXCERPT_BYTES;
     while (size && ((unsigned char)data[size] & 0xc0) == 0x80)
-        size--;                                     /* Not inside a character. */
+        size--; /* Not inside a character. */
+    leat_i_buf_clear(&f->plain);
     (void)leat_i_buf_append(&f->plain, data, size); /* For the message. */
     return false;
 }
 
-static bool fold_event(void *arg, const char *type, const char *data, size_t size)
+/* Not one line was one of a stream: it is a text, or bytes, that began as `plain` does. A few letters may be a stream cut early. */
+static void fold_strange(leat_i_fold *f)
 {
-    leat_i_fold *f = arg;
-    if (event_is(f->way->marker, data, size)) {
-        f->done = true;
-        return false;
-    }
-    if (strspn(data, " \t") == size) return true;
-    leat_i_json chunk = leat_i_json_parse(data, size, NULL);
+    const char *text = f->plain.data ? f->plain.data : "";
+    bool cut = f->plain.size >= EXCERPT_BYTES;
+    size_t size = cut ? EXCERPT_BYTES : f->plain.size;
+    for (int i = 0; cut && i < 3 && !leat_i_utf8_valid(text, size); i++)
+        size--; /* Perhaps it is cut inside a character. */
+    f->plain.size = size;
+    f->broken = size - strspn(text, " \t\r\n") >= sizeof "event:" - 1;
+    f->garbled = !leat_i_utf8_valid(text, size) || memchr(text, 0, size);
+}
+
+static bool fold_object(leat_i_fold *f, const char *type, leat_i_json chunk)
+{
     bool is_error = strcmp(type, "error") == 0;
-    if (chunk.type != LEAT_I_JSON_OBJECT) return is_error ? fold_error_words(f, data, size) : fold_break(f, data, size);
     leat_i_json error = leat_i_json_get(chunk, "error");
     if ((error.type != LEAT_I_JSON_NONE && error.type != LEAT_I_JSON_NULL) || is_error) return leat_i_fold_error(f, chunk);
     if (!f->state && !(f->state = leat_i_alloc_zeroed(f->way->state_bytes))) {
@@ -105,6 +127,31 @@ static bool fold_event(void *arg, const char *type, const char *data, size_t siz
     return !f->failed && !f->done && !f->error.size;
 }
 
+/* An event. Google's come in an array at times, the errors above all. */
+static bool fold_value(leat_i_fold *f, const char *type, leat_i_json value)
+{
+    leat_i_json one;
+    bool go_on = true;
+    if (value.type == LEAT_I_JSON_OBJECT) return fold_object(f, type, value);
+    if (value.type != LEAT_I_JSON_ARRAY) return fold_break(f, value.at, value.size);
+    for (size_t at = 0; go_on && leat_i_json_next_element(value, &at, &one);)
+        go_on = one.type == LEAT_I_JSON_OBJECT ? fold_object(f, type, one) : fold_break(f, value.at, value.size);
+    return go_on;
+}
+
+static bool fold_event(void *arg, const char *type, const char *data, size_t size)
+{
+    leat_i_fold *f = arg;
+    if (event_is_marker(data, size)) {
+        if (!f->way->has_marker) return true; /* A gateway's, behind a form that ends otherwise. */
+        f->done = true;
+        return false;
+    }
+    if (strspn(data, " \t") == size) return true;
+    leat_i_json chunk = leat_i_json_parse(data, size, NULL);
+    if (chunk.type != LEAT_I_JSON_OBJECT && strcmp(type, "error") == 0) return fold_error_words(f, data, size);
+    return chunk.type == LEAT_I_JSON_NONE ? fold_break(f, data, size) : fold_value(f, type, chunk);
+}
 void leat_i_fold_init(leat_i_fold *f, const leat_i_fold_way *way, size_t max)
 {
     *f = (leat_i_fold){ .way = way, .plain.max = max };
@@ -136,9 +183,22 @@ bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_pie
     }
     f->is_content = false;
     bool go_on = leat_i_sse_push(&f->sse, data, size);
+    if (!f->sse.has_field && f->plain.size < EXCERPT_BYTES)
+        (void)leat_i_buf_append(&f->plain, data, size < EXCERPT_BYTES ? size : EXCERPT_BYTES);
     if (leat_i_sse_failed(&f->sse)) f->failed = true;
     if (f->is_content) *piece = leat_i_fold_is_complete(f) && !f->way->needs_end ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;
     return go_on;
+}
+
+bool leat_i_fold_array(leat_i_fold *f, const char *body, size_t size)
+{
+    leat_i_json array = f->way->in_array ? leat_i_json_parse(body, size, NULL) : (leat_i_json){ 0 };
+    leat_i_json first = leat_i_json_path(array, "0");
+    if (first.type != LEAT_I_JSON_OBJECT || leat_i_json_get(first, "error").type != LEAT_I_JSON_NONE) return false;
+    f->form = LEAT_I_FOLD_STREAM;
+    f->sse.has_field = true;
+    (void)fold_value(f, "", array);
+    return true;
 }
 
 void leat_i_fold_end(leat_i_fold *f)
@@ -146,6 +206,10 @@ void leat_i_fold_end(leat_i_fold *f)
     if (f->form != LEAT_I_FOLD_STREAM || f->done || f->broken || f->failed || f->error.size) return;
     bool was_complete = leat_i_fold_is_complete(f);
     (void)leat_i_sse_end(&f->sse);
+    if (!f->sse.has_field) {
+        fold_strange(f);
+        return;
+    }
     /* Half an event behind a complete answer, or at the place where the stream was cut, is nobody's fault here. */
     if (f->broken) f->broken = false, f->done = f->done && was_complete;
 }

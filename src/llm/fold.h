@@ -22,8 +22,9 @@ struct leat_i_fold;
 /* How the events of one form become one answer. `state` is made, zeroed, with the first event. */
 typedef struct leat_i_fold_way {
     size_t state_bytes;
-    const char *marker; /* the data of the event that ends a stream; NULL = there is none */
-    bool needs_end;     /* a finish reason may come early, so the answer is whole only when the body has ended too */
+    bool has_marker; /* "[DONE]" ends a stream */
+    bool in_array;   /* an array of events is a stream, too, that came at once */
+    bool needs_end;  /* a finish reason may come early, so the answer is whole only when the body has ended too */
     /* An event that is a JSON object and no error; `type` is its name or "". Tells whether it carried output. Sets `done` at the
      * end of the stream, `is_content` where it carried something else that counts, `failed` when memory is short. */
     bool (*event)(struct leat_i_fold *f, const char *type, leat_i_json chunk);
@@ -39,13 +40,14 @@ typedef struct leat_i_fold {
     void *state;
     leat_i_fold_form form;
     leat_i_sse sse;
-    leat_i_buf plain; /* PLAIN: the body; else the start of an event that was broken */
+    leat_i_buf plain; /* PLAIN: the body; else the start of an event that was broken, or of what may be no stream */
     leat_i_buf error; /* JSON of an error event */
     int64_t first_ns; /* when the first output came; 0 = none yet */
     bool done;        /* the terminal marker came */
     bool broken;      /* an event was not JSON, or not of a known form */
     bool garbled;     /* beside broken: it was no UTF-8 text at all */
     bool failed;      /* memory was short, or a limit was passed */
+    bool crowded;     /* beside failed: more choices, calls of tools, parts or blocks than there can be */
     bool is_content;  /* the piece that is being read carried content */
     /* Called with each piece of the first choice's text, escaped as it came; NULL = nobody listens. */
     void (*heard)(void *arg, const char *escaped, size_t size);
@@ -57,6 +59,8 @@ void leat_i_fold_fini(leat_i_fold *f);
 
 bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_piece *piece);
 void leat_i_fold_end(leat_i_fold *f); /* the body is over */
+/* Takes a body that is an array of events for a stream, in the forms that have such. False = it is none. */
+bool leat_i_fold_array(leat_i_fold *f, const char *body, size_t size);
 
 /* Whether the answer is whole: the terminal marker, or a finish reason in each choice. */
 bool leat_i_fold_is_complete(const leat_i_fold *f);
@@ -65,7 +69,10 @@ bool leat_i_fold_has_output(const leat_i_fold *f);
 /* Appends the completion (STREAM) or the body (PLAIN). False = memory is short. */
 bool leat_i_fold_put(const leat_i_fold *f, leat_i_buf *out);
 
-/* For the ways. The first value that is there wins: id, model and the like stand in every chunk. */
+/* For the ways: one more of the elements at `array`, of `size` bytes each, zeroed; NULL, with `failed` set, when there are `max`, or
+ * memory is short. */
+void *leat_i_fold_grow(leat_i_fold *f, void *array, size_t *count, size_t max, size_t size);
+/* The first value that is there wins: id, model and the like stand in every chunk. */
 void leat_i_fold_first(leat_i_fold *f, leat_i_buf *to, leat_i_json value);
 /* The last one wins: usage may come with every chunk, and then it counts from the start. */
 void leat_i_fold_last(leat_i_fold *f, leat_i_buf *to, leat_i_json value);

@@ -63,25 +63,17 @@ static choice *fold_choice(leat_i_fold *f, uint64_t index)
     chat *s = f->state;
     for (size_t i = 0; i < s->choice_count; i++)
         if (s->choice[i].index == index) return &s->choice[i];
-    if (s->choice_count == LEAT_I_FOLD_CHOICES_MAX) return NULL;
-    choice *grown = leat_i_realloc(s->choice, (s->choice_count + 1) * sizeof *grown);
-    if (!grown) return NULL;
-    s->choice = grown;
-    grown += s->choice_count++;
-    *grown = (choice){ .index = index };
+    choice *grown = leat_i_fold_grow(f, &s->choice, &s->choice_count, LEAT_I_FOLD_CHOICES_MAX, sizeof *grown);
+    if (grown) grown->index = index;
     return grown;
 }
 
-static fold_tool *choice_tool(choice *c, uint64_t index)
+static fold_tool *choice_tool(leat_i_fold *f, choice *c, uint64_t index)
 {
     for (size_t i = 0; i < c->tool_count; i++)
         if (c->tool[i].index == index) return &c->tool[i];
-    if (c->tool_count == LEAT_I_FOLD_TOOLS_MAX) return NULL;
-    fold_tool *grown = leat_i_realloc(c->tool, (c->tool_count + 1) * sizeof *grown);
-    if (!grown) return NULL;
-    c->tool = grown;
-    grown += c->tool_count++;
-    *grown = (fold_tool){ .index = index };
+    fold_tool *grown = leat_i_fold_grow(f, &c->tool, &c->tool_count, LEAT_I_FOLD_TOOLS_MAX, sizeof *grown);
+    if (grown) grown->index = index;
     return grown;
 }
 
@@ -104,11 +96,8 @@ static bool fold_tools(leat_i_fold *f, choice *c, leat_i_json calls)
         uint64_t index = order;
         leat_i_json_get_many(call, keys, v, 4);
         (void)leat_i_json_u64(v[0], &index);
-        fold_tool *tool = choice_tool(c, index);
-        if (!tool) {
-            f->failed = true;
-            return content;
-        }
+        fold_tool *tool = choice_tool(f, c, index);
+        if (!tool) return content;
         leat_i_fold_first(f, &tool->id, v[1]);
         leat_i_fold_first(f, &tool->type, v[2]);
         content |= fold_function(f, tool, v[3]);
@@ -128,12 +117,9 @@ static bool fold_delta(leat_i_fold *f, choice *c, leat_i_json delta)
     content |= leat_i_fold_text(f, &c->refusal, &c->has_refusal, v[4]);
     content |= fold_tools(f, c, v[5]);
     if (v[6].type == LEAT_I_JSON_OBJECT) {
-        fold_tool *tool = choice_tool(c, 0);
+        fold_tool *tool = choice_tool(f, c, 0);
         c->is_function = true;
-        if (tool)
-            content |= fold_function(f, tool, v[6]);
-        else
-            f->failed = true;
+        if (tool) content |= fold_function(f, tool, v[6]);
     }
     return content;
 }
@@ -147,10 +133,7 @@ static bool fold_entry(leat_i_fold *f, leat_i_json entry)
     leat_i_json_get_many(entry, keys, v, 5);
     (void)leat_i_json_u64(v[0], &index);
     choice *c = fold_choice(f, index);
-    if (!c) {
-        f->failed = true;
-        return false;
-    }
+    if (!c) return false;
     bool output = false;
     if (v[2].type == LEAT_I_JSON_STRING) {
         ((chat *)f->state)->is_text = true;
@@ -249,7 +232,7 @@ static bool chat_put(const leat_i_fold *f, leat_i_buf *out)
 
 const leat_i_fold_way leat_i_fold_chat = {
     .state_bytes = sizeof(chat),
-    .marker = "[DONE]",
+    .has_marker = true,
     .event = chat_event,
     .is_complete = chat_is_complete,
     .put = chat_put,

@@ -33,6 +33,10 @@ extern const leat_i_fold_way leat_i_fold_responses, leat_i_fold_generate;
 /* For the forms: a value that holds something; a string that is one of `words`, NULL-ended. */
 bool leat_i_json_is_filled(leat_i_json v);
 bool leat_i_json_is_any(leat_i_json string, const char *const *words);
+/* Whether any of an answer's parts (or blocks) is more than an empty text or a thought. */
+bool leat_i_json_parts_hold(leat_i_json parts);
+/* A count of tokens, whole or not (7.0); false for what cannot be one, and then `*tokens` stays. */
+bool leat_i_tokens_read(leat_i_json number, uint64_t *tokens);
 
 /* Whether `value` speaks of an error inside a 200: then a->fault says which, and *what is its case. */
 bool leat_i_answer_is_fault(leat_i_answer *a, leat_i_json value, leat_i_arena *scratch, leat_i_case *what);

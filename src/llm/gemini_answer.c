@@ -36,23 +36,12 @@ static void usage_read(leat_i_answer *a, leat_i_json usage)
     leat_i_json v[5];
     uint64_t tools = 0;
     leat_i_json_get_many(usage, keys, v, 5);
-    a->has_usage = leat_i_json_u64(v[0], &a->tokens_in);
-    if (leat_i_json_u64(v[1], &tools)) a->tokens_in += tools;
-    (void)leat_i_json_u64(v[2], &a->tokens_out);
-    (void)leat_i_json_u64(v[3], &a->tokens_reasoning);
+    a->has_usage = leat_i_tokens_read(v[0], &a->tokens_in);
+    if (leat_i_tokens_read(v[1], &tools)) a->tokens_in += tools;
+    (void)leat_i_tokens_read(v[2], &a->tokens_out);
+    (void)leat_i_tokens_read(v[3], &a->tokens_reasoning);
     a->tokens_out += a->tokens_reasoning;
-    (void)leat_i_json_u64(v[4], &a->tokens_cached);
-}
-
-static bool parts_hold_anything(leat_i_json parts)
-{
-    leat_i_json part;
-    for (size_t at = 0; leat_i_json_next_element(parts, &at, &part);) {
-        leat_i_json text = leat_i_json_get(part, "text");
-        if (leat_i_json_get(part, "thought").type == LEAT_I_JSON_TRUE) continue;
-        if (text.type == LEAT_I_JSON_NONE ? part.size > 2 : leat_i_json_is_filled(text)) return true;
-    }
-    return false;
+    (void)leat_i_tokens_read(v[4], &a->tokens_cached);
 }
 
 static leat_i_case case_of_finish(leat_i_json finish, bool may_lack_finish)
@@ -106,7 +95,7 @@ static leat_i_case generate_judge(leat_i_answer *a, const leat_i_answer_to *to, 
         if (what != LEAT_I_CASE_LENGTH) reason_tell(a, v[IN_FINISH]);
         return what;
     }
-    return parts_hold_anything(v[IN_PARTS]) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+    return leat_i_json_parts_hold(v[IN_PARTS]) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
 }
 
 static leat_i_case embed_judge(leat_i_answer *a, const leat_i_answer_to *to, leat_i_json root, const leat_i_json *v,

@@ -57,28 +57,8 @@ static candidate *candidate_of(leat_i_fold *f, uint64_t index)
     generate *s = f->state;
     for (size_t i = 0; i < s->candidate_count; i++)
         if (s->candidate[i].index == index) return &s->candidate[i];
-    candidate *grown =
-        s->candidate_count < CANDIDATES_MAX ? leat_i_realloc(s->candidate, (s->candidate_count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        f->failed = true;
-        return NULL;
-    }
-    s->candidate = grown;
-    grown += s->candidate_count++;
-    *grown = (candidate){ .index = index };
-    return grown;
-}
-
-static part *part_add(leat_i_fold *f, candidate *c)
-{
-    part *grown = c->part_count < PARTS_MAX ? leat_i_realloc(c->part, (c->part_count + 1) * sizeof *grown) : NULL;
-    if (!grown) {
-        f->failed = true;
-        return NULL;
-    }
-    c->part = grown;
-    grown += c->part_count++;
-    *grown = (part){ .is_text = false };
+    candidate *grown = leat_i_fold_grow(f, &s->candidate, &s->candidate_count, CANDIDATES_MAX, sizeof *grown);
+    if (grown) grown->index = index;
     return grown;
 }
 
@@ -100,7 +80,7 @@ static bool part_take(leat_i_fold *f, candidate *c, leat_i_json value)
     if (!thought && c->index == 0 && text.type == LEAT_I_JSON_STRING && text.size > 2) leat_i_fold_hear(f, text);
     if (is_text && last && last->is_text && last->is_thought == thought) return leat_i_fold_text(f, &last->text, NULL, text);
     if (is_text && text.size <= 2) return false;
-    part *p = part_add(f, c);
+    part *p = leat_i_fold_grow(f, &c->part, &c->part_count, PARTS_MAX, sizeof *p);
     if (!p) return false;
     p->is_text = is_text;
     p->is_thought = thought;
@@ -194,6 +174,7 @@ static bool generate_put(const leat_i_fold *f, leat_i_buf *out)
 const leat_i_fold_way leat_i_fold_generate = {
     .state_bytes = sizeof(generate),
     .needs_end = true,
+    .in_array = true,
     .event = generate_event,
     .is_complete = generate_is_complete,
     .put = generate_put,

@@ -18,6 +18,7 @@ enum {
     IN_FUNCTION_CALL,
     IN_REFUSAL,
     IN_AUDIO,
+    IN_IMAGES,
     IN_CHOICE_ERROR,
     IN_PROMPT_TOKENS,
     IN_COMPLETION_TOKENS,
@@ -41,6 +42,7 @@ static const leat_i_json_pick answer_picks[IN_COUNT] = {
     [IN_FUNCTION_CALL] = { IN_MESSAGE, "function_call" },
     [IN_REFUSAL] = { IN_MESSAGE, "refusal" },
     [IN_AUDIO] = { IN_MESSAGE, "audio" },
+    [IN_IMAGES] = { IN_MESSAGE, "images" }, /* OpenRouter */
     [IN_CHOICE_ERROR] = { IN_CHOICE, "error" },
     [IN_PROMPT_TOKENS] = { IN_USAGE, "prompt_tokens" },
     [IN_COMPLETION_TOKENS] = { IN_USAGE, "completion_tokens" },
@@ -56,22 +58,23 @@ static void usage_details(leat_i_answer *a, leat_i_json usage)
                                         "completion_tokens_details", "output_tokens_details", "cost" };
     leat_i_json v[6];
     leat_i_json_get_many(usage, keys, v, 6);
-    if (!leat_i_json_u64(leat_i_json_get(v[0].type ? v[0] : v[1], "cached_tokens"), &a->tokens_cached))
-        (void)leat_i_json_u64(v[2], &a->tokens_cached); /* DeepSeek. */
-    (void)leat_i_json_u64(leat_i_json_get(v[3].type ? v[3] : v[4], "reasoning_tokens"), &a->tokens_reasoning);
+    if (!leat_i_tokens_read(leat_i_json_get(v[0].type ? v[0] : v[1], "cached_tokens"), &a->tokens_cached))
+        (void)leat_i_tokens_read(v[2], &a->tokens_cached); /* DeepSeek. */
+    (void)leat_i_tokens_read(leat_i_json_get(v[3].type ? v[3] : v[4], "reasoning_tokens"), &a->tokens_reasoning);
     double cost; /* OpenRouter. */
-    if (leat_i_json_double(v[5], &cost) && cost >= 0) a->cost = cost;
+    if (leat_i_json_double(v[5], &cost) && cost >= 0 && cost < 1e9) a->cost = cost;
 }
 
 static void answer_usage(leat_i_answer *a, const leat_i_json *v)
 {
     if (v[IN_USAGE].type != LEAT_I_JSON_OBJECT) return;
     uint64_t total = 0;
-    bool in = leat_i_json_u64(v[IN_PROMPT_TOKENS], &a->tokens_in) || leat_i_json_u64(v[IN_INPUT_TOKENS], &a->tokens_in);
-    bool out =
-        leat_i_json_u64(v[IN_COMPLETION_TOKENS], &a->tokens_out) || leat_i_json_u64(v[IN_OUTPUT_TOKENS], &a->tokens_out);
+    bool in =
+        leat_i_tokens_read(v[IN_PROMPT_TOKENS], &a->tokens_in) || leat_i_tokens_read(v[IN_INPUT_TOKENS], &a->tokens_in);
+    bool out = leat_i_tokens_read(v[IN_COMPLETION_TOKENS], &a->tokens_out) ||
+               leat_i_tokens_read(v[IN_OUTPUT_TOKENS], &a->tokens_out);
     /* Embeddings have no output; a total that is larger than its parts counts hidden reasoning, and not to us. */
-    if (!out && in && leat_i_json_u64(v[IN_TOTAL_TOKENS], &total) && total > a->tokens_in)
+    if (!out && in && leat_i_tokens_read(v[IN_TOTAL_TOKENS], &total) && total > a->tokens_in)
         a->tokens_out = total - a->tokens_in;
     a->has_usage = in;
     usage_details(a, v[IN_USAGE]);
@@ -103,8 +106,10 @@ static leat_i_case answer_choice(leat_i_answer *a, const leat_i_json *v, bool ma
     leat_i_case what = case_of_finish(v[IN_FINISH], may_lack_finish);
     if (what != LEAT_I_CASE_OK) return what;
     bool has_other = leat_i_json_is_filled(v[IN_TOOL_CALLS]) || leat_i_json_is_filled(v[IN_FUNCTION_CALL]) ||
-                     leat_i_json_is_filled(v[IN_REFUSAL]) || leat_i_json_is_filled(v[IN_AUDIO]);
-    return leat_i_json_is_filled(a->text) || has_other ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+                     leat_i_json_is_filled(v[IN_REFUSAL]) || leat_i_json_is_filled(v[IN_AUDIO]) ||
+                     leat_i_json_is_filled(v[IN_IMAGES]);
+    bool has_text = a->text.type == LEAT_I_JSON_ARRAY ? leat_i_json_parts_hold(a->text) : leat_i_json_is_filled(a->text);
+    return has_text || has_other ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
 }
 
 static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, leat_i_json root, const leat_i_json *v,
@@ -113,12 +118,13 @@ static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, l
     const char *path = to->path;
     leat_i_json_type choices = v[IN_CHOICES].type, error = v[IN_ERROR].type;
     answer_usage(a, v);
-    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE)
+    bool embeds = leat_i_path_ends(path, "/embeddings");
+    if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE && !embeds)
         return answer_choice(a, v, to->may_lack_finish, scratch);
     if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
         return leat_i_case_of_fault(a->fault.kind, false);
-    if (choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) return LEAT_I_CASE_EMPTY;
-    if (leat_i_path_ends(path, "/embeddings"))
+    if ((choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) && !embeds) return LEAT_I_CASE_EMPTY;
+    if (embeds)
         return v[IN_DATA].type == LEAT_I_JSON_ARRAY
                    ? leat_i_answer_embeddings(a, v[IN_DATA], "embedding", to->inputs, scratch)
                    : LEAT_I_CASE_MALFORMED;

@@ -7,17 +7,34 @@
 
 #include "form.h"
 
+/* Its text, and whether there is anything else but the model's thoughts. */
+static bool output_read(leat_i_answer *a, leat_i_json output)
+{
+    leat_i_json item;
+    bool any = false;
+    for (size_t at = 0; leat_i_json_next_element(output, &at, &item);) {
+        leat_i_json type = leat_i_json_get(item, "type");
+        bool is_message = leat_i_json_str_eq(type, "message");
+        if (is_message) a->text = leat_i_json_get(item, "content");
+        any |= is_message ? leat_i_json_parts_hold(a->text) : !leat_i_json_str_eq(type, "reasoning");
+    }
+    return any;
+}
+
 leat_i_case leat_i_response_judge(leat_i_answer *a, leat_i_json root)
 {
-    leat_i_json status = leat_i_json_get(root, "status"), output = leat_i_json_get(root, "output"), item;
-    for (size_t at = 0; leat_i_json_next_element(output, &at, &item);)
-        if (leat_i_json_str_eq(leat_i_json_get(item, "type"), "message")) a->text = leat_i_json_get(item, "content");
+    static const char *const begun[] = { "queued", "in_progress", NULL };
+    leat_i_json status = leat_i_json_get(root, "status");
+    bool any = output_read(a, leat_i_json_get(root, "output"));
     if (leat_i_json_str_eq(status, "incomplete"))
         return leat_i_json_str_eq(leat_i_json_path(root, "incomplete_details.reason"), "content_filter")
                    ? LEAT_I_CASE_FILTERED_ANSWER
                    : LEAT_I_CASE_LENGTH;
-    if (leat_i_json_str_eq(status, "completed")) return leat_i_json_is_filled(output) ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
-    return LEAT_I_CASE_SERVER_IN_ANSWER;
+    if (leat_i_json_str_eq(status, "completed")) return any ? LEAT_I_CASE_OK : LEAT_I_CASE_EMPTY;
+    /* It was asked for in the background: the id in the row is what was wanted, and another request would be another job. */
+    if (leat_i_json_is_any(status, begun) && leat_i_json_get(root, "background").type == LEAT_I_JSON_TRUE)
+        return LEAT_I_CASE_OK;
+    return status.type == LEAT_I_JSON_STRING ? LEAT_I_CASE_SERVER_IN_ANSWER : LEAT_I_CASE_MALFORMED;
 }
 
 /* ---- streams ---- */

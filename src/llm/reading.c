@@ -165,7 +165,7 @@ static bool fold_case(const leat_i_fold *f, const leat_i_http_reply *h, leat_i_r
         if (!f->garbled && f->plain.data)
             leat_i_line_copy(fault->message, sizeof fault->message, f->plain.data, f->plain.size);
     } else if (f->failed) {
-        rd->what = h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
+        rd->what = f->crowded || h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
     } else if (leat_i_fold_is_complete(f) && (!f->way->needs_end || h->end == LEAT_I_HTTP_REPLY)) {
         return false; /* However the connection ended otherwise: the answer is whole. */
     } else if (h->end == LEAT_I_HTTP_REPLY || h->end == LEAT_I_HTTP_STOPPED) {
@@ -181,6 +181,7 @@ leat_err leat_i_read_stream(leat_i_reading *rd, leat_i_http_reply *h, leat_i_fol
     leat_llm_reply *r = rd->reply;
     leat_i_fault fault = { .retry_after_ms = -1 };
     leat_i_buf b = { 0 };
+    if (f->form == LEAT_I_FOLD_PLAIN && f->plain.size) (void)leat_i_fold_array(f, f->plain.data, f->plain.size);
     leat_i_fold_end(f);
     if (f->form == LEAT_I_FOLD_STREAM && fold_case(f, h, rd, &fault)) {
         r->cls = leat_i_case_rule_of(rd->what)->cls;
@@ -221,5 +222,7 @@ __attribute__((noinline)) static leat_err read_unasked_stream(leat_i_reading *rd
 
 leat_err leat_i_read_reply(leat_i_reading *rd, leat_i_http_reply *h)
 {
-    return h->status >= 200 && h->status < 300 && is_event_stream(h) ? read_unasked_stream(rd, h) : read_collected(rd, h);
+    bool good = h->status >= 200 && h->status < 300 && h->end == LEAT_I_HTTP_REPLY;
+    bool in_array = good && rd->to.form && rd->to.form->fold->in_array && h->body_bytes && *h->body == '[';
+    return (good && is_event_stream(h)) || in_array ? read_unasked_stream(rd, h) : read_collected(rd, h);
 }

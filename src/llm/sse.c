@@ -43,11 +43,15 @@ static bool sse_data(leat_i_sse *s, const char *value, size_t size)
 static bool sse_line(leat_i_sse *s, const char *line, size_t size)
 {
     if (size == 0) return sse_dispatch(s);
+    static const char *const fields[] = { "data", "event", "id", "retry" };
     const char *colon = memchr(line, ':', size);
     size_t name = colon ? (size_t)(colon - line) : size;
     const char *value = colon ? colon + 1 : line + size;
     size_t value_size = size - (size_t)(value - line);
     if (value_size && *value == ' ') value++, value_size--;
+    if (name == 0) s->has_field = true;
+    for (size_t i = 0; i < 4 && !s->has_field; i++)
+        s->has_field = strlen(fields[i]) == name && memcmp(line, fields[i], name) == 0;
     if (name == 4 && memcmp(line, "data", 4) == 0) return sse_data(s, value, value_size);
     if (name == 5 && memcmp(line, "event", 5) == 0) {
         if (value_size > sizeof s->type - 1) value_size = sizeof s->type - 1;

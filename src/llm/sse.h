@@ -23,6 +23,7 @@ typedef struct leat_i_sse {
     char type[32];
     unsigned bom_bytes; /* of the mark at the start that have matched; 3 = the start is behind us */
     bool has_data, after_cr, stopped;
+    bool has_field; /* a line was a comment, or had a name that streams know */
 } leat_i_sse;
 
 void leat_i_sse_init(leat_i_sse *s, size_t max, leat_i_sse_fn fn, void *arg);
