@@ -20,8 +20,12 @@
 #define FINISH       CHUNK("\"delta\":{},\"finish_reason\":\"stop\"")
 #define DONE         "data: [DONE]\n\n"
 #define ANSWER(m, f) "{\"choices\":[{\"index\":0,\"message\":{\"content\":" m "},\"finish_reason\":" f "}]}"
-#define ERROR(e)     "{\"error\":{" e "}}"
-#define TWO(a, b)    "{\"data\":[{\"index\":" a ",\"embedding\":[1]},{\"index\":" b ",\"embedding\":[2]}]}"
+#define PLACE(i)     "{\"index\":" i ",\"delta\":{\"content\":\"x\"}},"
+#define TEN(i)   \
+    PLACE(i "0") \
+    PLACE(i "1") PLACE(i "2") PLACE(i "3") PLACE(i "4") PLACE(i "5") PLACE(i "6") PLACE(i "7") PLACE(i "8") PLACE(i "9")
+#define ERROR(e)  "{\"error\":{" e "}}"
+#define TWO(a, b) "{\"data\":[{\"index\":" a ",\"embedding\":[1]},{\"index\":" b ",\"embedding\":[2]}]}"
 
 /* What most rows have in common. */
 #define CURED          .cls = LEAT_CLASS_OK, .status = 200, .text = "[[fine]]"
@@ -145,6 +149,8 @@ const row endpoint_rows[] = {
                 DO(KEEP) },
       TWICE(ENCODING), .status = 200 },
     { 31, "a byte order mark", 200, "", "\xef\xbb\xbf" ANSWER("\"x\"", "\"stop\""), FINE, .text = "x", .estimated = true },
+    { 31, "packed bytes that nobody announced, for a stream", 200, SSE, "\x1f\x8b\x08\x08\xff\xff\xff\xff\n", .stream = true,
+      TWICE(ENCODING), .status = 200 },
     { 32, "JSON split over reads",
       .step = { SEND(HEAD SSE "\r\n"), SLOWLY(CHUNK("\"delta\":{\"content\":\"a\\\"b\\\\\"}") FINISH DONE, 7, 1), DO(CLOSE) },
       .stream = true, FINE, .text = "a\"b\\", .estimated = true, .conn = ROW_CONN_GONE },
@@ -152,6 +158,8 @@ const row endpoint_rows[] = {
       .message = "not JSON: {\"choices\":[{\"a\":NaN}]" },
     { 33, "an event that is not JSON", 200, SSE, PART "data: {\"a\":NaN}\n\n", .stream = true, TWICE(NOT_JSON), .status = 200,
       .message = "{\"a\":NaN}" },
+    { 33, "a text instead of a stream", 200, "Content-Type: text/plain\r\n", "I am sorry, Dave", .stream = true, TWICE(NOT_JSON),
+      .status = 200, .message = "not JSON: I am sorry, Dave" },
     { 33, "control characters", 200, "", ANSWER("\"a\x01\"", "\"stop\""), TWICE(NOT_JSON), .status = 200 },
     { 33, "a lone surrogate in the answer", 200, "", ANSWER("\"a\\ud800b\"", "\"stop\""), FINE, .text = "a\xef\xbf\xbd" "b",
       .estimated = true },
@@ -166,6 +174,12 @@ const row endpoint_rows[] = {
       "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\n"
       "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n"
       DONE, .stream = true, FINE, .text = "x" },
+    { 35, "a usage that nobody can have counted", 200, "",
+      "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],"
+      "\"usage\":{\"prompt_tokens\":18446744073709551615,\"completion_tokens\":1}}", FINE, .estimated = true },
+    { 35, "a usage in numbers with a fraction", 200, "",
+      "{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],"
+      "\"usage\":{\"prompt_tokens\":3.0,\"completion_tokens\":1e0}}", FINE },
     { 36, "a usage chunk without choices, unasked", 200, SSE,
       PART FINISH "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1}}\n\n" DONE, FINE, .text = "part" },
     { 37, "a proxy's page", 502, "Content-Type: text/html\r\n", "<html><title>Bad Gateway</title>", FAILED(SERVER), .status = 502,
@@ -211,6 +225,8 @@ const row endpoint_rows[] = {
       .least_ms = 3000 },
     { 49, "broken packing", 200, "", ANSWER("\"it is rather long, so that something can be broken\"", "\"stop\""), .gzip = true,
       .gzip_broken = true, TWICE(ENCODING), .status = 200, .conn = ROW_CONN_GONE },
+    { 49, "something behind what was packed", 200, "", ANSWER("\"x\"", "\"stop\""), .gzip = true, .gzip_tail = 40, TWICE(ENCODING),
+      .status = 200, .conn = ROW_CONN_GONE },
     { 50, "a stream that a proxy kept until its end", 200, SSE, PART PART PART FINISH DONE, .stream = true, FINE,
       .text = "partpartpart", .estimated = true },
     { 51, "a body without end", .step = { SEND(HEAD "\r\n"), { .op = FAULT_FLOOD, .data = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" } },
@@ -223,11 +239,21 @@ const row endpoint_rows[] = {
     { 51, "headers without end",
       .step = { SEND(HEAD), { .op = FAULT_FLOOD, .data = "X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n" } },
       REFUSED(TOO_LARGE), .status = 200, .conn = ROW_CONN_GONE },
+    { 51, "one header line without end",
+      .step = { SEND(HEAD "X-Filler: "), { .op = FAULT_FLOOD, .data = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" } },
+      REFUSED(TOO_LARGE), .status = 200, .conn = ROW_CONN_GONE },
+    { 51, "a stream of more choices than there can be", 200, SSE,
+      "data: {\"choices\":[" TEN("") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9") TEN("10")
+      TEN("11") TEN("12") "{}]}\n\n" DONE, .stream = true, REFUSED(TOO_LARGE), .status = 200, .conn = ROW_CONN_EITHER },
     { 52, "a body shorter than its length", .step = { SEND(HEAD "Content-Length: 99\r\n\r\n{}"), DO(CLOSE) }, FAILED(TRUNCATED),
       .status = 200, .billed = 5, .conn = ROW_CONN_GONE },
     { 52, "a length beside chunks",
       .step = { SEND(HEAD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), DO(KEEP) }, CURED,
       .attempts = 2, .billed = 1, .charge = ROW_FAILURE, .conn = ROW_CONN_GONE },
+    { 52, "a reply that nobody asked for, on a kept connection", .special = row_stray_reply },
+    { 52, "a trailer that speaks of framing",
+      .step = { SEND(HEAD "Transfer-Encoding: chunked\r\n\r\n4a\r\n" ANSWER("\"x\"", "\"stop\"") "\r\n0\r\n"
+                          "Content-Length: 5\r\nRetry-After: 9\r\n\r\n"), DO(KEEP) }, FINE, .text = "x", .estimated = true },
     { 53, "1xx and early hints first",
       .step = { SEND("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), DO(ECHO_MARK), DO(KEEP) }, FINE,
       .text = "[[fine]]" },
@@ -264,6 +290,8 @@ const row endpoint_rows[] = {
     { 0, "HTTP/2: an old address holds nobody up", .special = row_old_address },
     { 0, "the key in a good answer", 200, "x-request-id: " ROW_KEY "\r\n", ANSWER("\"I was sent " ROW_KEY "\"", "\"stop\""), FINE,
       .text = "I was sent ***", .estimated = true },
+    { 0, "the key in a good answer, escaped", 200, "", ANSWER("\"I was sent sk\\u002dtest%2DZq81mXw07LtYbN4e\"", "\"stop\""),
+      FINE, .text = "I was sent ***", .estimated = true },
     { 0, "500", 500, "", ERROR("\"message\":\"oops\""), FAILED(SERVER), .status = 500 },
     { 0, "500, do not try again", 500, "x-should-retry: false\r\n", "", REFUSED(SERVER), .status = 500 },
     { 0, "400, try again", 400, "x-should-retry: true\r\n", "", CURED, .attempts = 2, .refunded = 1, .charge = ROW_FAILURE },

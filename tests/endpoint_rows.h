@@ -35,6 +35,7 @@ typedef struct row {
     const char *headers, *body;
     uint32_t nesting;       /* the body is an array in so many others */
     bool gzip, gzip_broken; /* the body (NULL = 100 MiB of zeros) is packed; and then damaged */
+    size_t gzip_tail;       /* so many bytes of it stand behind it again */
     fault_step step[5];
     uint32_t times; /* 0 = once; ROW_EVER = it never becomes good */
     bool early;     /* before the request's body is read */
@@ -78,6 +79,7 @@ void call_free(one_call *c);
 /* Rows with a program of their own. */
 const char *row_dead_connection(leat_runtime *rt);
 const char *row_closed_while_idle(leat_runtime *rt);
+const char *row_stray_reply(leat_runtime *rt);
 const char *row_names(leat_runtime *rt);
 const char *row_addresses(leat_runtime *rt);
 const char *row_nobody_listens(leat_runtime *rt);

@@ -157,6 +157,29 @@ const char *row_dead_connection(leat_runtime *rt)
     return why;
 }
 
+/* Row 52: what comes on a kept connection before anything was asked is nobody's answer. */
+const char *row_stray_reply(leat_runtime *rt)
+{
+    static const fault_step twice[] = { { .op = FAULT_ECHO_MARK },
+                                        { .op = FAULT_SEND, .data = fault_ok }, /* "fine", to nobody */
+                                        { .op = FAULT_KEEP } };
+    fault_script script = { .step = twice };
+    const char *why = NULL;
+    stage s;
+    stage_begin(&s, rt, &script, 1, "127.0.0.1", 0);
+    for (uint32_t i = 0; i < 6 && !why; i++) {
+        stage_run(&s, rt);
+        why = judge(&s, &(expected){ LEAT_CLASS_OK, 1, 0, 0, false, NULL });
+        if (!why && strcmp(s.call.text, "[[fine]]") != 0) why = "it was taken for the answer to the next request";
+        if (!why && !fault_server_wait_served(s.server, i + 1)) why = "the server did not do as told";
+    }
+    fault_counts counts = fault_server_counts(s.server);
+    if (!why && (counts.requests != 6 || counts.connections != 6))
+        why = "a connection was used again, or a request sent twice";
+    stage_end(&s);
+    return why;
+}
+
 /* Row 45. */
 const char *row_names(leat_runtime *rt)
 {

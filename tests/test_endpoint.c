@@ -47,6 +47,12 @@ static void reply_build(fault_step *step, const row *r)
     if (r->gzip) {
         packed = body ? fault_gzip(body, size, &size) : fault_gzip_zeros(100 << 20, &size);
         if (r->gzip_broken) packed[size / 2] ^= 0x55;
+        if (r->gzip_tail) {
+            char *longer = memcpy(fault_memory(size + r->gzip_tail), packed, size);
+            memcpy(longer + size, packed, r->gzip_tail);
+            packed = longer;
+            size += r->gzip_tail;
+        }
         snprintf(lines, sizeof lines, "%sContent-Encoding: gzip\r\n", headers);
         headers = lines;
     }

@@ -56,13 +56,15 @@ leat_i_http_end leat_i_end_of(const leat_i_exchange *x, CURLcode rc, long os_err
     case CURLE_SSL_CERTPROBLEM:
         return LEAT_I_HTTP_TLS_UNKNOWN;
     case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_WRITE_ERROR: /* What is refused by us has x->stop set; here it was curl's unpacking. */
         return LEAT_I_HTTP_ENCODING;
     case CURLE_UNSUPPORTED_PROTOCOL: /* With a URL that was judged before: what came is no HTTP/1. */
     case CURLE_WEIRD_SERVER_REPLY:
         return LEAT_I_HTTP_CUT;
     case CURLE_OPERATION_TIMEDOUT: /* Of curl's own timers only the one for connecting is set, behind the loop's. */
         return x->sent_ns ? end_of_lost(x) : LEAT_I_HTTP_TIMEOUT_CONNECT;
-    case CURLE_OUT_OF_MEMORY:
+    case CURLE_OUT_OF_MEMORY: /* It says so of a line of a head or a trailer that is longer than it likes, too. */
+        return x->first_ns ? LEAT_I_HTTP_TOO_LARGE : LEAT_I_HTTP_LOCAL;
     case CURLE_FAILED_INIT:
     case CURLE_URL_MALFORMAT:
         return LEAT_I_HTTP_LOCAL;

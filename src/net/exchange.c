@@ -155,12 +155,29 @@ void leat_i_exchange_finish(leat_i_exchange *x, leat_i_http_end end, const char 
     leat_i_future_complete(&x->future, LEAT_OK, NULL, NULL);
 }
 
+static void exchange_start(leat_i_exchange *x);
+
+/* The connection that curl had chosen is closed by now. Each time this happens there is one less to choose. */
+static void exchange_again(leat_i_exchange *x)
+{
+    leat_i_slot *slot = x->slot;
+    x->is_stale = false;
+    x->slot = NULL;
+    (void)curl_multi_remove_handle(slot->pool->multi, slot->easy);
+    leat_i_pool_give_slot(slot, leat_i_os_now_ns());
+    exchange_start(x);
+}
+
 /* curl has ended it. */
 void leat_i_exchange_done(leat_i_exchange *x, CURLcode rc)
 {
     leat_i_slot *slot = x->slot;
     leat_i_http_origin *o = x->origin;
     long os_errno = 0;
+    if (x->is_stale && !x->stop) {
+        exchange_again(x);
+        return;
+    }
     (void)curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &os_errno);
     leat_i_http_end end = leat_i_end_of(x, rc, os_errno);
     const char *curl_words = slot->error[0] ? slot->error : curl_easy_strerror(rc);

@@ -41,6 +41,7 @@
 #define LEAT_I_SPARE_BUF_BYTES_MAX  (64u * 1024u)
 #define LEAT_I_PLACED_BYTES_MAX     (64 * 1024) /* of a reply that comes into the arena at once */
 #define LEAT_I_OPENED_MAX           4
+#define LEAT_I_KEPT_MAX             (LEAT_I_POOL_SLOTS * 2) /* connections of a pool, as curl is told */
 #define LEAT_I_URL_CACHE            16
 #define LEAT_I_CURL_TIMER_MARGIN_MS 5000 /* curl's own connect timer, behind the loop's */
 
@@ -67,6 +68,10 @@ typedef struct leat_i_fd { /* one per descriptor number */
     bool may_linger; /* an established connection, which curl closes through our callback: see socket.c */
 } leat_i_fd;
 
+typedef struct leat_i_kept {
+    int fd, local_port;
+} leat_i_kept;
+
 struct leat_i_loop {
     leat_runtime *rt;
     uint64_t id; /* of all loops of this process; a thread's mailbox remembers whose it is */
@@ -91,10 +96,12 @@ struct leat_i_loop {
 struct leat_i_pool {
     leat_i_http_origin *origin;
     leat_i_loop *loop;
-    CURLM *multi;                          /* NULL before the first use and after a rest */
-    leat_i_slot *idle;                     /* newest first, so that warm connections are used */
-    uint32_t busy_count;                   /* slots in use */
-    uint32_t open_count;                   /* established connections, kept ones too */
+    CURLM *multi;                      /* NULL before the first use and after a rest */
+    leat_i_slot *idle;                 /* newest first, so that warm connections are used */
+    uint32_t busy_count;               /* slots in use */
+    uint32_t open_count;               /* established connections, kept ones too */
+    leat_i_kept kept[LEAT_I_KEPT_MAX]; /* the first of them: which descriptor has which port */
+    uint32_t kept_count;
     uint32_t index;                        /* in the origin's list */
     int64_t last_end_ns;                   /* when a slot last became idle */
     leat_i_pool *runnable;                 /* next in the loop's list */
@@ -175,6 +182,7 @@ struct leat_i_exchange {
     bool has_body;
     bool has_coding; /* Transfer-Encoding */
     bool has_content;
+    bool is_stale; /* curl chose a connection on which something came that nobody asked for: nothing was sent */
     bool is_done;
     bool is_refused;                /* HTTP/2: curl says that the stream was refused */
     bool is_calm;                   /* HTTP/2: curl speaks of ENHANCE_YOUR_CALM */
@@ -193,6 +201,7 @@ bool leat_i_loop_alarm(leat_i_loop *loop, leat_i_alarm *alarm, int64_t when_ns);
 int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool, void *unused);
 curl_socket_t leat_i_socket_open(void *slot, curlsocktype purpose, struct curl_sockaddr *address);
 void leat_i_socket_established(leat_i_exchange *x, int local_port);
+bool leat_i_socket_is_stale(const leat_i_pool *pool, int local_port);
 int leat_i_socket_close(void *pool, curl_socket_t fd);
 void leat_i_socket_event(leat_i_loop *loop, int fd, uint32_t events);
 

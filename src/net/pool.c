@@ -247,7 +247,7 @@ static bool pool_fill(leat_i_pool *pool)
         curl_multi_setopt(m, CURLMOPT_TIMERDATA, pool) == CURLM_OK &&
         curl_multi_setopt(m, CURLMOPT_PIPELINING, pool->origin->http2 ? (long)CURLPIPE_MULTIPLEX : (long)CURLPIPE_NOTHING) ==
             CURLM_OK &&
-        curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)LEAT_I_POOL_SLOTS * 2) == CURLM_OK)
+        curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)LEAT_I_KEPT_MAX) == CURLM_OK)
         return true;
     pool_empty(pool);
     return false;

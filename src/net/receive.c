@@ -122,6 +122,7 @@ size_t leat_i_receive_header(char *line, size_t one, size_t size, void *slot_arg
     if (LEAT_NEVER(!x)) return 0;
     x->header_bytes += size;
     if (x->header_bytes > LEAT_I_HEADER_BYTES_MAX) return exchange_stop(x, LEAT_I_HTTP_TOO_LARGE), 0;
+    if (x->has_headers) return size; /* A trailer: it frames nothing, and orders nothing. Source: RFC 9110, section 6.5.1. */
     if (size > 5 && memcmp(line, "HTTP/", 5) == 0)
         header_status(x, line, size);
     else if (x->reply->status && (*line == '\r' || *line == '\n'))
@@ -228,6 +229,10 @@ int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int r
     int64_t now_ns = leat_i_os_now_ns();
     if (x->sent_ns) {
         if (!x->lost_ns) x->lost_ns = now_ns;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (!x->is_new && leat_i_socket_is_stale(slot->pool, local_port)) {
+        x->is_stale = true;
         return CURL_PREREQFUNC_ABORT;
     }
     x->sent_ns = now_ns;

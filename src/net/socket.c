@@ -142,8 +142,29 @@ void leat_i_socket_established(leat_i_exchange *x, int local_port)
         if (ntohs(port) != local_port || !entry || entry->pool != pool || entry->may_linger) continue;
         entry->may_linger = true;
         pool->open_count++;
+        if (pool->kept_count < LEAT_I_KEPT_MAX) pool->kept[pool->kept_count++] = (leat_i_kept){ x->opened[i], local_port };
         return;
     }
+}
+
+static void kept_remove(leat_i_pool *pool, int fd)
+{
+    for (uint32_t i = 0; i < pool->kept_count; i++)
+        if (pool->kept[i].fd == fd) pool->kept[i--] = pool->kept[--pool->kept_count];
+}
+
+/*
+ * Whether something waits to be read on the kept connection of this port, before a request goes out on it: a reply that nobody asked
+ * for. curl would take it for the reply to what it sends next, and each later reply on the connection for that to the request after.
+ * HTTP/2 says whose each frame is, and sends some of its own accord.
+ */
+bool leat_i_socket_is_stale(const leat_i_pool *pool, int local_port)
+{
+    char first;
+    for (uint32_t i = 0; i < pool->kept_count && !pool->origin->http2; i++)
+        if (pool->kept[i].local_port == local_port && recv(pool->kept[i].fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+            return true;
+    return false;
 }
 
 int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
@@ -152,7 +173,7 @@ int leat_i_socket_close(void *pool_arg, curl_socket_t fd)
     leat_i_fd *entry = fd_entry(pool->loop, fd);
     if (entry) {
         fd_unregister(pool->loop, fd, entry);
-        if (entry->may_linger) pool->open_count--;
+        if (entry->may_linger) pool->open_count--, kept_remove(pool, fd);
         *entry = (leat_i_fd){ 0 };
     }
     return leat_i_os_close(fd) == 0 ? 0 : -1;

@@ -101,6 +101,11 @@ static bool requests_came(const fault_counts *counts, uint32_t number)
     return counts->requests >= number;
 }
 
+static bool requests_went(const fault_counts *counts, uint32_t number)
+{
+    return counts->served >= number;
+}
+
 static bool connections_came(const fault_counts *counts, uint32_t number)
 {
     return counts->connections >= number;
@@ -114,6 +119,11 @@ static bool connections_went(const fault_counts *counts, uint32_t number)
 bool fault_server_wait_requests(fault_server *s, uint32_t requests)
 {
     return wait_until(s, requests_came, requests);
+}
+
+bool fault_server_wait_served(fault_server *s, uint32_t served)
+{
+    return wait_until(s, requests_went, served);
 }
 
 bool fault_server_wait_connections(fault_server *s, uint32_t connections)

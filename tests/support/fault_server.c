@@ -326,6 +326,10 @@ static bool request_serve(fault_connection *c, bool *reset)
         step = fault_i_script(c, false);
     }
     if (!script_run(c, step, reset)) return false;
+    pthread_mutex_lock(&c->server->lock);
+    c->server->counts.served++;
+    pthread_cond_broadcast(&c->server->changed);
+    pthread_mutex_unlock(&c->server->lock);
     c->nth++;
     inbox_next(&c->in);
     return true;

@@ -107,6 +107,7 @@ typedef struct fault_counts {
     uint32_t partial;   /* head seen, then cut in the body */
     uint32_t reused;    /* complete ones on a connection that had one before */
     uint32_t used_up;   /* answered by FAULT_ECHO_MARK because no script fitted */
+    uint32_t served;    /* all that was ordered for them is sent, and their connection is kept (HTTP/1) */
     uint64_t bytes;     /* read in all, of anything */
     uint32_t open;      /* connections open now */
     uint32_t open_peak; /* most at once */
@@ -122,6 +123,7 @@ char *fault_server_request(fault_server *s, uint32_t index, uint32_t *connection
 
 /* Waits until at least `requests` complete requests (or connections) came; false after 20 s. */
 bool fault_server_wait_requests(fault_server *s, uint32_t requests);
+bool fault_server_wait_served(fault_server *s, uint32_t served);
 bool fault_server_wait_connections(fault_server *s, uint32_t connections);
 bool fault_server_wait_open(fault_server *s, uint32_t at_most); /* until at most that many connections are open */
 
