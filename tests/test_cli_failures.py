@@ -86,6 +86,37 @@ class Endpoint(Cli):
             self.assertNotIn('"endpoint_away":true', err.splitlines()[-1])
             self.assertLessEqual(self.mock_end(again)["requests"], 1500)
 
+    def test_an_outage_ends_while_many_wait_for_the_limiter(self):
+        """The 200 that asked the limiter before the outage go first, 5 a second: the run does not wait for its probe behind them."""
+        mocked = self.mock()
+        process = self.start(*self.args(mocked.url, "-j", "200", "--rpm", "300", "--outage-time", "1", count=1000))
+        self.wait_rows(5)
+        mocked.kill()
+        self.said(process, "the endpoint went away: the run pauses")
+        began = time.monotonic()
+        _, err = process.communicate(timeout=100)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn("the endpoint went away and was not back within 1 s", err)
+        self.assertEqual(set(self.classes()), {"ok"})
+
+    def test_several_endpoints_that_go_away(self):
+        """All of them at once, and one that never took its key: the run pauses when the last one is out, and comes to its end."""
+        one, two, denies = self.mock(), self.mock(), self.mock("--key", "another")
+        args = [a for a in self.args(one.url, "-j", "64", "--rpm", "1200", "--outage-time", "1", count=3000)
+                if a not in ("--base-url", one.url)]
+        process = self.start(*args, *(a for m in (one, two, denies) for a in ("--endpoint", m.url)))
+        self.wait_rows(50)
+        one.kill()
+        two.kill()
+        self.said(process, "the endpoint went away: the run pauses")
+        began = time.monotonic()
+        _, err = process.communicate(timeout=100)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(process.returncode, 5, err)
+        self.assertIn("the endpoint went away and was not back within 1 s", err)
+        self.assertLessEqual(set(self.classes()), {"ok", "reset"})
+
     def test_an_interrupt_ends_the_wait_for_an_endpoint(self):
         mocked = self.mock("--latency-ms", "5")
         process = self.start(*self.args(mocked.url, "-j", "8", "--outage-time", "1000", count=2000))

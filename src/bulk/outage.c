@@ -33,6 +33,8 @@ static showing attempt_shows(const leat_i_run *run, const leat_i_llm_attempt *a)
     /* Until the first reply the rule of leat_i_stop_insist is at work, unless requests went out and nothing came. */
     bool was_there = leat_load_relaxed(&run->count.reached) > 0 || leat_load_relaxed(&run->outage.on);
     if (a->unreached) return was_there ? SHOWS_NOBODY : SHOWS_NOTHING;
+    /* Of several endpoints, one that denies its key does not speak for the others. */
+    if (run->places.count > 1 && (a->cls == LEAT_CLASS_AUTH || a->cls == LEAT_CLASS_QUOTA)) return SHOWS_NOTHING;
     if (a->cls == LEAT_CLASS_RESET && !was_there) return SHOWS_NOTHING;
     switch (a->cls) {
     case LEAT_CLASS_SERVER:
@@ -53,6 +55,7 @@ static bool outage_counts(leat_i_run *run, showing shows)
 {
     leat_i_outage *o = &run->outage;
     uint32_t nobody_max = run->concurrency < UNREACHED_MAX ? run->concurrency : UNREACHED_MAX;
+    if (run->places.count > 1) nobody_max = 1; /* it is told only once all of them are out, each after attempts of its own */
     uint32_t faults_max = 2 * run->concurrency > FAULTS_MIN ? 2 * run->concurrency : FAULTS_MIN;
     if (shows == SHOWS_NOBODY) return leat_add_relaxed(&o->unreached, 1u) + 1 >= nobody_max;
     if (shows == SHOWS_FAULT) return leat_add_relaxed(&o->faults, 1u) + 1 >= faults_max;
@@ -125,7 +128,7 @@ static void run_give_up(leat_i_run *run, showing shows, const char *message)
     leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_NET), &why);
 }
 
-/* It stays the probe until the run is stopping: who is let go by the end of the outage is to see why. */
+/* The probe stays one until the run is stopping: who is let go by the end of the outage is to see why. */
 static void outage_over(leat_i_run *run, showing shows, const char *message)
 {
     leat_i_outage *o = &run->outage;
@@ -151,18 +154,22 @@ static void probe_take_back(leat_i_outage *o, int64_t now_ns, int64_t end_ns)
     waiters_wake(o);
 }
 
-static void probe_failed(leat_i_run *run, const struct leat_i_doc *d, showing shows, const char *message, int64_t now_ns)
+/* The probe, or one of those that were on their way to the limiter when the outage began and went since: the limiter serves in the
+ * order of asking, so the probe may stand behind a great many of them. */
+static void try_failed(leat_i_run *run, const struct leat_i_doc *d, showing shows, const leat_i_llm_attempt *a,
+                       int64_t now_ns)
 {
     leat_i_outage *o = &run->outage;
     leat_i_lock_take(&o->lock);
-    bool was_probe = leat_load_relaxed(&o->on) && o->probe == d && !o->over;
+    bool away = leat_load_relaxed(&o->on) && !o->over, was_probe = away && o->probe == d;
     int64_t end_ns = outage_end_ns(run);
-    if (was_probe && now_ns < end_ns) {
+    bool is_last = away && now_ns >= end_ns && (was_probe || a->start_ns >= o->begin_ns);
+    if (was_probe && !is_last) {
         o->wait_ms = 2 * o->wait_ms < PROBE_MAX_MS ? 2 * o->wait_ms : PROBE_MAX_MS;
         probe_take_back(o, now_ns, end_ns);
     }
     leat_i_lock_give(&o->lock);
-    if (was_probe && now_ns >= end_ns) outage_over(run, shows, message);
+    if (is_last) outage_over(run, shows, a->message);
 }
 
 void leat_i_outage_tell(leat_i_run *run, const struct leat_i_doc *d, leat_i_llm_attempt *a, int64_t now_ns)
@@ -175,7 +182,7 @@ void leat_i_outage_tell(leat_i_run *run, const struct leat_i_doc *d, leat_i_llm_
     if (begins && !on)
         outage_begin(run, shows, a->message, now_ns);
     else if (on && bad)
-        probe_failed(run, d, shows, a->message, now_ns);
+        try_failed(run, d, shows, a, now_ns);
     else if (on && shows != SHOWS_NOTHING)
         outage_end(run, a->start_ns, now_ns);
     if (shows != SHOWS_NOBODY) return;

@@ -4,10 +4,11 @@
  *
  *   FLOWING  Attempts that found nobody (as many in a row as requests may be in flight, ten at most), or that failed by the endpoint's
  *            fault (20 in a row, or twice as many as may be in flight if that is more), begin an outage. Any other answer begins both
- *            counts anew; one that says "later" counts for neither.
+ *            counts anew; one that says "later" counts for neither. Of several endpoints, all must be out before anybody counts as
+ *            having found nobody, and the first one is enough then.
  *   AWAY     Whoever would ask waits in leat_i_outage_pass. One at a time goes as the probe, after waits that double from 0.25 s to
  *            4 s. A probe that is answered without a fault -> FLOWING, as does any attempt that began since; one that is not: the
- *            next waits. Once outage_ms are over, the first probe that fails -> OVER.
+ *            next waits. Once outage_ms are over, the first attempt that fails, begun since the outage did -> OVER.
  *   OVER     The run stops; nobody passes any more.
  *
  * That nobody was there is never a document's own fault: it costs no attempt and no row while the run can wait. What was answered with
