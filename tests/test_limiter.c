@@ -168,7 +168,7 @@ static leat_err forget_grants(leat_task *t, void *arg, const void **result)
 static void test_forgotten_grants_are_settled_at_their_guess(void **state)
 {
     (void)state;
-    world *w = world_new(1, false, &(leat_limiter_opts){ .in_flight_max = 2, .tokens_per_min = 1000 });
+    world *w = world_new(1, false, &(leat_limiter_opts){ .in_flight_max = 2, .tokens_per_min = 1000, .burst = 1 });
     for (int i = 0; i < 5; i++)
         assert_int_equal(leat_task_run(w->rt, forget_grants, w, NULL), LEAT_OK);
     leat_limiter_stats s;
@@ -205,7 +205,7 @@ static leat_err settle_twice(leat_task *t, void *arg, const void **result)
 static void test_only_the_first_settle_counts(void **state)
 {
     (void)state;
-    world *w = world_new(1, false, &(leat_limiter_opts){ .tokens_per_min = 1000 });
+    world *w = world_new(1, false, &(leat_limiter_opts){ .tokens_per_min = 1000, .burst = 1 });
     kept k = { .w = w };
     assert_int_equal(leat_task_run(w->rt, settle_twice, &k, NULL), LEAT_OK);
     /* The end of the task has settled the second at its guess. */
@@ -258,7 +258,7 @@ static leat_err refund_under_waiter(leat_task *t, void *arg, const void **result
     leat_future *f = leat_task_start(t, one_request, &m);
     LEAT_TRY(leat_sleep_ms(t, 5000));
     int64_t refunded_ns = leat_task_now_ns(t);
-    leat_limiter_settle(w->l, g, (leat_cost){ 100, 0, 0 });
+    leat_limiter_settle(w->l, g, (leat_cost){ 50, 0, 0 });
     LEAT_TRY(leat_await(t, f, NULL));
     assert_true(w->granted_ns[0] - refunded_ns < 10 * MS);
     return LEAT_OK;

@@ -11,8 +11,9 @@
  *   - at each admission, what the last 60 s (24 h) hold, guesses or what was known by then, and the new request are at most the
  *     limit, for tokens in, out and both, bytes, and requests and tokens a day; one request larger than a limit alone in its window excepted;
  *   - never more in flight than allowed;
- *   - nobody waits without a reason: when a request waited, 97 % of some limit was used, or all but its own size. This is the
- *     promise of use, min(97 %, 1 - largest / limit), at every moment instead of on average.
+ *   - without bursts, tokens and bytes are spread: in `w` seconds at most limit * (w + 10) / 60 and one request;
+ *   - nobody waits without a reason: when a request waited, 97 % of some limit was used since some moment, or all but its own size.
+ *     This is the promise of use, min(97 %, 1 - largest / limit), at every moment instead of on average.
  * 10,000 schedules; LEAT_LONG=1 makes it 1,000,000. The seed of a failing one is printed; LEAT_SEED=n runs that one alone.
  *
  * That the checker sees is shown too: limits kept a little wrong (too high, too low, over a window too short) must be found.
@@ -62,9 +63,10 @@ typedef struct wrong {
     double requests, tokens, bytes, day, day_tokens; /* factors */
     int in_flight;                                   /* more than allowed */
     double clock;                                    /* the limiter's clock runs so much faster */
+    bool at_once;                                    /* tokens are not spread over the minute */
 } wrong;
 
-static const wrong HONEST = { 1, 1, 1, 1, 1, 0, 1 };
+static const wrong HONEST = { 1, 1, 1, 1, 1, 0, 1, false };
 
 typedef struct schedule {
     uint64_t seed;
@@ -231,6 +233,7 @@ static bool limits_apply(schedule *s, leat_i_member *m, int i, int64_t now)
         o.bytes_per_min *= s->lie.bytes;
         o.requests_per_day = (double)(int64_t)(o.requests_per_day * s->lie.day);
         o.tokens_per_day *= s->lie.day_tokens;
+        if (s->lie.at_once && o.requests_per_min == 0) o.burst = 1;
         if (o.in_flight_max) o.in_flight_max += (uint32_t)s->lie.in_flight;
         s->epoch[e].from_ns = now;
         if (!leat_i_member_set(m, &o)) return false;
@@ -393,6 +396,78 @@ static void check_in_flight(schedule *s, int i)
     if (most > 0 && open_at(s, i, s->request[i].granted) + 1 > (int)most) breach(s, "too many in flight", i);
 }
 
+/* ---- tokens and bytes are spread over the minute ---- */
+
+static double limit_of(const leat_limiter_opts *o, int kind)
+{
+    const double limit[] = { o->input_tokens_per_min, o->output_tokens_per_min, o->tokens_per_min, o->bytes_per_min };
+    return o->burst > 0 ? 0 : limit[kind];
+}
+
+/* What a request counts for at `now`. */
+static double size_of(const request *r, int kind, int64_t now)
+{
+    if (r->end == TAKEN_BACK && r->settled <= now) return 0;
+    const double *known = r->settled <= now ? r->used : r->guess;
+    if (kind == 3) return r->guess[2];
+    return kind == 2 ? known[0] + known[1] : known[kind];
+}
+
+/* What the limits from the grant of request `j` until `now` would have let through; < 0 = there was none for some time. */
+static double allowed_since(const schedule *s, int i, int j, int kind, int64_t now)
+{
+    double sum = 0;
+    for (const epoch *e = epoch_of(s, j); e <= epoch_of(s, i); e++) {
+        if (limit_of(&e->opts, kind) == 0) return -1;
+        int64_t from = e->from_ns > s->request[j].granted ? e->from_ns : s->request[j].granted;
+        int64_t to = e < epoch_of(s, i) && e[1].from_ns < now ? e[1].from_ns : now;
+        if (to > from) sum += limit_of(&e->opts, kind) * (double)(to - from) / 60e9;
+    }
+    return sum;
+}
+
+/* Whether since some request at least 97 % of the limit was used: then it is right to wait. What became known of requests before it
+ * counts too, where it was more than had been thought. */
+static bool is_spread(const schedule *s, int i, int kind, int64_t now)
+{
+    double since = 0;
+    if (limit_of(&epoch_of(s, i)->opts, kind) == 0) return false;
+    for (int j = i - 1; j >= 0; j--) {
+        const request *r = &s->request[j];
+        since += size_of(r, kind, now);
+        double allowed = allowed_since(s, i, j, kind, now), debts = 0;
+        if (allowed < 0) return false;
+        for (int k = 0; k < j; k++) {
+            double more = size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, r->granted);
+            debts += more > 0 ? more : 0;
+        }
+        if (since + debts >= 0.97 * allowed) return true;
+    }
+    return false;
+}
+
+/* In any time of `w` seconds no more than limit * (w + 10) / 60 and the last one, as far as it was known then. */
+static void check_spread(schedule *s, int i)
+{
+    int64_t now = s->request[i].granted;
+    for (int kind = 0; kind < 4; kind++) {
+        double limit = limit_of(&epoch_of(s, i)->opts, kind), since = 0;
+        if (limit == 0) continue;
+        for (int j = i - 1; j >= epoch_of(s, i)->from; j--) {
+            const request *r = &s->request[j];
+            double back = 0;
+            since += size_of(r, kind, now);
+            if (since > limit || now - r->granted > 60 * S) break; /* That is the log's business. */
+            for (int k = 0; k < j; k++) {
+                double less = size_of(&s->request[k], kind, r->granted) - size_of(&s->request[k], kind, now);
+                back += less > 0 ? less : 0;
+            }
+            if (since > limit * ((double)(now - r->granted) / 1e9 + 10) / 60 + back + REQUESTS_MAX / 32.0)
+                breach(s, "too much in a short time", i);
+        }
+    }
+}
+
 /* Whether a request that was told to wait at `now`, or a moment before its time came, had a reason. */
 static bool wait_is_right(const schedule *s, int i, int64_t now)
 {
@@ -403,6 +478,8 @@ static bool wait_is_right(const schedule *s, int i, int64_t now)
         if (a[k].limit > 0 && a[k].held + a[k].mine > a[k].limit - 1 - REQUESTS_MAX / 32.0 - (k == 3 ? REQUESTS_MAX : 0))
             return true;
     if (o->in_flight_max > 0 && open_at(s, i, now) >= (int)o->in_flight_max) return true;
+    for (int kind = 0; kind < 4; kind++)
+        if (is_spread(s, i, kind, now)) return true;
     if ((o->requests_per_day > 0 || o->tokens_per_day > 0) && s->epoch_count > 1)
         return true; /* Not judged: see amounts_of. */
     if (o->requests_per_min == 0) return false;
@@ -428,6 +505,7 @@ static void schedule_check(schedule *s)
         check_windows(s, i, epoch_of(s, i));
         check_amounts(s, i);
         check_in_flight(s, i);
+        check_spread(s, i);
         check_use(s, i);
     }
 }
@@ -467,19 +545,20 @@ static void test_the_checker_sees_what_is_wrong(void **state)
         const char *what;
         wrong lie;
     } lies[] = {
-        { "requests 4 % too many", { 1.04, 1, 1, 1, 1, 0, 1 } },
-        { "tokens 2 % too many", { 1, 1.02, 1, 1, 1, 0, 1 } },
-        { "bytes 2 % too many", { 1, 1, 1.02, 1, 1, 0, 1 } },
-        { "a day 10 % too full", { 1, 1, 1, 1.1, 1, 0, 1 } },
-        { "tokens of a day 5 % too many", { 1, 1, 1, 1, 1.05, 0, 1 } },
-        { "one more in flight", { 1, 1, 1, 1, 1, 1, 1 } },
-        { "a window of 59 s", { 1, 1, 1, 1, 1, 0, 60 / 59.0 } },
-        { "requests 4 % too few", { 0.96, 1, 1, 1, 1, 0, 1 } },
-        { "tokens 5 % too few", { 1, 0.95, 1, 1, 1, 0, 1 } },
-        { "bytes 10 % too few", { 1, 1, 0.9, 1, 1, 0, 1 } },
-        { "a day 10 % too empty", { 1, 1, 1, 0.9, 1, 0, 1 } },
-        { "tokens of a day 5 % too few", { 1, 1, 1, 1, 0.95, 0, 1 } },
-        { "a window of 62 s", { 1, 1, 1, 1, 1, 0, 60 / 62.0 } },
+        { "requests 4 % too many", { 1.04, 1, 1, 1, 1, 0, 1, false } },
+        { "tokens 2 % too many", { 1, 1.02, 1, 1, 1, 0, 1, false } },
+        { "bytes 2 % too many", { 1, 1, 1.02, 1, 1, 0, 1, false } },
+        { "a day 10 % too full", { 1, 1, 1, 1.1, 1, 0, 1, false } },
+        { "tokens of a day 5 % too many", { 1, 1, 1, 1, 1.05, 0, 1, false } },
+        { "one more in flight", { 1, 1, 1, 1, 1, 1, 1, false } },
+        { "a window of 59 s", { 1, 1, 1, 1, 1, 0, 60 / 59.0, false } },
+        { "requests 4 % too few", { 0.96, 1, 1, 1, 1, 0, 1, false } },
+        { "tokens 5 % too few", { 1, 0.95, 1, 1, 1, 0, 1, false } },
+        { "bytes 10 % too few", { 1, 1, 0.9, 1, 1, 0, 1, false } },
+        { "a day 10 % too empty", { 1, 1, 1, 0.9, 1, 0, 1, false } },
+        { "tokens of a day 5 % too few", { 1, 1, 1, 1, 0.95, 0, 1, false } },
+        { "a window of 62 s", { 1, 1, 1, 1, 1, 0, 60 / 62.0, false } },
+        { "tokens all at once", { 1, 1, 1, 1, 1, 0, 1, true } },
     };
     (void)state;
     for (size_t l = 0; l < sizeof lies / sizeof *lies; l++) {

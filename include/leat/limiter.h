@@ -5,7 +5,8 @@
  * everything that calls them; acquired per attempt, released before any retry wait.
  * Promise: any window of w seconds sees at most limit * (w + 0.05) / 60 + 1 requests, the burst more when one is allowed; any
  * window of 60 s sees at most the limit, burst or not; and in any window of 60 s the tokens charged at admission never exceed the
- * limit, one oversize request alone in its window excepted. Who asks first goes first. docs/limits.md says how it is kept.
+ * limit, one oversize request alone in its window excepted. Without bursts, tokens and bytes are spread over the minute: any w
+ * seconds see at most limit * (w + 10) / 60 of them, and one request. Who asks first goes first. docs/limits.md says how it is kept.
  *
  * Source: GCRA (ITU-T I.371, annex A) for requests; the exact log of tokens and the debts are our own; docs/limits.md.
  */
@@ -32,7 +33,8 @@ typedef struct leat_limiter_opts {
     uint32_t in_flight_max;
     uint32_t in_flight_min; /* adaptive: never fewer; 0 = 1 */
     bool adaptive;          /* finds out how many may be in flight, up to in_flight_max, from what is told of the requests */
-    uint32_t burst;         /* requests that may go at once after a pause, beside the paced one; 0 = none */
+    uint32_t burst; /* requests that may go at once after a pause, beside the paced one; 0 = none. With bursts, tokens and
+                             * bytes are not spread over the minute */
 } leat_limiter_opts;
 
 /* What one request costs: guessed before, or known after. */

@@ -1,5 +1,6 @@
 /* budget.c: see budget.h. The pace decides about requests, the logs of the minute and the day about all else, and about requests
- * too when bursts are allowed: then the pace alone would let a full minute and a burst through in one window. */
+ * too when bursts are allowed: then the pace alone would let a full minute and a burst through in one window. Where they are not
+ * allowed, what the log of the minute lets through is spread over it. */
 #include "budget.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@ static void rule_add(leat_i_budget *b, leat_i_account account, double limit, boo
 {
     double units = floor(limit * units_of_account(account));
     if (limit == 0 || units >= 9e18) return;
-    b->rule[b->rule_count++] = (leat_i_rule){ (int64_t)units, account, per_day };
+    b->rule[b->rule_count++] = (leat_i_rule){ .max = (int64_t)units, .account = account, .per_day = per_day };
     if (!per_day || b->has_day) return;
     b->has_day = b->day.is_day = true; /* The log of the day is empty so far. */
 }
@@ -40,6 +41,18 @@ bool leat_i_limits_are_valid(const leat_limiter_opts *o)
     for (size_t i = 0; i < sizeof limit / sizeof *limit; i++)
         if (!isfinite(limit[i]) || limit[i] < 0) return false;
     return true;
+}
+
+static void rules_spread(leat_i_budget *b, bool bursts)
+{
+    int64_t max[LEAT_I_ACCOUNT_COUNT] = { 0 };
+    for (uint32_t i = 0; i < b->rule_count && !bursts; i++) {
+        leat_i_rule *rule = &b->rule[i];
+        rule->is_spread = !rule->per_day && rule->account != LEAT_I_ACCOUNT_REQUESTS;
+        if (rule->is_spread) max[rule->account] = rule->max;
+    }
+    for (int account = 0; account < LEAT_I_ACCOUNT_COUNT; account++)
+        leat_i_spread_set(&b->spread[account], max[account], b->now_ns);
 }
 
 bool leat_i_budget_set(leat_i_budget *b, const leat_limiter_opts *opts)
@@ -56,6 +69,7 @@ bool leat_i_budget_set(leat_i_budget *b, const leat_limiter_opts *opts)
     rule_add(b, LEAT_I_ACCOUNT_REQUESTS, opts->requests_per_day, true);
     rule_add(b, LEAT_I_ACCOUNT_SUM, opts->tokens_per_day, true);
     LEAT_ASSERT(b->rule_count <= LEAT_I_RULES_MAX);
+    rules_spread(b, opts->burst > 0);
     b->in_flight_max = opts->in_flight_max;
     leat_i_pace_set(&b->pace, opts->requests_per_min, opts->burst);
     return true;
@@ -97,10 +111,31 @@ int64_t leat_i_budget_ready_ns(leat_i_budget *b, leat_i_charge c, int64_t now_ns
     leat_i_window_advance(&b->window, now_ns);
     if (b->has_day) leat_i_window_advance(&b->day, now_ns);
     for (uint32_t i = 0; i < b->rule_count; i++) {
-        int64_t room = rule_ready_ns(b, &b->rule[i], &c);
+        const leat_i_rule *rule = &b->rule[i];
+        int64_t room = rule_ready_ns(b, rule, &c);
         if (room > ready) ready = room;
+        if (!rule->is_spread) continue;
+        int64_t slot = leat_i_spread_ready_ns(&b->spread[rule->account]);
+        if (slot > ready) ready = slot;
     }
     return ready;
+}
+
+static void spread_take(leat_i_budget *b, const leat_i_charge *c, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < b->rule_count; i++) {
+        leat_i_account account = b->rule[i].account;
+        if (b->rule[i].is_spread) leat_i_spread_take(&b->spread[account], leat_i_charge_of(c, account), now_ns);
+    }
+}
+
+static void spread_adjust(leat_i_budget *b, const leat_i_charge *charge, const leat_i_charge *delta)
+{
+    for (uint32_t i = 0; i < b->rule_count; i++) {
+        leat_i_account account = b->rule[i].account;
+        int64_t units = leat_i_charge_of(charge, account), more = leat_i_charge_of(delta, account);
+        if (b->rule[i].is_spread && more != 0) leat_i_spread_adjust(&b->spread[account], units, units + more);
+    }
 }
 
 leat_i_taken leat_i_budget_take(leat_i_budget *b, leat_i_charge c, int64_t now_ns)
@@ -108,6 +143,7 @@ leat_i_taken leat_i_budget_take(leat_i_budget *b, leat_i_charge c, int64_t now_n
     now_ns = time_forward(b, now_ns);
     LEAT_ASSERT(leat_i_budget_ready_ns(b, c, now_ns) <= now_ns);
     leat_i_pace_take(&b->pace, now_ns);
+    spread_take(b, &c, now_ns);
     leat_i_window_add(&b->window, now_ns, c);
     if (b->has_day) leat_i_window_add(&b->day, now_ns, c);
     b->in_flight++;
@@ -118,6 +154,7 @@ leat_i_taken leat_i_budget_take(leat_i_budget *b, leat_i_charge c, int64_t now_n
 static void charge_correct(leat_i_budget *b, const leat_i_taken *taken, leat_i_charge delta)
 {
     b->charged_units += delta.input + delta.output;
+    spread_adjust(b, &taken->charge, &delta);
     leat_i_window_adjust(&b->window, taken->at_ns, delta);
     if (taken->in_day) leat_i_window_adjust(&b->day, taken->at_ns, delta);
 }

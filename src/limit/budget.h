@@ -8,12 +8,14 @@
 #include "leat/limiter.h"
 
 #include "pace.h"
+#include "spread.h"
 #include "window.h"
 
 typedef struct leat_i_rule {
     int64_t max; /* in the window */
     leat_i_account account;
     bool per_day;
+    bool is_spread; /* over the minute */
 } leat_i_rule;
 
 enum { LEAT_I_RULES_MAX = 7 };
@@ -28,6 +30,7 @@ typedef struct leat_i_budget {
     int64_t charged_units; /* input + output after settling, since the start */
     uint64_t taken_count;  /* grants so far: tells the last one */
     leat_i_pace pace;
+    leat_i_spread spread[LEAT_I_ACCOUNT_COUNT];
     leat_i_window window, day;
 } leat_i_budget;
 
