@@ -1,37 +1,46 @@
 /*
  * semaphore.c: permits for tasks, in the order of asking.
  *
- * Under the mutex: a permit is either counted in `free`, or handed to the first waiter, who is then out of the line and marked as
- * granted. A waiter that is stopped looks under the mutex: when it is still in the line it leaves it, when it was granted
- * meanwhile it keeps the permit and the acquire has succeeded; so no permit is lost, and none is held after an error. Waiters stand
- * on their tasks' stacks; the unpark comes after the mutex, and touches only the stack's head, which lives on.
+ * Under the lock: a permit is either counted in `free`, or handed to the first waiter, who is then out of the line. A waiter that is
+ * stopped looks under the lock: when it is still in the line it leaves it, when it is not it keeps the permit and the acquire has
+ * succeeded; so no permit is lost, and none is held after an error.
+ *
+ * Waiters stand on their tasks' stacks. Who hands a permit over does so in three steps: it takes the waiter out of the line and gives
+ * the lock back, its last touch of the semaphore; stores `granted`, its last touch of the waiter; and unparks the stack, whose head lives
+ * on. So who was woken needs no lock to see that it has the permit, and may free the semaphore with it; and one that was stopped and is no
+ * longer in the line waits for `granted`.
  */
 #include "runtime.h"
 
 #include "../base/check.h"
+#include "../base/lock.h"
+
+/* With thousands in line each waiter is a cache miss, and the next one is known only after it: so each knows one further on. */
+#define AHEAD 4u
 
 struct semaphore_waiter {
     struct semaphore_waiter *next, *prev;
+    const struct semaphore_waiter *ahead; /* stood so many places behind it, if any did; maybe gone: for prefetching only */
     leat_i_waiter *stack;
-    bool granted; /* guarded by mutex */
+    bool in_line; /* guarded by lock */
+    LEAT_ATOMIC(bool) granted;
 };
 
 struct leat_semaphore {
-    pthread_mutex_t mutex;
+    _Alignas(64) leat_i_lock lock;
     uint32_t free;
     struct semaphore_waiter *first, *last;
+    struct semaphore_waiter *recent[AHEAD]; /* the last to come, as far as they are in line; the oldest at `recent_at` */
+    uint32_t recent_at;
 };
 
 leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count)
 {
     *out = NULL;
     if (count > INT32_MAX) return LEAT_USAGE;
-    leat_semaphore *s = leat_i_alloc_zeroed(sizeof *s);
+    leat_semaphore *s = leat_i_alloc_aligned(64, sizeof *s);
     if (!s) return LEAT_NOMEM;
-    if (pthread_mutex_init(&s->mutex, NULL) != 0) {
-        leat_i_free(s);
-        return LEAT_NOMEM;
-    }
+    *s = (leat_semaphore){ 0 };
     s->free = count;
     *out = s;
     return LEAT_OK;
@@ -41,22 +50,28 @@ void leat_semaphore_free(leat_semaphore *s)
 {
     if (!s) return;
     LEAT_ASSERT(!s->first);
-    pthread_mutex_destroy(&s->mutex);
     leat_i_free(s);
 }
 
 static void line_append(leat_semaphore *s, struct semaphore_waiter *me)
 {
+    me->in_line = true;
     me->prev = s->last;
     if (s->last)
         s->last->next = me;
     else
         s->first = me;
     s->last = me;
+    struct semaphore_waiter **recent = &s->recent[s->recent_at++ % AHEAD];
+    if (*recent) (*recent)->ahead = me;
+    *recent = me;
 }
 
 static void line_remove(leat_semaphore *s, struct semaphore_waiter *me)
 {
+    me->in_line = false;
+    for (uint32_t i = 0; i < AHEAD; i++)
+        if (s->recent[i] == me) s->recent[i] = NULL;
     if (me->prev)
         me->prev->next = me->next;
     else
@@ -70,33 +85,41 @@ static void line_remove(leat_semaphore *s, struct semaphore_waiter *me)
 /* Takes a permit if nobody is before us, else stands in line. */
 static bool semaphore_try(leat_semaphore *s, struct semaphore_waiter *me)
 {
-    pthread_mutex_lock(&s->mutex);
+    leat_i_lock_take(&s->lock);
     bool taken = s->free > 0 && !s->first;
     if (taken)
         s->free--;
     else
         line_append(s, me);
-    pthread_mutex_unlock(&s->mutex);
+    leat_i_lock_give(&s->lock);
     return taken;
 }
 
-/* Whether it was granted; if not, and `leave`, it stands in line no more. */
-static bool semaphore_granted(leat_semaphore *s, struct semaphore_waiter *me, bool leave)
+/* Leaves the line; false = it was not in it: a permit is on its way. */
+static bool semaphore_leave(leat_semaphore *s, struct semaphore_waiter *me)
 {
-    pthread_mutex_lock(&s->mutex);
-    bool granted = me->granted;
-    if (!granted && leave) line_remove(s, me);
-    pthread_mutex_unlock(&s->mutex);
-    return granted;
+    leat_i_lock_take(&s->lock);
+    bool left = me->in_line;
+    if (left) line_remove(s, me);
+    leat_i_lock_give(&s->lock);
+    return left;
+}
+
+static bool semaphore_granted(struct semaphore_waiter *me)
+{
+    return leat_load_acquire(&me->granted); /* acquire: pairs with the release in leat_semaphore_release */
 }
 
 static leat_err semaphore_wait(leat_task *t, leat_semaphore *s, struct semaphore_waiter *me)
 {
-    for (;;) {
+    while (!semaphore_granted(me)) {
         leat_err err = leat_i_park(t, LEAT_I_NEVER_NS);
-        if (semaphore_granted(s, me, err != LEAT_OK)) return LEAT_OK;
-        if (err != LEAT_OK) return err;
+        if (err == LEAT_OK || semaphore_granted(me)) continue;
+        if (semaphore_leave(s, me)) return err;
+        while (!semaphore_granted(me)) /* Who has taken us out is about to tell. */
+            leat_i_park_shielded(t);
     }
+    return LEAT_OK;
 }
 
 leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
@@ -113,16 +136,18 @@ leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 
 void leat_semaphore_release(leat_semaphore *s)
 {
-    leat_i_waiter *stack = NULL;
-    pthread_mutex_lock(&s->mutex);
+    leat_i_lock_take(&s->lock);
     struct semaphore_waiter *first = s->first;
-    if (first) {
-        stack = first->stack;
-        line_remove(s, first);
-        first->granted = true;
-    } else {
+    if (!first) {
         s->free++;
+        leat_i_lock_give(&s->lock);
+        return;
     }
-    pthread_mutex_unlock(&s->mutex);
-    if (stack) leat_i_unpark(stack);
+    line_remove(s, first);
+    if (first->ahead) __builtin_prefetch(first->ahead, 1);
+    if (s->first) __builtin_prefetch(s->first->stack, 1);
+    leat_i_lock_give(&s->lock);
+    leat_i_waiter *stack = first->stack;
+    leat_store_release(&first->granted, true); /* release: pairs with the acquire in semaphore_granted; it may be gone now */
+    leat_i_unpark(stack);
 }

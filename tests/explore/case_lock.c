@@ -9,6 +9,7 @@
 
 static leat_runtime *rt;
 static uint32_t inside; /* plain: a race if two are in */
+static explore_flag entered, go;
 
 /* ---- the semaphore ---- */
 
@@ -79,10 +80,63 @@ static void semaphore_limit(void)
     explore_finish();
 }
 
+/* Who was let through may free the semaphore: who let it through is done with it by then. */
+static leat_err takes_the_last(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    explore_flag_add(&entered, 1);
+    leat_err err = leat_semaphore_acquire(t, semaphore);
+    if (err != LEAT_OK) return err;
+    EXPLORE_CHECK(inside++ == 1); /* plain: written by who has released it */
+    leat_semaphore_free(semaphore);
+    return LEAT_OK;
+}
+
+static void semaphore_free(void)
+{
+    leat_handle *h;
+    inside = 0;
+    entered = (explore_flag){ 0 };
+    rt = runtime_begin(1);
+    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 0) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, takes_the_last, NULL, &h) == LEAT_OK);
+    explore_flag_await(&entered, 1);
+    inside++;
+    leat_semaphore_release(semaphore);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_OK);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static void releases(void *unused)
+{
+    (void)unused;
+    leat_semaphore_release(semaphore);
+}
+
+/* One in line is stopped while a permit is handed to it: it has the permit, or it is there for the next one. */
+static void semaphore_stop(void)
+{
+    leat_handle *h;
+    rt = runtime_begin(1);
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_semaphore_new(&semaphore, 0) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, acquires, NULL, &h) == LEAT_OK);
+    explore_settle();
+    explore_quiet(false);
+    unsigned releaser = explore_start(releases, NULL);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    explore_join(releaser);
+    EXPLORE_CHECK(!semaphore->first && semaphore->free == (err == LEAT_OK ? 0 : 1));
+    leat_handle_free(h);
+    leat_semaphore_free(semaphore);
+    explore_finish();
+}
+
 /* ---- the gate ---- */
 
 static leat_i_gate *gate;
-static explore_flag entered, go;
 
 static void pass(leat_task *t)
 {
@@ -160,3 +214,5 @@ const explore_case explore_semaphore_limit = {
 };
 const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
 const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_semaphore_stop = { "semaphore_stop", semaphore_stop, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
+const explore_case explore_semaphore_free = { "semaphore_free", semaphore_free, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
