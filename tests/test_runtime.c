@@ -104,10 +104,11 @@ static void a_runtime_ends_what_still_runs(void **state)
 static leat_err uses_much(leat_task *t, void *arg, const void **result)
 {
     (void)arg, (void)result;
-    leat_future *f[20];
-    for (int i = 0; i < 20; i++)
+    enum { COUNT = 600 }; /* some blocks of tasks */
+    leat_future *f[COUNT];
+    for (int i = 0; i < COUNT; i++)
         f[i] = leat_task_start(t, does_nothing, NULL);
-    LEAT_TRY(leat_await_all(t, f, 20));
+    LEAT_TRY(leat_await_all(t, f, COUNT));
     LEAT_TRY(leat_sleep_ms(t, 1));
     return leat_task_alloc(t, 1000) ? LEAT_OK : LEAT_NOMEM;
 }

@@ -219,7 +219,14 @@ static bool worker_futex(leat_i_worker *w, int64_t until_ns)
     return true;
 }
 
-/* The long part of parking: until woken, or the first timer. After a while without work, pages of idle stacks go back once. */
+/* Gives a part of the memory back that is kept for the next tasks; true = there may be more. */
+static bool worker_trim(leat_i_worker *w)
+{
+    bool more = leat_i_stack_trim(w);
+    return leat_i_task_trim(w) || more;
+}
+
+/* The long part of parking: until woken, or the first timer. After a while without work, memory of ended tasks goes back once. */
 static void worker_park(leat_i_worker *w)
 {
     if (w->rt->virtual_clock) {
@@ -228,10 +235,10 @@ static void worker_park(leat_i_worker *w)
         return;
     }
     int64_t until_ns = leat_i_heap_first_ns(&w->timers);
-    int64_t trim_ns = w->stacks.used ? leat_i_os_now_ns() + TRIM_AFTER_NS : LEAT_I_NEVER_NS;
+    int64_t trim_ns = w->stacks.used || w->tasks.used ? leat_i_os_now_ns() + TRIM_AFTER_NS : LEAT_I_NEVER_NS;
     while (trim_ns < until_ns) {
         if (worker_futex(w, trim_ns)) return;
-        if (!leat_i_stack_trim(w)) break;
+        if (!worker_trim(w)) break;
         trim_ns = leat_i_os_now_ns() + TRIM_PAUSE_NS;
     }
     worker_futex(w, until_ns);

@@ -46,11 +46,11 @@ static bool worker_init(leat_runtime *rt, uint32_t index)
 
 static void runtime_dealloc(leat_runtime *rt)
 {
+    if (rt->worker) leat_i_task_pool_fini(rt);
     for (uint32_t i = 0; rt->worker && i < rt->worker_count; i++) {
         leat_i_worker *w = &rt->worker[i];
         leat_i_deque_fini(&w->deque);
         leat_i_heap_fini(&w->timers);
-        leat_i_worker_free_tasks(w);
         leat_i_fork_fini(w);
     }
     leat_i_free(rt->worker);

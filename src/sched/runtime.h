@@ -11,6 +11,8 @@
 #include "fork.h"
 #include "stack.h"
 
+#include "../base/lock.h"
+
 #include <signal.h>
 
 #define LEAT_I_WORKERS_MAX 256u
@@ -38,6 +40,21 @@ typedef struct leat_i_detached_tally {
     uint32_t canceled; /* by the end of the runtime; read by leat_runtime_free */
 } leat_i_detached_tally;
 
+/* Memory for tasks (task_pool.c): what a worker has at hand, and what is there for all. */
+typedef struct leat_i_task_block leat_i_task_block;
+typedef struct leat_i_task_cache {
+    leat_task *list;
+    leat_task *full; /* one more batch, whole; or NULL */
+    uint32_t count;  /* in `list`: a batch at most */
+    uint32_t block_used;
+    leat_i_task_block *block; /* that tasks are cut from; or NULL */
+    bool used;                /* one was given back since the last trim */
+} leat_i_task_cache;
+typedef struct leat_i_task_pool {
+    leat_i_lock lock;
+    LEAT_ATOMIC(leat_task *) spare; /* batches; written under the lock */
+} leat_i_task_pool;
+
 struct leat_i_worker {
     /* Private. */
     leat_runtime *rt;
@@ -46,8 +63,7 @@ struct leat_i_worker {
     leat_i_list ready;
     leat_i_heap timers;
     leat_i_stack_cache stacks;
-    leat_task *free_tasks;
-    uint32_t free_task_count;
+    leat_i_task_cache tasks;
     leat_i_batch_tally batch;
     leat_i_detached_tally detached;
     leat_i_fork *free_forks;
@@ -93,6 +109,7 @@ struct leat_runtime {
     void (*log)(void *arg, leat_log_level level, const char *text);
     void *log_arg;
     leat_i_stack_pool stacks;
+    leat_i_task_pool tasks;
     leat_i_blocking blocking;
     pthread_mutex_t room_mutex;
     struct {
@@ -146,7 +163,12 @@ void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
 leat_task *leat_i_task_of_job(leat_i_job *job); /* NULL when it is something else */
 void leat_i_task_cancel(leat_task *task);       /* any thread, while the task's memory lives */
-void leat_i_worker_free_tasks(leat_i_worker *w);
+
+/* task_pool.c */
+leat_task *leat_i_task_alloc(leat_i_worker *w);              /* not initialised; NULL when memory is short */
+void leat_i_task_dealloc(leat_i_worker *w, leat_task *task); /* any worker, or NULL for a thread that is none */
+bool leat_i_task_trim(leat_i_worker *w);      /* gives memory of a batch or two back; true = there may be more to give */
+void leat_i_task_pool_fini(leat_runtime *rt); /* all workers have ended */
 
 /* clock.c */
 void leat_i_clock_evaluate(leat_runtime *rt); /* virtual: if all wait, jump to the next timer and wake its worker */

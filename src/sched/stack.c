@@ -1,13 +1,15 @@
 /*
  * stack.c: taking stacks and giving them back.
  *
- * A slab is one reservation that holds STACKS_PER_SLAB stacks side by side, each with its guard below, and an array of their
- * heads. The stride is one page more than the stack, and worker.c shifts tops by a little inside their page, so that the first
+ * A slab is one reservation that holds stacks side by side, each with its guard below, and an array of their heads; slabs grow with their
+ * number. The stride is one page more than the stack, and worker.c shifts tops by a little inside their page, so that the first
  * frames of many stacks do not fall on the same few cache sets.
  *
- * Lists: a worker takes and gives at its own LIFO, and moves a batch to or from the common lists when its own is empty or has
- * CACHE_MAX: first from the spare ones, whose pages are there, then from the cold ones. Memory is never unmapped before the end,
- * since a late leat_i_unpark may still come; only pages go back, when a worker has been idle for a while (idle.c).
+ * Lists: a worker takes and gives at its own LIFO. It has one whole batch beside it, and moves batches to and from the common lists as
+ * they are, without a look at the stacks in them, each of which would be a cache miss under the mutex: first from the spare ones, whose
+ * pages are there, then from the cold ones, at last from the newest slab. The worker that takes a batch of a slab guards its stacks,
+ * outside the mutex as long as the guards are lightweight. Memory is never unmapped before the end, since a late leat_i_unpark may still
+ * come; only pages go back, when a worker has been idle for a while (idle.c).
  */
 #include "runtime.h"
 
@@ -34,10 +36,8 @@
 #define STACK_UNPOISON(low, bytes) ((void)0)
 #endif
 
-#define STACKS_PER_SLAB 64u
-#define CACHE_MAX       256u
-#define CACHE_BATCH     128u
-#define CACHE_KEEP      64u
+#define SLAB_STACKS_MAX 1024u        /* a multiple of the batch, as all counts of slabs */
+#define SLAB_BYTES_MAX  (128u << 20) /* unless a batch alone has more */
 #define CANARY_BYTES    64u
 #define GUARD_BYTES \
     65536u /* a function may reach so far below its caller and still be caught; it costs addresses, no memory */
@@ -48,8 +48,10 @@ struct leat_i_slab {
     struct leat_i_slab *next;
     char *memory;
     size_t bytes;
-    leat_i_waiter *head; /* STACKS_PER_SLAB of them */
-    unsigned valgrind_id[STACKS_PER_SLAB];
+    uint32_t count;
+    uint32_t made; /* stacks that were handed out, the first ones; guarded by the pool's mutex */
+    leat_i_waiter *head;
+    unsigned valgrind_id[]; /* one for each stack that was handed out */
 };
 
 static uint32_t map_count_max(void)
@@ -97,7 +99,7 @@ void leat_i_stack_pool_fini(leat_i_stack_pool *p)
     while (p->slab) {
         struct leat_i_slab *slab = p->slab;
         p->slab = slab->next;
-        for (uint32_t i = 0; i < STACKS_PER_SLAB; i++)
+        for (uint32_t i = 0; i < slab->made; i++)
             STACK_DEREGISTER(slab->valgrind_id[i]);
         STACK_UNPOISON(slab->memory, slab->bytes);
         leat_i_os_release(slab->memory, slab->bytes);
@@ -119,63 +121,103 @@ bool leat_i_stack_canary_holds(const leat_i_waiter *s)
     return true;
 }
 
-/* Guards one stack as well as the pool still can; each step down is for good. */
+/* Guards one stack as well as the pool still can without lightweight guards; the step down is for good. Under the mutex. */
 static void stack_guard(leat_i_stack_pool *p, leat_i_waiter *s)
 {
-    char *guard = s->low - p->guard_bytes;
-    if (p->guard == LEAT_I_GUARD_LIGHT && leat_i_os_guard_install(guard, p->guard_bytes) != 0)
-        p->guard = LEAT_I_GUARD_MPROTECT;
     if (p->guard == LEAT_I_GUARD_MPROTECT) {
-        if (p->mprotect_left > 0 && leat_i_os_guard_mprotect(guard, p->guard_bytes) == 0)
+        if (p->mprotect_left > 0 && leat_i_os_guard_mprotect(s->low - p->guard_bytes, p->guard_bytes) == 0)
             p->mprotect_left--;
         else
             p->guard = LEAT_I_GUARD_CANARY;
     }
-    s->guard = p->guard;
+    s->guard = (uint8_t)p->guard;
     if (s->guard == LEAT_I_GUARD_CANARY) leat_i_stack_put_canary(s);
 }
 
-/* Makes a slab and puts its stacks on the cold list. Under the mutex. */
-static bool pool_grow(leat_i_stack_pool *p)
+/* Guards what is left of a batch without lightweight guards; gives the kind that is in force since then, `before` if it is no other. */
+static leat_i_guard batch_guard_rest(leat_i_stack_pool *p, leat_i_waiter *s, leat_i_guard *before)
 {
-    struct leat_i_slab *slab = leat_i_alloc_zeroed(sizeof *slab);
-    leat_i_waiter *head = leat_i_alloc_aligned(64, STACKS_PER_SLAB * sizeof *head);
-    size_t bytes = (size_t)p->stride_bytes * STACKS_PER_SLAB;
+    pthread_mutex_lock(&p->mutex);
+    *before = p->guard;
+    if (p->guard == LEAT_I_GUARD_LIGHT) p->guard = LEAT_I_GUARD_MPROTECT;
+    for (; s; s = s->link)
+        stack_guard(p, s);
+    leat_i_guard after = p->guard;
+    pthread_mutex_unlock(&p->mutex);
+    return after;
+}
+
+/* How many stacks the next slab has: twice as many as the last one. */
+static uint32_t slab_count(const leat_i_stack_pool *p)
+{
+    uint32_t count = p->slab ? p->slab->count * 2 : LEAT_I_STACK_BATCH;
+    while (count > LEAT_I_STACK_BATCH && (count > SLAB_STACKS_MAX || (size_t)count * p->stride_bytes > SLAB_BYTES_MAX))
+        count /= 2;
+    return count;
+}
+
+static struct leat_i_slab *slab_new(const leat_i_stack_pool *p, uint32_t count)
+{
+    struct leat_i_slab *slab = leat_i_alloc_zeroed(sizeof *slab + count * sizeof slab->valgrind_id[0]);
+    leat_i_waiter *head = leat_i_alloc_aligned(64, count * sizeof *head);
+    size_t bytes = (size_t)p->stride_bytes * count;
     char *memory = slab && head ? leat_i_os_reserve(bytes) : NULL;
     if (!memory) {
         leat_i_free(head);
         leat_i_free(slab);
-        return false;
+        return NULL;
     }
-    memset(head, 0, STACKS_PER_SLAB * sizeof *head);
+    memset(head, 0, count * sizeof *head);
     slab->memory = memory;
     slab->bytes = bytes;
+    slab->count = count;
     slab->head = head;
-    for (uint32_t i = STACKS_PER_SLAB; i-- > 0;) {
-        leat_i_waiter *s = &head[i];
-        s->low = memory + (size_t)i * p->stride_bytes + p->guard_bytes;
-        s->clean = true;
-        stack_guard(p, s);
-        slab->valgrind_id[i] = STACK_REGISTER(s->low, s->low + p->stack_bytes);
-        s->link = p->cold;
-        p->cold = s;
-    }
+    return slab;
+}
+
+/* Makes a slab; when there is no room for a large one, one of a batch. Under the mutex. */
+static bool pool_grow(leat_i_stack_pool *p)
+{
+    uint32_t count = slab_count(p);
+    struct leat_i_slab *slab = slab_new(p, count);
+    if (!slab && count > LEAT_I_STACK_BATCH) slab = slab_new(p, LEAT_I_STACK_BATCH);
+    if (!slab) return false;
     slab->next = p->slab;
     p->slab = slab;
     return true;
 }
 
-/* Moves up to CACHE_BATCH stacks from one list to another; gives how many. */
-static uint32_t list_move(leat_i_waiter **from, leat_i_waiter **to)
+/* A batch of stacks that were never handed out; not guarded yet. NULL when memory is short. Under the mutex. */
+static leat_i_waiter *batch_make(leat_i_stack_pool *p)
 {
-    uint32_t moved = 0;
-    for (; moved < CACHE_BATCH && *from; moved++) {
-        leat_i_waiter *s = *from;
-        *from = s->link;
-        s->link = *to;
-        *to = s;
+    if (!(p->slab && p->slab->made < p->slab->count) && !pool_grow(p)) return NULL;
+    struct leat_i_slab *slab = p->slab;
+    leat_i_waiter *batch = &slab->head[slab->made];
+    for (uint32_t n = 0; n < LEAT_I_STACK_BATCH; n++, slab->made++) {
+        leat_i_waiter *s = &slab->head[slab->made];
+        s->low = slab->memory + (size_t)slab->made * p->stride_bytes + p->guard_bytes;
+        s->clean = true;
+        s->link = n + 1 < LEAT_I_STACK_BATCH ? s + 1 : NULL;
+        slab->valgrind_id[slab->made] = STACK_REGISTER(s->low, s->low + p->stack_bytes);
     }
-    return moved;
+    return batch;
+}
+
+/* Under the mutex. */
+static void batch_push(leat_i_waiter **list, leat_i_waiter *batch)
+{
+    batch->batch = *list;
+    *list = batch;
+}
+
+/* NULL = there is none. Under the mutex. */
+static leat_i_waiter *batch_pop(leat_i_waiter **list)
+{
+    leat_i_waiter *batch = *list;
+    if (!batch) return NULL;
+    *list = batch->batch;
+    batch->batch = NULL;
+    return batch;
 }
 
 /* Said once for each step down. Outside the mutex: the log is the user's code. */
@@ -191,20 +233,46 @@ static void guard_log(leat_runtime *rt, leat_i_guard guard)
             "stacks is noticed only when they are given back, by a canary");
 }
 
+/* Guards a batch that is in no list. Lightweight guards are made by many workers at once, and need no mutex. */
+static void batch_guard(leat_i_worker *w, leat_i_waiter *s, bool light)
+{
+    leat_i_stack_pool *p = &w->rt->stacks;
+    for (; light && s; s = s->link) {
+        if (leat_i_os_guard_install(s->low - p->guard_bytes, p->guard_bytes) != 0) break;
+        s->guard = LEAT_I_GUARD_LIGHT;
+    }
+    if (LEAT_LIKELY(!s)) return;
+    leat_i_guard before, after = batch_guard_rest(p, s, &before);
+    if (after != before) guard_log(w->rt, after);
+}
+
+/* A batch for the cache of `w`, which has none; false = memory is short. */
+static bool cache_fill(leat_i_worker *w)
+{
+    leat_i_stack_pool *p = &w->rt->stacks;
+    bool made = false;
+    pthread_mutex_lock(&p->mutex);
+    bool light = p->guard == LEAT_I_GUARD_LIGHT;
+    leat_i_waiter *batch = batch_pop(&p->spare);
+    if (!batch) batch = batch_pop(&p->cold);
+    if (!batch) made = (batch = batch_make(p)) != NULL;
+    pthread_mutex_unlock(&p->mutex);
+    if (!batch) return false;
+    if (made) batch_guard(w, batch, light);
+    w->stacks.list = batch;
+    w->stacks.count = LEAT_I_STACK_BATCH;
+    return true;
+}
+
 bool leat_i_stack_fill(leat_i_worker *w)
 {
     leat_i_stack_cache *c = &w->stacks;
-    leat_i_stack_pool *p = &w->rt->stacks;
-    pthread_mutex_lock(&p->mutex);
-    leat_i_guard before = p->guard;
-    if (p->spare)
-        c->count += list_move(&p->spare, &c->list);
-    else if (p->cold || pool_grow(p))
-        c->count += list_move(&p->cold, &c->list);
-    leat_i_guard guard = p->guard;
-    pthread_mutex_unlock(&p->mutex);
-    if (LEAT_UNLIKELY(guard != before)) guard_log(w->rt, guard);
-    return c->list && leat_i_heap_reserve(&w->timers, c->taken + 1);
+    if (!c->list && c->full) {
+        c->list = c->full;
+        c->count = LEAT_I_STACK_BATCH;
+        c->full = NULL;
+    }
+    return (c->list || cache_fill(w)) && leat_i_heap_reserve(&w->timers, c->taken + 1);
 }
 
 leat_i_waiter *leat_i_stack_take(leat_i_worker *w)
@@ -223,31 +291,39 @@ leat_i_waiter *leat_i_stack_take(leat_i_worker *w)
     return s;
 }
 
+/* Puts the whole batch in hand aside, and the one that was there on the common list. */
+static void cache_spill(leat_i_worker *w)
+{
+    leat_i_stack_cache *c = &w->stacks;
+    leat_i_stack_pool *p = &w->rt->stacks;
+    leat_i_waiter *full = c->full;
+    c->full = c->list;
+    c->list = NULL;
+    c->count = 0;
+    if (!full) return;
+    pthread_mutex_lock(&p->mutex);
+    batch_push(&p->spare, full);
+    pthread_mutex_unlock(&p->mutex);
+}
+
 void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s)
 {
     if (s->guard == LEAT_I_GUARD_CANARY && !leat_i_stack_canary_holds(s))
         LEAT_BUG("stack overflow: a task ran past the end of its stack (raise stack_bytes)");
     leat_i_stack_cache *c = &w->stacks;
+    if (c->count == LEAT_I_STACK_BATCH) cache_spill(w);
     s->task = NULL;
     s->link = c->list;
     c->list = s;
+    c->count++;
     c->taken--;
     c->used = true;
-    if (++c->count <= CACHE_MAX) return;
-    leat_i_stack_pool *p = &w->rt->stacks;
-    pthread_mutex_lock(&p->mutex);
-    c->count -= list_move(&c->list, &p->spare);
-    pthread_mutex_unlock(&p->mutex);
 }
 
-static void list_discard(const leat_i_stack_pool *p, leat_i_waiter *s, uint32_t keep)
+static void list_discard(const leat_i_stack_pool *p, leat_i_waiter *s)
 {
     for (; s; s = s->link) {
         if (s->clean) continue;
-        if (keep > 0) {
-            keep--;
-            continue;
-        }
         leat_i_os_discard(s->low, p->stack_bytes);
         s->clean = true;
     }
@@ -256,17 +332,16 @@ static void list_discard(const leat_i_stack_pool *p, leat_i_waiter *s, uint32_t 
 bool leat_i_stack_trim(leat_i_worker *w)
 {
     leat_i_stack_pool *p = &w->rt->stacks;
-    list_discard(p, w->stacks.list, CACHE_KEEP);
+    list_discard(p, w->stacks.full);
     w->stacks.used = false;
     /* The spare ones a batch at a time, and outside the mutex: it takes a while, and others may want stacks. */
-    leat_i_waiter *batch = NULL;
     pthread_mutex_lock(&p->mutex);
-    list_move(&p->spare, &batch);
+    leat_i_waiter *batch = batch_pop(&p->spare);
     pthread_mutex_unlock(&p->mutex);
     if (!batch) return false;
-    list_discard(p, batch, 0);
+    list_discard(p, batch);
     pthread_mutex_lock(&p->mutex);
-    list_move(&batch, &p->cold);
+    batch_push(&p->cold, batch);
     pthread_mutex_unlock(&p->mutex);
     return true;
 }
@@ -275,7 +350,7 @@ void leat_i_stack_pool_each(leat_i_stack_pool *p, void (*fn)(leat_i_waiter *s))
 {
     pthread_mutex_lock(&p->mutex);
     for (struct leat_i_slab *slab = p->slab; slab; slab = slab->next)
-        for (uint32_t i = 0; i < STACKS_PER_SLAB; i++)
+        for (uint32_t i = 0; i < slab->made; i++)
             fn(&slab->head[i]);
     pthread_mutex_unlock(&p->mutex);
 }

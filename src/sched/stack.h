@@ -13,24 +13,30 @@ typedef struct leat_i_worker leat_i_worker;
 /* What guards the low end of a stack: a run past it faults, or is at least noticed when the stack goes back. */
 typedef enum leat_i_guard { LEAT_I_GUARD_LIGHT, LEAT_I_GUARD_MPROTECT, LEAT_I_GUARD_CANARY } leat_i_guard;
 
+/* One cache line: whoever wakes a stack, and whoever takes one, touches this line of it and no other. */
 struct leat_i_waiter {
-    LEAT_ATOMIC(uint32_t) token; /* park.c */
-    leat_i_guard guard;
-    leat_i_worker *home; /* written when it is taken; stable until it is given back */
-    leat_i_waiter *link; /* it is in one list at most: ready, inbox, or pool */
-    leat_i_timer timer;  /* in the home worker's heap while parked with a limit */
-    leat_task *task;     /* what runs on it, for the overflow message; home worker only */
-    char *low;           /* lowest usable byte; the guard lies below */
-    bool clean;          /* its pages were given back since the last use */
+    _Alignas(64) LEAT_ATOMIC(uint32_t) token; /* park.c */
+    uint8_t guard;                            /* leat_i_guard */
+    bool clean;                               /* its pages were given back since the last use */
+    leat_i_worker *home;                      /* written when it is taken; stable until it is given back */
+    leat_i_waiter *link;                      /* it is in one list at most: ready, inbox, or pool */
+    leat_i_timer timer;                       /* in the home worker's heap while parked with a limit */
+    union {
+        leat_task *task;      /* taken: what runs on it, for the overflow message; home worker only */
+        leat_i_waiter *batch; /* the first of a batch in the pool: the first of the next one */
+    };
+    char *low; /* lowest usable byte; the guard lies below */
     leat_i_fiber fiber;
 };
 
-/* Stacks come in slabs, each one reservation. Lists: a LIFO per worker (no lock), and one for all, in batches, under `mutex`. */
+#define LEAT_I_STACK_BATCH 64u
+
+/* Stacks come in slabs, each one reservation. Lists: a LIFO per worker (no lock), and two for all, of whole batches, under `mutex`. */
 typedef struct leat_i_stack_pool {
     pthread_mutex_t mutex;
-    struct leat_i_slab *slab; /* newest first; guarded by mutex */
-    leat_i_waiter *spare;     /* given back by workers that had too many; guarded by mutex */
-    leat_i_waiter *cold;      /* never used, or their pages were given back; guarded by mutex */
+    struct leat_i_slab *slab; /* newest first, and only that one has stacks that were never handed out; guarded by mutex */
+    leat_i_waiter *spare;     /* batches given back by workers that had too many; guarded by mutex */
+    leat_i_waiter *cold;      /* batches whose pages were given back; guarded by mutex */
     uint32_t stack_bytes;     /* usable bytes of each */
     uint32_t guard_bytes;
     uint32_t stride_bytes;
@@ -40,9 +46,10 @@ typedef struct leat_i_stack_pool {
 
 typedef struct leat_i_stack_cache { /* of one worker */
     leat_i_waiter *list;
-    uint32_t count;
-    uint32_t taken; /* by the worker, and not given back: it has room for so many timers */
-    bool used;      /* one was given back since the last trim */
+    leat_i_waiter *full; /* one more batch, whole; or NULL */
+    uint32_t count;      /* in `list`: a batch at most */
+    uint32_t taken;      /* by the worker, and not given back: it has room for so many timers */
+    bool used;           /* one was given back since the last trim */
 } leat_i_stack_cache;
 
 #define LEAT_I_STACK_BYTES_MIN 16384u

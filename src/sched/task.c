@@ -1,15 +1,13 @@
 /*
  * task.c: the life of a task, from its start to the completion of its future.
  *
- * A task's object is in one place at a time: the free list of a worker, the parent's hands (leat_i_task_start), a deque or the
+ * A task's object is in one place at a time: the pool (task_pool.c), the parent's hands (leat_i_task_start), a deque or the
  * injection list, a stack that runs it, then (its future done) the parent's list of children, until the parent releases it.
  * Whoever runs it touches it last in leat_i_future_complete or `ended`: the owner may free it at once.
  */
 #include "runtime.h"
 
 #include "../base/check.h"
-
-#define FREE_TASKS_MAX 512u
 
 const leat_error *leat_i_error_of(leat_err code)
 {
@@ -41,39 +39,6 @@ leat_task *leat_i_task_of_job(leat_i_job *job)
     return job->run == task_run ? (leat_task *)job : NULL;
 }
 
-/* ---- the free list of a worker ---- */
-
-static leat_task *task_alloc(leat_i_worker *w)
-{
-    leat_task *task = w->free_tasks;
-    if (!task) return leat_i_alloc(sizeof *task);
-    w->free_tasks = (leat_task *)task->job.link;
-    w->free_task_count--;
-    return task;
-}
-
-/* AddressSanitizer sees a use after the end only if the memory really goes back. */
-static void task_dealloc(leat_i_worker *w, leat_task *task)
-{
-    if (LEAT_ASAN || !w || w->free_task_count >= FREE_TASKS_MAX) {
-        leat_i_free(task);
-        return;
-    }
-    task->job.link = (leat_i_job *)w->free_tasks;
-    w->free_tasks = task;
-    w->free_task_count++;
-}
-
-void leat_i_worker_free_tasks(leat_i_worker *w)
-{
-    while (w->free_tasks) {
-        leat_task *task = w->free_tasks;
-        w->free_tasks = (leat_task *)task->job.link;
-        leat_i_free(task);
-    }
-    w->free_task_count = 0;
-}
-
 /* ---- a child's future, as its parent sees it ---- */
 
 static leat_task *task_of_future(leat_future *f)
@@ -90,7 +55,7 @@ static void child_free(leat_future *f)
 {
     leat_task *task = task_of_future(f);
     leat_i_arena_fini(&task->arena);
-    task_dealloc(leat_i_worker_current(), task);
+    leat_i_task_dealloc(leat_i_worker_current(), task);
 }
 
 static const leat_i_future_ops child_ops = { child_cancel, child_free };
@@ -121,7 +86,7 @@ static leat_task *task_start(leat_task *t, leat_task_fn fn, void *arg, bool skip
 {
     leat_i_worker *w = t->waiter->home;
     LEAT_ASSERT(w->running == t->waiter);
-    leat_task *child = task_alloc(w);
+    leat_task *child = leat_i_task_alloc(w);
     if (!child) return NULL;
     leat_i_task_init(child, t->rt, fn, arg);
     child->future.ops = &child_ops;
@@ -158,7 +123,7 @@ bool leat_i_task_spawn(leat_task *t, leat_task_fn fn, void *arg, void (*init)(le
 {
     leat_i_worker *w = t->waiter->home;
     LEAT_ASSERT(w->running == t->waiter);
-    leat_task *task = task_alloc(w);
+    leat_task *task = leat_i_task_alloc(w);
     if (!task) return false;
     leat_i_task_init(task, t->rt, fn, arg);
     task->ended = spawned_ended;

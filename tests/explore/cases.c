@@ -12,7 +12,7 @@
                 x(submit_detached) x(runtime_cancel) x(batch_run) x(batch_cancel) x(batch_meet) x(batch_stop)             \
                     x(clock_external) x(submit_end) x(handle_callback) x(clock_look) x(clock_jump) x(wake_held)           \
                         x(future_any) x(semaphore_limit) x(for_run) x(for_meet) x(descriptor_wait) x(descriptor_two)      \
-                            x(handle_fd) x(semaphore_free) x(semaphore_stop)
+                            x(handle_fd) x(semaphore_free) x(semaphore_stop) x(task_lists)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,
