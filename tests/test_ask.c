@@ -2,8 +2,7 @@
 #include "leat/llm.h"
 
 #include "support_http.h"
-
-static leat_runtime *rt;
+#include "support_runtime.h"
 
 static leat_llm *llm_to(fault_server *s, const char *extra_body)
 {
@@ -86,20 +85,6 @@ static void a_failure_has_its_error(void **state)
     fault_server_free(s);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    rt = runtime_with(2, true);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,5 +92,5 @@ int main(void)
         cmocka_unit_test(a_prompt_carries_the_extra_members),
         cmocka_unit_test(a_failure_has_its_error),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, runtime_start_virtual, runtime_stop);
 }

@@ -11,23 +11,6 @@ static leat_err two_prep(leat_task *t, void *shared, const void **prep_res)
     return LEAT_OK;
 }
 
-static leat_err spin_exec(leat_task *t, const void *item, const void **value)
-{
-    (void)item, (void)value;
-    for (int i = 0; i < 3; i++) {
-        for (volatile int k = 0; k < 2000; k++) {
-        }
-        LEAT_TRY(leat_sleep_ms(t, 0));
-    }
-    return LEAT_OK;
-}
-
-static leat_err inner_exec(leat_task *t, const void *item, const void **value)
-{
-    (void)item, (void)value;
-    return leat_flow_call(t, leat_task_self(t), NULL, NULL);
-}
-
 static leat_node_profile row_named(const leat_profile *profile, const char *node)
 {
     leat_node_profile row;

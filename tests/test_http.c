@@ -1,5 +1,6 @@
 /* test_http.c: how exchanges end, row by row, against a server that misbehaves as ordered. */
 #include "support_http.h"
+#include "support_runtime.h"
 
 #define SEND(text)                     \
     {                                  \
@@ -116,8 +117,6 @@ static const row rows[] = {
       200,
       NULL },
 };
-
-static leat_runtime *rt;
 
 static fault_server *server_of(fault_script *script, size_t count)
 {
@@ -521,20 +520,6 @@ static void trust_is_not_given_lightly(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    rt = runtime_with(2, false);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,5 +536,5 @@ int main(void)
         cmocka_unit_test(a_refused_connection_is_told),
         cmocka_unit_test(trust_is_not_given_lightly),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, runtime_start, runtime_stop);
 }

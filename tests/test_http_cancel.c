@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "support_http.h"
+#include "support_runtime.h"
 
 #define SEND(text)                     \
     {                                  \
@@ -13,8 +14,6 @@
     {                      \
         .op = FAULT_##what \
     }
-
-static leat_runtime *rt;
 
 /* ---- a listener whose queue is full: connecting to it hangs ---- */
 
@@ -212,20 +211,6 @@ static void runtimes_leave_nothing_behind(void **state)
     fault_server_free(s);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    rt = runtime_with(2, false);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,5 +221,5 @@ int main(void)
         cmocka_unit_test(at_the_end_of_the_runtime),
         cmocka_unit_test(runtimes_leave_nothing_behind),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, runtime_start, runtime_stop);
 }

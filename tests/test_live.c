@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "support_http.h"
+#include "support_runtime.h"
 
 #define HEAD        "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 #define CHUNK(rest) "data: {\"id\":\"c\",\"choices\":[{\"index\":0," rest "}]}\n\n"
@@ -12,8 +13,6 @@
     "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{\"choices\":[{\"index\":0,\"message\":{\"content\":\"in one\"}," \
     "\"finish_reason\":\"stop\"}]}"
 #define BROKEN "HTTP/1.1 500 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-static leat_runtime *rt;
 
 struct reader {
     leat_llm *llm;
@@ -196,20 +195,6 @@ static void memory_may_be_short(void **state)
     fault_server_free(s);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    rt = runtime_with(2, false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,5 +203,5 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_it),
         cmocka_unit_test(memory_may_be_short),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, runtime_start, runtime_stop);
 }

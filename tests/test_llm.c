@@ -6,6 +6,7 @@
 
 #include "endpoint_rows.h"
 #include "support_http.h"
+#include "support_runtime.h"
 
 #define SEND(text)                     \
     {                                  \
@@ -19,7 +20,6 @@
     {                                                                           \
         SEND("HTTP/1.1 " s " X\r\n" h "Connection: close\r\n\r\n" b), DO(CLOSE) \
     }
-static leat_runtime *rt;
 
 static one_call call_once(leat_llm *llm, const char *path, const char *body)
 {
@@ -281,17 +281,8 @@ static void the_embedded_endpoint_answers(void **state)
 
 static int start(void **state)
 {
-    (void)state;
     setenv("LEAT_TEST_KEY", "sk-test-secret", 1);
-    rt = runtime_with(2, true);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
+    return runtime_start_virtual(state);
 }
 
 int main(void)
@@ -306,5 +297,5 @@ int main(void)
         cmocka_unit_test(short_memory_makes_no_client),
         cmocka_unit_test(the_embedded_endpoint_answers),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, runtime_stop);
 }

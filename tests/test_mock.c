@@ -1,15 +1,9 @@
 /* test_mock.c: the embedded endpoint over real sockets: its answers, streams, embeddings, and what it refuses. */
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "support_base.h"
 
-#include <cmocka.h>
+#include <arpa/inet.h>
 #include <jansson.h>
 
-#include "base/mem.h"
 #include "leat/mock.h"
 #include "support/http_call.h"
 
@@ -345,15 +339,6 @@ static void test_options_are_checked(void **state)
     assert_null(m);
     leat_mock_free(NULL);
     world_free(&w);
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-#ifdef LEAT_CHECKS
-    assert_int_equal(leat_i_mem_live_count(), 0);
-#endif
-    return 0;
 }
 
 int main(void)

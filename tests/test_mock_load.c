@@ -4,22 +4,16 @@
  * Nothing here waits for a certain time to pass: delays that matter are so long that only the end of the endpoint ends them, and
  * the rest is asked for until it is so.
  */
+#include "support_base.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-#include <jansson.h>
-
-#include "base/mem.h"
 #include "base/os.h"
 #include "leat/mock.h"
 #include "mock/faults.h"
@@ -457,15 +451,6 @@ static void test_system_may_refuse(void **state)
         assert_int_equal(leat_mock_new(&m, &(leat_mock_opts){ .connections_max = 1000000 }, &error), LEAT_IO);
         assert_non_null(strstr(error.text, "descriptors"));
     }
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-#ifdef LEAT_CHECKS
-    assert_int_equal(leat_i_mem_live_count(), 0);
-#endif
-    return 0;
 }
 
 int main(void)

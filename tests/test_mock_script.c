@@ -1,13 +1,8 @@
 /* test_mock_script.c: scripts of the endpoint: what they say for which request, and what is wrong with them. Times are given. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "support_base.h"
 
-#include <cmocka.h>
 #include <xxhash.h>
 
-#include "base/mem.h"
 #include "base/os.h"
 #include "mock/script.h"
 
@@ -187,15 +182,6 @@ static void test_memory_may_be_short(void **state)
         leat_i_mock_script_fini(&s);
         assert_true(n < 20);
     }
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-#ifdef LEAT_CHECKS
-    assert_int_equal(leat_i_mem_live_count(), 0);
-#endif
-    return 0;
 }
 
 int main(void)

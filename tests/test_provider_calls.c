@@ -7,6 +7,7 @@
 #include "endpoint_rows.h"
 #include "provider_errors.h"
 #include "support_http.h"
+#include "support_runtime.h"
 
 #define MESSAGE                                                                                                            \
     "{\"id\":\"m1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[{\"type\":\"text\",\"text\":" \
@@ -60,8 +61,6 @@ static const struct provider {
     { "anthropic", "ANTHROPIC_API_KEY", "x-api-key: ", "POST /v1/messages ", "POST /v1/messages ", MESSAGE, MESSAGE_EVENTS },
 };
 enum { PROVIDER_COUNT = sizeof providers / sizeof *providers };
-
-static leat_runtime *rt;
 
 /* Those who are compatible answer as OpenAI does, which is the first. */
 static const struct provider *provider_of(const char *name)
@@ -476,21 +475,12 @@ static void cached_tokens_are_free(void **state)
 
 static int start(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < PROVIDER_COUNT; i++) {
         char key[64];
         snprintf(key, sizeof key, "sk-of-%s", providers[i].name);
         setenv(providers[i].key_env, key, 1);
     }
-    rt = runtime_with(2, true);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    leat_runtime_free(rt);
-    return 0;
+    return runtime_start_virtual(state);
 }
 
 int main(void)
@@ -504,5 +494,5 @@ int main(void)
         cmocka_unit_test(each_endpoint_gets_its_own_form),     cmocka_unit_test(cached_tokens_are_free),
         cmocka_unit_test(embeddings_fit_their_inputs),         cmocka_unit_test(replies_are_heard_as_they_come),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, runtime_stop);
 }

@@ -70,16 +70,22 @@ static leat_err adds(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
+/* Submits them, waits for the end of all, and expects it to be good. */
+static void batch_run(leat_runtime *rt, leat_task_fn fn, void *args, size_t arg_bytes, size_t count)
+{
+    leat_handle *h;
+    assert_int_equal(leat_task_submit_batch(rt, fn, args, arg_bytes, count, &h), LEAT_OK);
+    assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_OK);
+    leat_handle_free(h);
+}
+
 static void all_may_get_the_same_argument(void **state)
 {
     (void)state;
     leat_runtime *rt = runtime_with(2, false);
-    leat_handle *h;
     LEAT_ATOMIC(uint32_t) sum = 0;
-    assert_int_equal(leat_task_submit_batch(rt, adds, (void *)&sum, 0, 5000, &h), LEAT_OK);
-    assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_OK);
+    batch_run(rt, adds, (void *)&sum, 0, 5000);
     assert_int_equal(leat_load_relaxed(&sum), 5000);
-    leat_handle_free(h);
     leat_runtime_free(rt);
 }
 
@@ -102,12 +108,9 @@ static void who_suspends_holds_nobody_back(void **state)
     EACH_WORKER_COUNT(workers)
     {
         leat_runtime *rt = runtime_with(workers, false);
-        leat_handle *h;
         LEAT_ATOMIC(uint32_t) here = 0;
         struct element *e = elements_new(300, &here);
-        assert_int_equal(leat_task_submit_batch(rt, meets, e, sizeof *e, 300, &h), LEAT_OK);
-        assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_OK);
-        leat_handle_free(h);
+        batch_run(rt, meets, e, sizeof *e, 300);
         leat_runtime_free(rt);
         free(e);
     }
@@ -129,12 +132,9 @@ static void who_computes_holds_nobody_back_while_a_worker_is_idle(void **state)
     (void)state;
     leat_runtime *rt = runtime_with(2, false);
     for (int round = 0; round < ROUNDS(2000); round++) {
-        leat_handle *h;
         LEAT_ATOMIC(uint32_t) here = 0;
         struct element *e = elements_new(2, &here);
-        assert_int_equal(leat_task_submit_batch(rt, holds, e, sizeof *e, 2, &h), LEAT_OK);
-        assert_int_equal(leat_handle_wait(h, -1, NULL, NULL), LEAT_OK);
-        leat_handle_free(h);
+        batch_run(rt, holds, e, sizeof *e, 2);
         free(e);
     }
     leat_runtime_free(rt);

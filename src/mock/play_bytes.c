@@ -13,25 +13,10 @@ static bool is_events(const leat_i_mock_request *r)
     return r->streaming && !r->content_type;
 }
 
-/* Writes all events anew; an answer in one piece is one event. */
-static void rewrite(leat_i_mock_request *r, event_write rewriter)
+static void event_put(leat_i_buf *to, const char *event, size_t size, uint32_t index, uint32_t count, void *arg)
 {
-    leat_i_buf from = r->out, ends = r->events;
-    uint32_t count = r->streaming ? r->event_count : 1;
-    size_t at = 0;
-    r->out = (leat_i_buf){ 0 };
-    r->events = (leat_i_buf){ 0 };
-    r->event_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t end = (uint32_t)from.size;
-        if (r->streaming) memcpy(&end, ends.data + i * sizeof end, sizeof end);
-        rewriter(&r->out, from.data + at, end - at, i, i == count / 2);
-        leat_i_mock_event_end(r);
-        at = end;
-    }
-    leat_i_buf_fini(&from);
-    leat_i_buf_fini(&ends);
-    if (r->out.failed) leat_i_mock_fail_memory(r);
+    event_write *rewriter = arg;
+    (*rewriter)(to, event, size, index, index == count / 2);
 }
 
 static void lines_put(leat_i_buf *to, const char *event, size_t size, const char *line_end)
@@ -186,7 +171,7 @@ bool leat_i_mock_play_bytes(leat_i_mock_request *r)
 {
     event_write rewriter = writer_of(r->order->fault, is_events(r));
     if (rewriter) {
-        rewrite(r, rewriter);
+        leat_i_mock_events_rewrite(r, event_put, &rewriter);
         return true;
     }
     switch (r->order->fault) {

@@ -26,23 +26,9 @@ static void deflate_put(z_stream *z, leat_i_buf *to, const void *data, size_t si
 }
 
 /* Event by event, so that a client that inflates what has come sees each of them at its time. */
-static void compress_all(leat_i_mock_request *r, z_stream *z)
+static void event_deflate(leat_i_buf *to, const char *event, size_t size, uint32_t index, uint32_t count, void *z)
 {
-    leat_i_buf from = r->out, ends = r->events;
-    uint32_t count = r->streaming ? r->event_count : 1;
-    size_t at = 0;
-    r->out = (leat_i_buf){ 0 };
-    r->events = (leat_i_buf){ 0 };
-    r->event_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t end = (uint32_t)from.size;
-        if (r->streaming) memcpy(&end, ends.data + i * sizeof end, sizeof end);
-        deflate_put(z, &r->out, from.data + at, end - at, i + 1 < count ? Z_SYNC_FLUSH : Z_FINISH);
-        leat_i_mock_event_end(r);
-        at = end;
-    }
-    leat_i_buf_fini(&from);
-    leat_i_buf_fini(&ends);
+    deflate_put(z, to, event, size, index + 1 < count ? Z_SYNC_FLUSH : Z_FINISH);
 }
 
 /* Made once, since it takes a quarter of a second. */
@@ -70,7 +56,7 @@ static void gzip_put(leat_i_mock_request *r)
     if (fault == LEAT_I_MOCK_FAULT_BOMB)
         bomb_put(r, &z);
     else
-        compress_all(r, &z);
+        leat_i_mock_events_rewrite(r, event_deflate, &z);
     (void)deflateEnd(&z);
     if (fault == LEAT_I_MOCK_FAULT_GZIP_CORRUPT && r->out.size > 40) memset(r->out.data + r->out.size / 2, 0x5a, 16);
     r->headers = "Content-Encoding: gzip";

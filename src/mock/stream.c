@@ -44,6 +44,26 @@ size_t leat_i_mock_event_at(const leat_i_mock_request *r, uint32_t index)
     return end;
 }
 
+void leat_i_mock_events_rewrite(leat_i_mock_request *r, leat_i_mock_event_put put, void *arg)
+{
+    leat_i_buf from = r->out, ends = r->events;
+    uint32_t count = r->streaming ? r->event_count : 1;
+    size_t at = 0;
+    r->out = (leat_i_buf){ 0 };
+    r->events = (leat_i_buf){ 0 };
+    r->event_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t end = (uint32_t)from.size;
+        if (r->streaming) memcpy(&end, ends.data + i * sizeof end, sizeof end);
+        put(&r->out, from.data + at, end - at, i, count, arg);
+        leat_i_mock_event_end(r);
+        at = end;
+    }
+    leat_i_buf_fini(&from);
+    leat_i_buf_fini(&ends);
+    if (r->out.failed) leat_i_mock_fail_memory(r);
+}
+
 int64_t leat_i_mock_event_due_ns(const leat_i_mock_request *r, uint32_t index)
 {
     if (index < r->events_before) return 0;

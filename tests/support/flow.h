@@ -191,4 +191,23 @@ static inline leat_flow *flow_of(const leat_node_class *cls, struct script *s, l
     return flow;
 }
 
+/* ---- two execs: one that computes and gives way in turn, one that runs the flow which its node has as `self` ---- */
+
+static inline leat_err spin_exec(leat_task *t, const void *item, const void **value)
+{
+    (void)item, (void)value;
+    for (int i = 0; i < 3; i++) {
+        for (volatile int k = 0; k < 2000; k++) {
+        }
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    }
+    return LEAT_OK;
+}
+
+static inline leat_err inner_exec(leat_task *t, const void *item, const void **value)
+{
+    (void)item, (void)value;
+    return leat_flow_call(t, leat_task_self(t), NULL, NULL);
+}
+
 #endif
