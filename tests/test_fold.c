@@ -59,6 +59,53 @@ static const struct row {
       "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_content\":\"hm\",\"refusal\":\"no\"},"
       "\"finish_reason\":\"stop\"}]}",
       .complete = true, .done = true, .output = true },
+    /* What has no name here is not lost: pieces are joined, what is said again counts once, and padding is left out. */
+    { CHUNK("\"object\":\"chat.completion.chunk\",\"obfuscation\":\"x1\",\"service_tier\":\"flex\",\"choices\":[{\"index\":"
+            "0,\"delta\":"
+            "{\"role\":\"assistant\",\"content\":\"a\",\"reasoning\":\"h\"},\"logprobs\":{\"content\":[{\"token\":\"a\","
+            "\"logprob\":-1}],"
+            "\"refusal\":null},\"content_filter_results\":{\"hate\":{\"severity\":\"safe\"}}}]")
+          CHUNK("\"obfuscation\":\"x2\",\"service_tier\":\"default\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"b\","
+                "\"reasoning\":"
+                "\"m\"},\"logprobs\":{\"content\":[{\"token\":\"b\",\"logprob\":-2}],\"refusal\":null},\"finish_reason\":"
+                "\"stop\","
+                "\"content_filter_results\":{\"hate\":{\"severity\":\"low\"}}}]") DONE,
+      HEAD
+      "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ab\",\"reasoning\":\"hm\"},\"logprobs\":{\"content\":["
+      "{\"token\":\"a\",\"logprob\":-1},{\"token\":\"b\",\"logprob\":-2}]},\"content_filter_results\":{\"hate\":{"
+      "\"severity\":"
+      "\"low\"}},\"finish_reason\":\"stop\"}],\"service_tier\":\"default\"}",
+      .complete = true, .done = true, .output = true },
+    { DELTA("{\"audio\":{\"id\":\"a1\",\"data\":\"AA\",\"transcript\":\"wo\"},\"images\":[{\"n\":1}]}", "null") DELTA(
+          "{\"audio\":{\"id\":\"a1\",\"data\":\"BB\",\"transcript\":\"rd\"},\"images\":[{\"n\":2}],\"annotations\":[]}",
+          "null") DELTA("{\"audio\":{\"expires_at\":7}}", "\"stop\"") DONE,
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"audio\":{\"id\":\"a1\",\"data\":\"AABB\","
+           "\"transcript\":"
+           "\"word\",\"expires_at\":7},\"images\":[{\"n\":1},{\"n\":2}],\"annotations\":[]},\"finish_reason\":\"stop\"}]}",
+      .complete = true, .done = true, .output = true },
+    { DELTA("{\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"custom\",\"custom\":{\"name\":\"f\",\"input\":\"\"}}]}",
+            "null") DELTA("{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"x\"}}]}", "null")
+          DELTA("{\"tool_calls\":[{\"index\":1,\"id\":\"u\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"},\"extra_"
+                "content\":"
+                "{\"signature\":\"s\"}}]}",
+                "\"tool_calls\"") DONE,
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"t\",\"type\":"
+           "\"custom\",\"custom\":"
+           "{\"name\":\"f\",\"input\":\"x\"}},{\"id\":\"u\",\"type\":\"function\",\"function\":{\"name\":\"g\","
+           "\"arguments\":\"{}\"},"
+           "\"extra_content\":{\"signature\":\"s\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+      .complete = true, .done = true, .output = true },
+    /* Too many of them, and objects in objects in objects. */
+    { DELTA("{\"v\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":\"1\"}}}}}}", "null")
+          DELTA("{\"v\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":\"2\"}}}}},\"content\":\"x\"}", "\"stop\"") DONE,
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"x\",\"v\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":"
+           "\"2\"}}}}}},"
+           "\"finish_reason\":\"stop\"}]}",
+      .complete = true, .done = true, .output = true },
+    { DELTA("{\"v\":\"a\"}", "null") DELTA("{\"v\":[1]}", "null") DELTA("{\"v\":{\"b\":1}}", "null")
+          DELTA("{\"v\":2}", "\"stop\"") DONE,
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"v\":2},\"finish_reason\":\"stop\"}]}",
+      .complete = true, .done = true, .output = true },
     { DELTA("{\"function_call\":{\"name\":\"f\",\"arguments\":\"1\"}}", "\"function_call\"") DONE,
       HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"function_call\":{\"name\":\"f\","
            "\"arguments\":\"1\"}},"
@@ -174,32 +221,51 @@ static void memory_is_bounded(void **state)
     for (; go_on && pushed < 1000; pushed++)
         go_on = leat_i_fold_push(&f, delta, (size_t)n, &content);
     leat_i_fold_fini(&f);
-    leat_i_fold_init(&f, &leat_i_fold_chat, 1000);
-    static const char many[] = DELTA("{\"tool_calls\":[{\"index\":%d}]}", "null");
-    for (int i = 0; i <= LEAT_I_FOLD_TOOLS_MAX; i++) {
-        n = snprintf(delta, sizeof delta, many, i);
-        go_on = leat_i_fold_push(&f, delta, (size_t)n, &content);
-        assert_int_equal(go_on, i < LEAT_I_FOLD_TOOLS_MAX);
+}
+
+static void there_cannot_be_more_than_so_many(void **state)
+{
+    static const struct {
+        const char *events;
+        int max;
+    } many[] = {
+        { DELTA("{\"tool_calls\":[{\"index\":%d}]}", "null"), LEAT_I_FOLD_TOOLS_MAX },
+        { CHUNK("\"choices\":[{\"index\":%d,\"delta\":{\"content\":\"a\"}}]"), LEAT_I_FOLD_CHOICES_MAX },
+        { DELTA("{\"m%d\":1}", "null"), LEAT_I_MORE_MAX },
+    };
+    (void)state;
+    for (size_t m = 0; m < sizeof many / sizeof *many; m++) {
+        leat_i_fold f;
+        leat_i_http_piece content;
+        char event[512];
+        leat_i_fold_init(&f, &leat_i_fold_chat, 1000);
+        for (int i = 0; i <= many[m].max; i++) {
+            int n = snprintf(event, sizeof event, many[m].events, i);
+            assert_int_equal(leat_i_fold_push(&f, event, (size_t)n, &content), i < many[m].max);
+            assert_int_equal(f.crowded, i == many[m].max);
+        }
+        assert_true(f.failed);
+        leat_i_fold_fini(&f);
     }
-    assert_true(f.failed);
-    leat_i_fold_fini(&f);
 }
 
 /* Each allocation fails in turn: no crash, nothing lost, and the failure is told. */
 static void short_memory_is_told(void **state)
 {
     (void)state;
-    for (uint64_t n = 1; n < 200; n++) {
+    for (uint64_t i = 0; i < 200 * sizeof rows / sizeof *rows; i++) {
+        const struct row *row = &rows[i / 200];
         int64_t before = leat_i_mem_live_count();
         leat_i_fold f;
         leat_i_buf out = { 0 };
         leat_i_http_piece content;
+        if (!row->done || !row->json) continue;
         leat_i_fold_init(&f, &leat_i_fold_chat, 1 << 20);
-        leat_i_mem_fail_after(n, false);
-        bool pushed = leat_i_fold_push(&f, rows[0].stream, strlen(rows[0].stream), &content);
+        leat_i_mem_fail_after(i % 200 + 1, false);
+        bool pushed = leat_i_fold_push(&f, row->stream, strlen(row->stream), &content);
         bool put = leat_i_fold_put(&f, &out);
         bool failed_somewhere = f.failed || leat_i_sse_failed(&f.sse) || !put;
-        bool whole = put && f.done && strcmp(out.data, rows[0].json) == 0;
+        bool whole = put && f.done && strcmp(out.data, row->json) == 0;
         leat_i_mem_fail_after(0, false);
         assert_false(pushed); /* [DONE] or a failure stops it. */
         assert_true(whole || failed_somewhere);
@@ -212,9 +278,8 @@ static void short_memory_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(streams_are_folded),
-        cmocka_unit_test(only_content_counts_as_content),
-        cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(streams_are_folded),   cmocka_unit_test(only_content_counts_as_content),
+        cmocka_unit_test(memory_is_bounded),    cmocka_unit_test(there_cannot_be_more_than_so_many),
         cmocka_unit_test(short_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

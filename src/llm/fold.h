@@ -14,6 +14,7 @@
 
 #define LEAT_I_FOLD_CHOICES_MAX 128
 #define LEAT_I_FOLD_TOOLS_MAX   128
+#define LEAT_I_MORE_MAX         64 /* members of one object that have no name here */
 
 typedef enum leat_i_fold_form { LEAT_I_FOLD_UNKNOWN, LEAT_I_FOLD_STREAM, LEAT_I_FOLD_PLAIN } leat_i_fold_form;
 
@@ -83,5 +84,27 @@ bool leat_i_fold_error(leat_i_fold *f, leat_i_json value); /* an error that came
 /* A JSON value, and an escaped text, behind `name`. */
 bool leat_i_fold_put_value(leat_i_buf *out, const char *name, const leat_i_buf *value, const char *otherwise);
 bool leat_i_fold_put_text(leat_i_buf *out, const char *name, const leat_i_buf *text, bool is_there);
+
+/* fold_more.c: members that are not known by name. Zeroed = none. */
+typedef struct leat_i_more {
+    struct leat_i_more_member *member;
+    size_t count;
+} leat_i_more;
+typedef struct leat_i_more_member {
+    leat_i_buf name;       /* JSON */
+    leat_i_buf value;      /* STRING: escaped; ARRAY: its elements; NULL: a value as it stands */
+    leat_i_json_type type; /* NONE = new */
+    leat_i_more inner;     /* OBJECT */
+} leat_i_more_member;
+typedef enum leat_i_more_way {
+    LEAT_I_MORE_LAST,   /* the last value of each member counts */
+    LEAT_I_MORE_LISTS,  /* lists are joined */
+    LEAT_I_MORE_PIECES, /* texts too: they come in pieces */
+} leat_i_more_way;
+/* The members of `object` but those in `known`; `depth` is 0. Tells whether there was any content in them. */
+bool leat_i_more_take(leat_i_fold *f, leat_i_more *m, leat_i_json object, const char *const *known, leat_i_more_way way,
+                      int depth);
+bool leat_i_more_put(leat_i_buf *out, const leat_i_more *m); /* each behind a comma */
+void leat_i_more_fini(leat_i_more *m);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * fold_chat.c: chat completions and legacy completions, chunk by chunk.
  *
- * Each chunk has choices with a delta; id, model and the like stand in every one; usage comes in the last, in each, or never.
+ * Each chunk has choices with a delta; id, model and the like stand in every one; usage comes in the last, in each, or never. What
+ * is not known by name is kept all the same: fold_more.c.
  */
 #include "fold.h"
 
@@ -10,12 +11,15 @@
 typedef struct fold_tool { /* one call of a tool; of a legacy function call, id and type stay empty */
     uint64_t index;
     leat_i_buf id, type, name, arguments;
+    bool is_function;
+    leat_i_more more;
 } fold_tool;
 
 typedef struct choice {
     uint64_t index;
-    leat_i_buf role, content, reasoning, refusal, finish; /* role and finish are JSON values, the others escaped text */
-    bool has_content, has_reasoning, has_refusal, is_function;
+    leat_i_buf role, content, refusal, finish; /* role and finish are JSON values, the others escaped text */
+    bool has_content, has_refusal, is_function;
+    leat_i_more more, message; /* of the choice, and of its message */
     fold_tool *tool;
     size_t tool_count;
 } choice;
@@ -24,6 +28,7 @@ typedef struct chat {
     leat_i_buf id, created, model, fingerprint, usage; /* JSON values, "" = not seen */
     choice *choice;                                    /* in order of appearance */
     size_t choice_count;
+    leat_i_more more;
     bool is_text; /* legacy completions: text instead of messages */
 } chat;
 
@@ -32,10 +37,12 @@ static void choice_fini(choice *c)
     for (size_t i = 0; i < c->tool_count; i++) {
         leat_i_buf_fini(&c->tool[i].id), leat_i_buf_fini(&c->tool[i].type);
         leat_i_buf_fini(&c->tool[i].name), leat_i_buf_fini(&c->tool[i].arguments);
+        leat_i_more_fini(&c->tool[i].more);
     }
     leat_i_free(c->tool);
-    leat_i_buf_fini(&c->role), leat_i_buf_fini(&c->content), leat_i_buf_fini(&c->reasoning);
+    leat_i_buf_fini(&c->role), leat_i_buf_fini(&c->content);
     leat_i_buf_fini(&c->refusal), leat_i_buf_fini(&c->finish);
+    leat_i_more_fini(&c->more), leat_i_more_fini(&c->message);
 }
 
 static void chat_fini(leat_i_fold *f)
@@ -43,6 +50,7 @@ static void chat_fini(leat_i_fold *f)
     chat *s = f->state;
     leat_i_buf_fini(&s->id), leat_i_buf_fini(&s->created), leat_i_buf_fini(&s->model);
     leat_i_buf_fini(&s->fingerprint), leat_i_buf_fini(&s->usage);
+    leat_i_more_fini(&s->more);
     for (size_t i = 0; i < s->choice_count; i++)
         choice_fini(&s->choice[i]);
     leat_i_free(s->choice);
@@ -88,7 +96,7 @@ static bool fold_function(leat_i_fold *f, fold_tool *tool, leat_i_json function)
 
 static bool fold_tools(leat_i_fold *f, choice *c, leat_i_json calls)
 {
-    static const char *const keys[] = { "index", "id", "type", "function" };
+    static const char *const keys[] = { "index", "id", "type", "function", NULL };
     leat_i_json call, v[4];
     bool content = false;
     uint64_t order = 0;
@@ -100,26 +108,27 @@ static bool fold_tools(leat_i_fold *f, choice *c, leat_i_json calls)
         if (!tool) return content;
         leat_i_fold_first(f, &tool->id, v[1]);
         leat_i_fold_first(f, &tool->type, v[2]);
+        tool->is_function |= v[3].type == LEAT_I_JSON_OBJECT;
         content |= fold_function(f, tool, v[3]);
+        content |= leat_i_more_take(f, &tool->more, call, keys, LEAT_I_MORE_PIECES, 0);
     }
     return content;
 }
 
 static bool fold_delta(leat_i_fold *f, choice *c, leat_i_json delta)
 {
-    static const char *const keys[] = { "role",    "content",    "reasoning_content", "reasoning",
-                                        "refusal", "tool_calls", "function_call" };
-    leat_i_json v[7];
-    leat_i_json_get_many(delta, keys, v, 7);
+    static const char *const keys[] = { "role", "content", "refusal", "tool_calls", "function_call", NULL };
+    leat_i_json v[5];
+    leat_i_json_get_many(delta, keys, v, 5);
     leat_i_fold_first(f, &c->role, v[0]);
     bool content = fold_content(f, c, v[1]);
-    content |= leat_i_fold_text(f, &c->reasoning, &c->has_reasoning, v[2].type == LEAT_I_JSON_STRING ? v[2] : v[3]);
-    content |= leat_i_fold_text(f, &c->refusal, &c->has_refusal, v[4]);
-    content |= fold_tools(f, c, v[5]);
-    if (v[6].type == LEAT_I_JSON_OBJECT) {
+    content |= leat_i_fold_text(f, &c->refusal, &c->has_refusal, v[2]);
+    content |= fold_tools(f, c, v[3]);
+    content |= leat_i_more_take(f, &c->message, delta, keys, LEAT_I_MORE_PIECES, 0);
+    if (v[4].type == LEAT_I_JSON_OBJECT) {
         fold_tool *tool = choice_tool(f, c, 0);
         c->is_function = true;
-        if (tool) content |= fold_function(f, tool, v[6]);
+        if (tool) content |= fold_function(f, tool, v[4]);
     }
     return content;
 }
@@ -127,7 +136,7 @@ static bool fold_delta(leat_i_fold *f, choice *c, leat_i_json delta)
 /* One entry of a chunk's choices; tells whether it carried output. */
 static bool fold_entry(leat_i_fold *f, leat_i_json entry)
 {
-    static const char *const keys[] = { "index", "delta", "text", "finish_reason", "message" };
+    static const char *const keys[] = { "index", "delta", "text", "finish_reason", "message", NULL };
     leat_i_json v[5];
     uint64_t index = 0;
     leat_i_json_get_many(entry, keys, v, 5);
@@ -142,12 +151,15 @@ static bool fold_entry(leat_i_fold *f, leat_i_json entry)
         output = fold_delta(f, c, v[1].type == LEAT_I_JSON_OBJECT ? v[1] : v[4]);
     }
     leat_i_fold_last(f, &c->finish, v[3]);
+    (void)leat_i_more_take(f, &c->more, entry, keys, LEAT_I_MORE_LISTS, 0);
     return output;
 }
 
 static bool chat_event(leat_i_fold *f, const char *type, leat_i_json chunk)
 {
-    static const char *const keys[] = { "choices", "usage", "id", "created", "model", "system_fingerprint", "x_groq" };
+    /* The last is padding, against those who look at the lengths of packets. */
+    static const char *const keys[] = { "choices", "usage",  "id",          "created", "model", "system_fingerprint",
+                                        "x_groq",  "object", "obfuscation", NULL };
     chat *s = f->state;
     leat_i_json v[7], entry;
     bool output = false;
@@ -163,6 +175,7 @@ static bool chat_event(leat_i_fold *f, const char *type, leat_i_json chunk)
     if (v[1].type != LEAT_I_JSON_OBJECT && v[6].type == LEAT_I_JSON_OBJECT) v[1] = leat_i_json_get(v[6], "usage");
     leat_i_fold_last(f, &s->usage, v[1]);
     if (v[1].type == LEAT_I_JSON_OBJECT) f->is_content = true;
+    (void)leat_i_more_take(f, &s->more, chunk, keys, LEAT_I_MORE_LAST, 0);
     return output;
 }
 
@@ -189,9 +202,11 @@ static bool put_tools(leat_i_buf *out, const choice *c)
     bool ok = leat_i_buf_puts(out, ",\"tool_calls\":[");
     for (size_t i = 0; ok && i < c->tool_count; i++) {
         const fold_tool *tool = &c->tool[i];
+        const char *type = tool->is_function || !tool->more.count ? "\"function\"" : NULL;
         ok = leat_i_buf_puts(out, i ? ",{" : "{") && leat_i_fold_put_value(out, "\"id\":", &tool->id, "null") &&
-             leat_i_fold_put_value(out, ",\"type\":", &tool->type, "\"function\"") &&
-             leat_i_buf_puts(out, ",\"function\":") && put_function(out, tool) && leat_i_buf_puts(out, "}");
+             leat_i_fold_put_value(out, ",\"type\":", &tool->type, type);
+        if (ok && type) ok = leat_i_buf_puts(out, ",\"function\":") && put_function(out, tool);
+        ok = ok && leat_i_more_put(out, &tool->more) && leat_i_buf_puts(out, "}");
     }
     return ok && leat_i_buf_puts(out, "]");
 }
@@ -201,7 +216,7 @@ static bool put_message(leat_i_buf *out, const choice *c)
     bool ok = leat_i_buf_puts(out, "\"message\":{") && leat_i_fold_put_value(out, "\"role\":", &c->role, "\"assistant\"");
     ok = ok && (c->has_content || leat_i_buf_puts(out, ",\"content\":null"));
     ok = ok && leat_i_fold_put_text(out, ",\"content\":", &c->content, c->has_content);
-    ok = ok && leat_i_fold_put_text(out, ",\"reasoning_content\":", &c->reasoning, c->has_reasoning);
+    ok = ok && leat_i_more_put(out, &c->message);
     ok = ok && leat_i_fold_put_text(out, ",\"refusal\":", &c->refusal, c->has_refusal);
     return ok && put_tools(out, c) && leat_i_buf_puts(out, "}");
 }
@@ -213,7 +228,8 @@ static bool put_choice(leat_i_buf *out, const chat *s, const choice *c)
         ok = ok && leat_i_fold_put_text(out, "\"text\":", &c->content, true);
     else
         ok = ok && put_message(out, c);
-    return ok && leat_i_fold_put_value(out, ",\"finish_reason\":", &c->finish, "null") && leat_i_buf_puts(out, "}");
+    return ok && leat_i_more_put(out, &c->more) && leat_i_fold_put_value(out, ",\"finish_reason\":", &c->finish, "null") &&
+           leat_i_buf_puts(out, "}");
 }
 
 static bool chat_put(const leat_i_fold *f, leat_i_buf *out)
@@ -227,7 +243,8 @@ static bool chat_put(const leat_i_fold *f, leat_i_buf *out)
     for (size_t i = 0; ok && i < s->choice_count; i++)
         ok = (!i || leat_i_buf_puts(out, ",")) && put_choice(out, s, &s->choice[i]);
     return ok && leat_i_buf_puts(out, "]") && leat_i_fold_put_value(out, ",\"usage\":", &s->usage, NULL) &&
-           leat_i_fold_put_value(out, ",\"system_fingerprint\":", &s->fingerprint, NULL) && leat_i_buf_puts(out, "}");
+           leat_i_fold_put_value(out, ",\"system_fingerprint\":", &s->fingerprint, NULL) && leat_i_more_put(out, &s->more) &&
+           leat_i_buf_puts(out, "}");
 }
 
 const leat_i_fold_way leat_i_fold_chat = {
