@@ -169,21 +169,6 @@ static leat_err put_messages(leat_i_buf *b, leat_i_json messages, leat_i_making 
     return LEAT_OK;
 }
 
-static leat_err put_system(leat_i_buf *b, leat_i_json messages, leat_i_making *m)
-{
-    leat_i_json value;
-    leat_i_message message;
-    bool first = true;
-    for (size_t at = 0; leat_i_json_next_element(messages, &at, &value);) {
-        LEAT_TRY(leat_i_message_read(&message, value, m));
-        if (message.role != LEAT_I_ROLE_SYSTEM || !leat_i_json_is_filled(message.content)) continue;
-        if (first) leat_i_buf_puts(b, ",\"system\":[");
-        LEAT_TRY(put_blocks(b, message.content, &first, m));
-    }
-    if (!first) leat_i_buf_puts(b, "]");
-    return LEAT_OK;
-}
-
 /* ---- the rest ---- */
 
 static leat_err put_tools(leat_i_buf *b, leat_i_json tools, leat_i_making *m)
@@ -261,7 +246,7 @@ static leat_err put_body(leat_i_buf *b, leat_i_json body, bool stream, leat_i_ma
         leat_i_buf_puts(b, TOKENS_DEFAULT);
     LEAT_TRY(leat_i_put_members(b, body, members, m));
     leat_i_put_rest(b, body, members);
-    LEAT_TRY(put_system(b, v[0], m));
+    LEAT_TRY(leat_i_put_system(b, v[0], ",\"system\":[", "]", put_blocks, m));
     LEAT_TRY(put_messages(b, v[0], m));
     if (v[3].type == LEAT_I_JSON_STRING) {
         leat_i_buf_puts(b, ",\"stop_sequences\":[");

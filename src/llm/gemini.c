@@ -192,21 +192,6 @@ static leat_err put_contents(leat_i_buf *b, leat_i_json messages, leat_i_making 
     return LEAT_OK;
 }
 
-static leat_err put_system(leat_i_buf *b, leat_i_json messages, leat_i_making *m)
-{
-    leat_i_json value;
-    leat_i_message message;
-    bool first = true;
-    for (size_t at = 0; leat_i_json_next_element(messages, &at, &value);) {
-        LEAT_TRY(leat_i_message_read(&message, value, m));
-        if (message.role != LEAT_I_ROLE_SYSTEM || !leat_i_json_is_filled(message.content)) continue;
-        if (first) leat_i_buf_puts(b, ",\"systemInstruction\":{\"parts\":[");
-        LEAT_TRY(put_parts(b, message.content, &first, m));
-    }
-    if (!first) leat_i_buf_puts(b, "]}");
-    return LEAT_OK;
-}
-
 /* ---- the rest ---- */
 
 static leat_err put_format(leat_i_buf *b, leat_i_json format, leat_i_making *m)
@@ -299,7 +284,7 @@ static leat_err put_chat(leat_i_buf *b, leat_i_json body, leat_i_making *m)
     if (messages.type != LEAT_I_JSON_ARRAY) return leat_i_making_refuse(m, "the request has no messages");
     leat_i_buf_puts(b, "{");
     LEAT_TRY(put_contents(b, messages, m));
-    LEAT_TRY(put_system(b, messages, m));
+    LEAT_TRY(leat_i_put_system(b, messages, ",\"systemInstruction\":{\"parts\":[", "]}", put_parts, m));
     LEAT_TRY(put_config(b, body, m));
     LEAT_TRY(put_tools(b, leat_i_json_get(body, "tools"), m));
     LEAT_TRY(put_choice(b, leat_i_json_get(body, "tool_choice"), m));

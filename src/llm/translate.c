@@ -95,6 +95,22 @@ leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_
     return LEAT_OK;
 }
 
+leat_err leat_i_put_system(leat_i_buf *b, leat_i_json messages, const char *begin, const char *end, leat_i_put_content *put,
+                           leat_i_making *m)
+{
+    leat_i_json value;
+    leat_i_message message;
+    bool first = true;
+    for (size_t at = 0; leat_i_json_next_element(messages, &at, &value);) {
+        LEAT_TRY(leat_i_message_read(&message, value, m));
+        if (message.role != LEAT_I_ROLE_SYSTEM || !leat_i_json_is_filled(message.content)) continue;
+        if (first) leat_i_buf_puts(b, begin);
+        LEAT_TRY(put(b, message.content, &first, m));
+    }
+    if (!first) leat_i_buf_puts(b, end);
+    return LEAT_OK;
+}
+
 leat_err leat_i_put_arguments(leat_i_buf *b, leat_i_json string, leat_i_making *m)
 {
     size_t size = 0;

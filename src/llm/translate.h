@@ -40,6 +40,12 @@ typedef struct leat_i_message {
 /* Takes a message apart. LEAT_INPUT for what is none, or is of a kind that is long gone. */
 leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_making *m);
 
+/* Appends the parts of a message's content in the provider's form, behind those that stand there already: `*first` tells. */
+typedef leat_err leat_i_put_content(leat_i_buf *b, leat_i_json content, bool *first, leat_i_making *m);
+/* What all system messages say, wherever they stand, between `begin` and `end`; nothing where there is none. */
+leat_err leat_i_put_system(leat_i_buf *b, leat_i_json messages, const char *begin, const char *end, leat_i_put_content *put,
+                           leat_i_making *m);
+
 /* The arguments of a call: a JSON object in a string. LEAT_INPUT when it holds something else. */
 leat_err leat_i_put_arguments(leat_i_buf *b, leat_i_json string, leat_i_making *m);
 
