@@ -77,6 +77,34 @@ class OpenAI(Dialects):
             refused = self.post("/v1/responses", wrong)
             self.assertEqual((refused.status, refused.json()["error"]["type"]), (400, "invalid_request_error"), wrong)
 
+    def test_completions(self):
+        self.serve()
+        whole = self.post("/v1/completions", {"model": "m", "prompt": TEXT, "max_tokens": 99}).json()
+        self.assertEqual(whole["object"], "text_completion")
+        self.assertTrue(whole["id"].startswith("cmpl-"))
+        self.assertEqual(whole["choices"], [{"text": TEXT, "index": 0, "logprobs": None, "finish_reason": "stop"}])
+        self.assertEqual(self.post("/v1/completions", {"model": "m", "prompt": [TEXT], "max_tokens": 2}).json()["choices"][0]["finish_reason"],
+                         "length")
+        long = self.post("/v1/completions", {"model": "m", "prompt": TEXT * 9}).json()  # 16 tokens unless it says how many
+        self.assertIn(long["usage"]["completion_tokens"], range(1, 17))
+        events = [data for _, data in self.post("/v1/completions", {"model": "m", "prompt": TEXT, "max_tokens": 99, "stream": True,
+                                                                    "stream_options": {"include_usage": True}}).events()]
+        self.assertEqual((events[-1], events[-2]["choices"], events[-2]["usage"]), ("[DONE]", [], whole["usage"]))
+        self.assertEqual("".join(data["choices"][0]["text"] for data in events[:-2]), TEXT)
+        self.assertEqual([data["choices"][0]["finish_reason"] for data in events[:-2]], [None] * (len(events) - 3) + ["stop"])
+        for wrong in ({"model": "m"}, {"prompt": "x"}, {"model": "m", "prompt": ["a", "b"]}, {"model": "m", "prompt": [1]},
+                      {"model": "m", "prompt": "x", "n": 2}):
+            refused = self.post("/v1/completions", wrong)
+            self.assertEqual((refused.status, refused.json()["error"]["type"]), (400, "invalid_request_error"), wrong)
+
+    def test_a_model(self):
+        self.serve()
+        with urllib.request.urlopen(self.root + "/v1/models/leat-extract", timeout=LIMIT_S) as reply:
+            self.assertEqual(json.load(reply)["id"], "leat-extract")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(self.root + "/v1/models/gpt-x", timeout=LIMIT_S)
+        self.assertEqual((refused.exception.code, json.load(refused.exception)["error"]["code"]), (404, "model_not_found"))
+
     def test_azure(self):
         self.serve("--key", "k", "--rpm", "2", "--tpm", "9000")
         self.assertEqual(self.post(DEPLOYMENT, self.chat()).json()["error"]["code"], "401")
@@ -93,6 +121,19 @@ class OpenAI(Dialects):
         self.assertLessEqual(int(refused.headers["Retry-After"]), 60)
         vector = self.post("/openai/deployments/e/embeddings?api-version=1", {"model": "m"}, api_key="k")
         self.assertEqual((vector.status, vector.json()["error"]["param"]), (400, "input"))
+        self.assertIsNone(vector.headers["openai-processing-ms"])
+
+    def test_azure_names_the_model_in_its_path(self):
+        self.serve()
+        chat = {"messages": [{"role": "user", "content": TEXT}]}
+        self.assertEqual(self.post(DEPLOYMENT, chat).json()["choices"][0]["message"]["content"], TEXT)
+        self.assertEqual(len(self.post("/openai/deployments/e/embeddings?api-version=1", {"input": [TEXT, "x"]}).json()["data"]), 2)
+        self.assertEqual(self.post("/openai/v1/chat/completions", chat).status, 400)  # there it stands in the body
+        for path in ("/openai/v1/responses", "/openai/responses?api-version=preview"):
+            answer = self.post(path, {"model": "m", "input": TEXT})
+            self.assertEqual(answer.json()["output"][0]["content"][0]["text"], TEXT)
+            self.assertTrue(answer.headers["apim-request-id"])
+        self.assertEqual(self.post("/openai/responses", {"model": "m", "input": TEXT}).json()["error"]["code"], "404")
 
 
 class Anthropic(Dialects):
@@ -181,6 +222,26 @@ class Gemini(Dialects):
         self.assertTrue(array.headers["Content-Type"].startswith("application/json"))
         self.check_parts(array.json())
 
+    def test_embeddings(self):
+        self.serve("--seed", "1")
+        model = "/v1beta/models/e"
+        content = {"parts": [{"text": "The mill "}, {"text": "stands"}]}
+        one = self.post(model + ":embedContent", {"content": content, "outputDimensionality": 8}).json()["embedding"]["values"]
+        self.assertEqual(len(one), 8)
+        self.assertAlmostEqual(sum(x * x for x in one), 1, 5)
+        many = self.post(model + ":batchEmbedContents",
+                         {"requests": [{"model": "models/e", "content": content, "outputDimensionality": 8},
+                                       {"model": "models/e", "content": {"parts": [{"text": "bread"}]}}]}).json()["embeddings"]
+        self.assertEqual((len(many), many[0]["values"]), (2, one))
+        self.assertNotEqual(many[1]["values"], one)
+        for path, wrong in ((":embedContent", {}), (":embedContent", {"content": {"parts": 1}}), (":batchEmbedContents", {"requests": []}),
+                            (":batchEmbedContents", {"content": content}), (":batchEmbedContents", {"requests": [{}]}),
+                            (":embedContent", {"content": content, "outputDimensionality": 0}),
+                            (":batchEmbedContents", {"requests": [{"content": content}] * 2049})):
+            refused = self.post(model + path, wrong)
+            self.assertEqual((refused.status, refused.json()["error"]["status"]), (400, "INVALID_ARGUMENT"), (path, wrong))
+        self.assertEqual(self.post(model + ":batchEmbedContents", {"requests": [{"content": content}] * 2048}).status, 200)
+
     def test_keys(self):
         self.serve("--key", "k")
         self.assertEqual(self.ask(x_goog_api_key="k").status, 200)
@@ -218,6 +279,27 @@ class Ollama(Dialects):
         short = self.post("/api/chat", self.chat(stream=False, options={"num_predict": 2})).json()
         self.assertEqual(short["done_reason"], "length")
         self.assertIsInstance(self.post("/api/chat", {"model": "m"}).json()["error"], str)
+        for endless in (-1, -2):
+            self.assertEqual(self.post("/api/chat", self.chat(stream=False, options={"num_predict": endless})).json()["done_reason"], "stop")
+
+    def test_generate(self):
+        self.serve()
+        whole = self.post("/api/generate", {"model": "m", "prompt": TEXT, "system": "Be short.", "stream": False}).json()
+        self.assertEqual((whole["response"], whole["done"], whole["done_reason"]), (TEXT, True, "stop"))
+        lines = [json.loads(line) for line in self.post("/api/generate", {"model": "m", "prompt": TEXT}).text.splitlines()]
+        self.assertEqual("".join(line["response"] for line in lines), TEXT)
+        self.assertEqual([line["done"] for line in lines], [False] * (len(lines) - 1) + [True])
+        self.assertNotIn("message", lines[0])
+        self.assertEqual(self.post("/api/generate", {"model": "m"}).status, 400)
+
+    def test_embed(self):
+        self.serve()
+        one = self.post("/api/embed", {"model": "m", "input": TEXT}).json()
+        many = self.post("/api/embed", {"model": "m", "input": [TEXT, "x"], "dimensions": 256}).json()
+        self.assertEqual((len(one["embeddings"]), len(many["embeddings"]), many["embeddings"][0]), (1, 2, one["embeddings"][0]))
+        self.assertGreater(many["prompt_eval_count"], one["prompt_eval_count"])
+        for wrong in ({"model": "m"}, {"input": "x"}, {"model": "m", "input": []}, {"model": "m", "input": [1]}):
+            self.assertEqual(self.post("/api/embed", wrong).status, 400, wrong)
 
 
 class All(Dialects):

@@ -29,10 +29,22 @@ class Providers(Cli):
                 self.assertEqual(text_of(rows[mode]["response"]["body"]), TEXT, name)
                 self.assertGreater(rows[mode]["leat"]["tokens_in"], 0)
                 self.assertFalse(rows[mode]["leat"]["estimated"])
+                self.assertTrue(rows[mode]["response"]["request_id"], name)
                 self.assertEqual(rows[mode]["leat"]["ttft_ms"] is not None, mode == "stream")
             for what in ("tokens_in", "tokens_out", "class"):
                 self.assertEqual(rows["plain"]["leat"][what], rows["stream"]["leat"][what], name)
             self.assertEqual(set(rows["plain"]["response"]["body"]), set(rows["stream"]["response"]["body"]), name)
+
+    def test_embeddings(self):
+        self.write("in.jsonl", "".join(json.dumps({"custom_id": name, "url": "/v1/embeddings", "body": {"model": "e", "input": given}}) + "\n"
+                                       for name, given in (("one", TEXT), ("two", [TEXT, "x"]))))
+        mock = self.mock()
+        for name, vectors in (("openai", lambda body: [one["embedding"] for one in body["data"]]),
+                              ("gemini", lambda body: [one["values"] for one in body["embeddings"]])):
+            out = f"{name}.jsonl"
+            self.ends(0, "run", "--provider", name, "--base-url", mock.url.removesuffix("/v1"), "-o", out, "in.jsonl")
+            one, two = (vectors(self.rows(out)[key]["response"]["body"]) for key in ("one", "two"))
+            self.assertEqual((len(one), len(two), two[0]), (1, 2, one[0]), name)
 
     def test_documents_are_asked_in_its_form(self):
         self.write("doc.txt", TEXT)

@@ -12,19 +12,29 @@ static const struct {
     const leat_i_mock_dialect *dialect;
 } routes[] = {
     { "/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_openai },
+    { "/v1/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_completions },
     { "/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_openai },
     { "/v1/responses", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_responses },
     { "/v1/messages", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_anthropic },
     { "/v1/models", "GET", LEAT_I_MOCK_ROUTE_MODELS, &leat_i_mock_openai },
     { "/openai/deployments/*/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure },
     { "/openai/deployments/*/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_azure },
+    { "/openai/responses", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure_responses },
+    { "/openai/v1/responses", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure_responses },
     { "/openai/v1/chat/completions", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_azure },
     { "/openai/v1/embeddings", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_azure },
     { "/v1beta/models/*:generateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_gemini },
     { "/v1beta/models/*:streamGenerateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT_STREAM, &leat_i_mock_gemini },
+    { "/v1beta/models/*:embedContent", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_gemini },
+    { "/v1beta/models/*:batchEmbedContents", "POST", LEAT_I_MOCK_ROUTE_EMBED_MANY, &leat_i_mock_gemini },
     { "/v1/models/*:generateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_gemini },
     { "/v1/models/*:streamGenerateContent", "POST", LEAT_I_MOCK_ROUTE_CHAT_STREAM, &leat_i_mock_gemini },
+    { "/v1/models/*:embedContent", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_gemini },
+    { "/v1/models/*:batchEmbedContents", "POST", LEAT_I_MOCK_ROUTE_EMBED_MANY, &leat_i_mock_gemini },
+    { "/v1/models/*", "GET", LEAT_I_MOCK_ROUTE_MODEL, &leat_i_mock_openai },
     { "/api/chat", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_ollama },
+    { "/api/generate", "POST", LEAT_I_MOCK_ROUTE_CHAT, &leat_i_mock_generate },
+    { "/api/embed", "POST", LEAT_I_MOCK_ROUTE_EMBED, &leat_i_mock_ollama },
     { "/health", "GET", LEAT_I_MOCK_ROUTE_HEALTH, &leat_i_mock_openai },
     { "/stats", "GET", LEAT_I_MOCK_ROUTE_STATS, &leat_i_mock_openai },
 };
@@ -50,7 +60,8 @@ static bool request_route(leat_i_mock_request *r, const char *method, const char
         if (!path_fits(routes[i].path, url)) continue;
         r->dialect = routes[i].dialect;
         r->route = routes[i].route;
-        r->needs_version = strchr(routes[i].path, '*') != NULL;
+        r->names_model = strchr(routes[i].path, '*') != NULL;
+        r->needs_version = strncmp(routes[i].path, "/openai/", 8) == 0 && strncmp(routes[i].path + 8, "v1/", 3) != 0;
         if (method_fits(routes[i].method, method)) return true;
         r->route = LEAT_I_MOCK_ROUTE_NONE; /* it counts, whatever it was meant for */
         leat_i_mock_fail(r, 405, "invalid_request_error", NULL, "method_not_supported", "Not allowed to %.16s on %s.",
@@ -98,13 +109,35 @@ static bool request_key(leat_i_mock_request *r)
     return false;
 }
 
+static const char *const models[] = { LEAT_I_MOCK_MODEL, LEAT_I_MOCK_EMBED_MODEL };
+
+static void model_put(leat_i_mock_request *r, const char *model)
+{
+    leat_i_buf_printf(&r->out, "{\"id\":\"%s\",\"object\":\"model\",\"created\":0,\"owned_by\":\"leat\"}", model);
+}
+
 static void answer_models(leat_i_mock_request *r)
 {
     r->status = 200;
-    leat_i_buf_puts(&r->out,
-                    "{\"object\":\"list\",\"data\":["
-                    "{\"id\":\"" LEAT_I_MOCK_MODEL "\",\"object\":\"model\",\"created\":0,\"owned_by\":\"leat\"},"
-                    "{\"id\":\"" LEAT_I_MOCK_EMBED_MODEL "\",\"object\":\"model\",\"created\":0,\"owned_by\":\"leat\"}]}");
+    leat_i_buf_puts(&r->out, "{\"object\":\"list\",\"data\":[");
+    for (size_t i = 0; i < 2; i++) {
+        if (i) leat_i_buf_puts(&r->out, ",");
+        model_put(r, models[i]);
+    }
+    leat_i_buf_puts(&r->out, "]}");
+}
+
+static void answer_model(leat_i_mock_request *r, const char *url)
+{
+    const char *name = strrchr(url, '/') + 1;
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(name, models[i]) != 0) continue;
+        r->status = 200;
+        model_put(r, models[i]);
+        return;
+    }
+    leat_i_mock_fail(r, 404, "invalid_request_error", "model", "model_not_found", "The model '%.200s' does not exist.",
+                     name);
 }
 
 static void answer_stats(leat_i_mock_request *r)
@@ -135,7 +168,7 @@ static void answer_json(leat_i_mock_request *r)
     } else if (body.type != LEAT_I_JSON_OBJECT) {
         leat_i_mock_fail(r, 400, "invalid_request_error", NULL, NULL, "The JSON body must be an object, but got %s instead.",
                          leat_i_mock_json_kind(body));
-    } else if (r->route == LEAT_I_MOCK_ROUTE_EMBED) {
+    } else if (r->route == LEAT_I_MOCK_ROUTE_EMBED || r->route == LEAT_I_MOCK_ROUTE_EMBED_MANY) {
         leat_i_mock_embed(r, body);
     } else {
         leat_i_mock_chat(r, body);
@@ -154,6 +187,8 @@ static void answer_make(leat_i_mock_request *r, const char *method, const char *
         leat_i_mock_fail_memory(r);
     } else if (r->route == LEAT_I_MOCK_ROUTE_MODELS) {
         answer_models(r);
+    } else if (r->route == LEAT_I_MOCK_ROUTE_MODEL) {
+        answer_model(r, url);
     } else if (r->route == LEAT_I_MOCK_ROUTE_STATS) {
         answer_stats(r);
     } else if (r->route == LEAT_I_MOCK_ROUTE_HEALTH) {

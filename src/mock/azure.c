@@ -62,11 +62,6 @@ static void add_limits(struct MHD_Response *response, const leat_i_mock_request 
     }
 }
 
-static void add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
-{
-    leat_i_mock_add_retry(response, r, true);
-}
-
 const leat_i_mock_dialect leat_i_mock_azure = {
     .name = "azure",
     .key_header = "api-key",
@@ -75,7 +70,21 @@ const leat_i_mock_dialect leat_i_mock_azure = {
     .take = leat_i_mock_openai_take,
     .put = leat_i_mock_openai_put,
     .stream = leat_i_mock_openai_stream,
+    .embed = &leat_i_mock_embed_openai,
     .fail = azure_fail,
     .add_limits = add_limits,
-    .add_retry = add_retry,
+    .add_retry = leat_i_mock_openai_add_retry,
+};
+
+const leat_i_mock_dialect leat_i_mock_azure_responses = {
+    .name = "azure",
+    .key_header = "api-key",
+    .id_header = "apim-request-id",
+    .check = version_check,
+    .take = leat_i_mock_responses_take,
+    .put = leat_i_mock_responses_put,
+    .stream = leat_i_mock_responses_stream,
+    .fail = azure_fail,
+    .add_limits = add_limits,
+    .add_retry = leat_i_mock_openai_add_retry,
 };

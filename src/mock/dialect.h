@@ -44,6 +44,9 @@ typedef struct leat_i_mock_failure {
     const char *message;
 } leat_i_mock_failure;
 
+typedef struct leat_i_mock_embed_form leat_i_mock_embed_form; /* embed.h */
+extern const leat_i_mock_embed_form leat_i_mock_embed_openai, leat_i_mock_embed_gemini, leat_i_mock_embed_ollama;
+
 struct leat_i_mock_dialect {
     const char *name;
     const char *key_header; /* looked at before Authorization; NULL = none */
@@ -55,21 +58,33 @@ struct leat_i_mock_dialect {
     /* Put the answer into r->out, in one piece or as events; r->out.failed tells that memory was short. */
     void (*put)(leat_i_mock_request *r, const leat_i_mock_reply *reply);
     void (*stream)(leat_i_mock_request *r, const leat_i_mock_reply *reply);
+    const leat_i_mock_embed_form *embed; /* NULL = it makes no embeddings */
     /* Puts the body of an error answer; may set another status than f->status, where the provider has one of its own. */
     void (*fail)(leat_i_mock_request *r, const leat_i_mock_failure *f);
+    bool tells_time; /* how long it took, in openai-processing-ms */
     /* Adds the headers of the limits, and when to come again; each may be NULL = the provider has none. */
     void (*add_limits)(struct MHD_Response *response, const leat_i_mock_request *r);
     void (*add_retry)(struct MHD_Response *response, const leat_i_mock_request *r);
 };
 
 extern const leat_i_mock_dialect leat_i_mock_openai, leat_i_mock_responses, leat_i_mock_azure, leat_i_mock_anthropic,
-    leat_i_mock_gemini, leat_i_mock_ollama;
+    leat_i_mock_gemini, leat_i_mock_ollama, leat_i_mock_generate, leat_i_mock_completions, leat_i_mock_azure_responses;
 
-/* openai.c, openai_out.c: what Azure has in common with it. */
+/* openai.c, openai_out.c, responses.c: what others have in common with it. */
 bool leat_i_mock_openai_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask);
 void leat_i_mock_openai_put(leat_i_mock_request *r, const leat_i_mock_reply *reply);
 void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply);
 void leat_i_mock_openai_fail(leat_i_mock_request *r, const leat_i_mock_failure *f);
+bool leat_i_mock_openai_model_take(leat_i_mock_request *r, leat_i_json model);
+bool leat_i_mock_openai_stream_take(leat_i_mock_request *r, leat_i_json stream, leat_i_json options, leat_i_mock_ask *ask);
+bool leat_i_mock_one_choice(leat_i_mock_request *r, leat_i_json n);
+void leat_i_mock_openai_usage_put(leat_i_buf *b, const leat_i_mock_reply *reply);
+const char *leat_i_mock_finish_name(leat_i_mock_finish finish);
+void leat_i_mock_openai_add_limits(struct MHD_Response *response, const leat_i_mock_request *r);
+void leat_i_mock_openai_add_retry(struct MHD_Response *response, const leat_i_mock_request *r);
+bool leat_i_mock_responses_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask);
+void leat_i_mock_responses_put(leat_i_mock_request *r, const leat_i_mock_reply *reply);
+void leat_i_mock_responses_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply);
 
 /* ask.c: what the dialects' readers share. */
 

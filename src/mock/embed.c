@@ -1,30 +1,16 @@
 /*
- * embed.c: POST /v1/embeddings. A vector is the sum of its text's words, each hashed to a place and a sign, of length one: no
- * learned meaning, but the same text gives the same vector, and texts that share words are near each other.
+ * embed.c: embeddings. A vector is the sum of its text's words, each hashed to a place and a sign, of length one: no learned
+ * meaning, but the same text gives the same vector, and texts that share words are near each other.
  */
-#include "answer.h"
+#include "embed.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "dialect.h"
 #include "split.h"
 #include "tokens.h"
-
-#define DIMENSIONS_DEFAULT 256
-#define DIMENSIONS_MAX     4096
-#define INPUTS_MAX         2048
-
-enum { KEY_MODEL, KEY_INPUT, KEY_FORMAT, KEY_DIMENSIONS, KEY_COUNT };
-
-static const char *const keys[KEY_COUNT] = { "model", "input", "encoding_format", "dimensions" };
-
-typedef struct embed_ask {
-    leat_i_json *input; /* each a string or an array of token numbers; in the arena */
-    size_t count;
-    uint64_t dimensions, tokens;
-    bool base64;
-} embed_ask;
 
 static void vector_add(float *v, uint32_t dimensions, uint32_t hash)
 {
@@ -46,21 +32,18 @@ static void vector_normalise(float *v, uint32_t dimensions)
         v[i] = (float)(v[i] / sqrt(sum));
 }
 
-static bool input_vector(leat_i_mock_request *r, leat_i_json input, float *v, uint32_t dimensions)
+static bool input_vector(leat_i_mock_request *r, const leat_i_mock_embed_input *input, float *v, uint32_t dimensions)
 {
+    leat_i_mock_split s;
+    leat_i_json token;
     memset(v, 0, dimensions * sizeof *v);
-    if (input.type == LEAT_I_JSON_ARRAY) {
-        leat_i_json token;
-        for (size_t at = 0; leat_i_json_next_element(input, &at, &token);) {
-            uint64_t number = 0;
-            (void)leat_i_json_u64(token, &number);
-            vector_add(v, dimensions, (uint32_t)number);
-        }
-    } else {
-        leat_i_mock_split s;
-        size_t size = 0;
-        const char *text = leat_i_json_text(input, &leat_i_mock_of(r)->scratch, &size);
-        if (!text || !leat_i_mock_split_text(&s, text, size, &leat_i_mock_of(r)->scratch)) return false;
+    for (size_t at = 0; !input->text && leat_i_json_next_element(input->tokens, &at, &token);) {
+        uint64_t number = 0;
+        (void)leat_i_json_u64(token, &number);
+        vector_add(v, dimensions, (uint32_t)number);
+    }
+    if (input->text) {
+        if (!leat_i_mock_split_text(&s, input->text, input->size, &leat_i_mock_of(r)->scratch)) return false;
         for (uint32_t i = 0; i < s.word_count; i++)
             vector_add(v, dimensions, s.word[i]);
     }
@@ -122,90 +105,29 @@ static void vector_put_floats(leat_i_mock_request *r, const float *v, uint32_t d
     leat_i_buf_puts(&r->out, "]");
 }
 
-/* Checks one input and counts its tokens. */
-static bool input_check(leat_i_mock_request *r, leat_i_json input, embed_ask *ask)
+bool leat_i_mock_embed_room(leat_i_mock_request *r, leat_i_mock_embed_ask *ask, size_t count)
 {
-    if (input.type == LEAT_I_JSON_STRING) {
-        size_t size = 0;
-        leat_i_arena_mark mark = leat_i_arena_save(&leat_i_mock_of(r)->scratch);
-        const char *text = leat_i_json_text(input, &leat_i_mock_of(r)->scratch, &size);
-        if (!text) {
-            leat_i_mock_fail_memory(r);
-            return false;
-        }
-        ask->tokens += leat_i_mock_token_count(text, size);
-        leat_i_arena_rewind(&leat_i_mock_of(r)->scratch, mark);
-        return size > 0 || leat_i_mock_invalid(r, "input", NULL, "'input' cannot be an empty string.");
-    }
-    leat_i_json token;
-    size_t at = 0, count = 0;
-    uint64_t number;
-    bool whole = input.type == LEAT_I_JSON_ARRAY;
-    for (; whole && leat_i_json_next_element(input, &at, &token); count++)
-        whole = token.type == LEAT_I_JSON_NUMBER && leat_i_json_u64(token, &number);
-    whole = whole && count > 0;
-    ask->tokens += count;
-    return whole || leat_i_mock_invalid(r, "input", "invalid_type",
-                                        "'input' must be a string, an array of strings, an array of token numbers, or an "
-                                        "array of such arrays.");
+    ask->input = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, count * sizeof *ask->input);
+    if (!ask->input) leat_i_mock_fail_memory(r);
+    return ask->input != NULL;
 }
 
-static bool input_take(leat_i_mock_request *r, leat_i_json input, embed_ask *ask)
+bool leat_i_mock_embed_add(leat_i_mock_request *r, leat_i_mock_embed_ask *ask, const char *text, size_t size)
 {
-    leat_i_json element;
-    size_t at = 0, count = 0;
-    if (input.type == LEAT_I_JSON_NONE || input.type == LEAT_I_JSON_NULL)
-        return leat_i_mock_invalid(r, "input", "missing_required_parameter", "Missing required parameter: 'input'.");
-    bool single = input.type != LEAT_I_JSON_ARRAY;
-    if (!single) {
-        bool numbers = false;
-        while (leat_i_json_next_element(input, &at, &element)) {
-            numbers = count == 0 && element.type == LEAT_I_JSON_NUMBER;
-            count++;
-            if (numbers) break;
-        }
-        single = numbers;
-        if (count == 0) return leat_i_mock_invalid(r, "input", "empty_array", "'input' cannot be an empty array.");
-        if (!single && count > INPUTS_MAX)
-            return leat_i_mock_invalid(r, "input", "array_above_max_length", "'input' may hold at most %d texts.",
-                                       INPUTS_MAX);
-    }
-    ask->count = single ? 1 : count;
-    ask->input = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, ask->count * sizeof *ask->input);
-    if (!ask->input) {
+    if (!text) {
         leat_i_mock_fail_memory(r);
         return false;
     }
-    if (single) ask->input[0] = input;
-    at = 0;
-    for (size_t i = 0; !single && i < count; i++)
-        leat_i_json_next_element(input, &at, &ask->input[i]);
-    for (size_t i = 0; i < ask->count; i++)
-        if (!input_check(r, ask->input[i], ask)) return false;
+    ask->tokens += leat_i_mock_token_count(text, size);
+    ask->input[ask->count++] = (leat_i_mock_embed_input){ .text = text, .size = size };
     return true;
-}
-
-static bool ask_take(leat_i_mock_request *r, leat_i_json body, embed_ask *ask)
-{
-    leat_i_json value[KEY_COUNT];
-    *ask = (embed_ask){ .dimensions = DIMENSIONS_DEFAULT };
-    leat_i_json_get_many(body, keys, value, KEY_COUNT);
-    if (value[KEY_MODEL].type != LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, NULL, NULL, "you must provide a model parameter");
-    leat_i_json format = value[KEY_FORMAT];
-    ask->base64 = leat_i_json_str_eq(format, "base64");
-    if (format.type != LEAT_I_JSON_NONE && format.type != LEAT_I_JSON_NULL && !ask->base64 &&
-        !leat_i_json_str_eq(format, "float"))
-        return leat_i_mock_invalid(r, "encoding_format", "invalid_value",
-                                   "Invalid value for 'encoding_format'. Supported values are: 'float' and 'base64'.");
-    return leat_i_mock_take_u64(r, value[KEY_DIMENSIONS], "dimensions", 1, DIMENSIONS_MAX, &ask->dimensions) &&
-           input_take(r, value[KEY_INPUT], ask);
 }
 
 void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
 {
-    embed_ask ask;
-    if (!ask_take(r, body, &ask)) return;
+    const leat_i_mock_embed_form *form = r->dialect->embed;
+    leat_i_mock_embed_ask ask = { .dimensions = LEAT_I_MOCK_EMBED_DIMENSIONS };
+    if (!form->take(r, body, &ask)) return;
     r->tokens_in = ask.tokens;
     if (leat_i_mock_admit(r, ask.tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
     uint32_t dimensions = (uint32_t)ask.dimensions;
@@ -213,21 +135,21 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
     leat_i_mock_fault_kind fault = r->order ? r->order->fault : LEAT_I_MOCK_FAULT_NONE;
     size_t count = fault == LEAT_I_MOCK_FAULT_EMBED_SHORT ? ask.count - 1 : ask.count;
     r->status = 200;
-    leat_i_buf_puts(&r->out, "{\"object\":\"list\",\"data\":[");
+    form->begin(r);
     for (size_t n = 0; n < count && v && !r->out.failed; n++) {
         size_t i = fault == LEAT_I_MOCK_FAULT_EMBED_REORDERED ? count - 1 - n : n;
         leat_i_arena_mark mark = leat_i_arena_save(&leat_i_mock_of(r)->scratch);
-        leat_i_buf_printf(&r->out, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", n ? "," : "", i);
-        if (!input_vector(r, ask.input[i], v, dimensions))
+        if (n) leat_i_buf_puts(&r->out, ",");
+        form->entry_begin(r, i);
+        if (!input_vector(r, &ask.input[i], v, dimensions))
             r->out.failed = true;
         else if (ask.base64)
             vector_put_base64(r, v, dimensions);
         else
             vector_put_floats(r, v, dimensions);
-        leat_i_buf_puts(&r->out, "}");
+        form->entry_end(r);
         leat_i_arena_rewind(&leat_i_mock_of(r)->scratch, mark);
     }
-    leat_i_buf_printf(&r->out, "],\"model\":\"%s\",\"usage\":{\"prompt_tokens\":%llu,\"total_tokens\":%llu}}",
-                      LEAT_I_MOCK_EMBED_MODEL, (unsigned long long)ask.tokens, (unsigned long long)ask.tokens);
+    form->end(r, &ask);
     if (!v || r->out.failed) leat_i_mock_fail_memory(r);
 }

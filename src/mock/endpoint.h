@@ -39,7 +39,9 @@ typedef enum leat_i_mock_route {
     LEAT_I_MOCK_ROUTE_CHAT,
     LEAT_I_MOCK_ROUTE_CHAT_STREAM, /* its path says that it is a stream */
     LEAT_I_MOCK_ROUTE_EMBED,
+    LEAT_I_MOCK_ROUTE_EMBED_MANY, /* of a form that has a path of its own for many */
     LEAT_I_MOCK_ROUTE_MODELS,
+    LEAT_I_MOCK_ROUTE_MODEL, /* one of them */
     LEAT_I_MOCK_ROUTE_HEALTH,
     LEAT_I_MOCK_ROUTE_STATS,
 } leat_i_mock_route;
@@ -83,7 +85,8 @@ typedef struct leat_i_mock_request {
     leat_i_mock_route route;
     const leat_i_mock_dialect *dialect; /* never NULL */
     bool suspended;
-    bool needs_version; /* its path has one in its query */
+    bool names_model;   /* its path does: a model, or a deployment */
+    bool needs_version; /* Azure's older form: there is one in its query */
     bool too_large;     /* the body passed the limit: read to its end, kept nowhere */
     bool admitted;      /* counts as in flight */
     bool streaming;     /* the answer is a stream of events */

@@ -154,5 +154,6 @@ const leat_i_mock_dialect leat_i_mock_gemini = {
     .take = gemini_take,
     .put = gemini_put,
     .stream = gemini_stream,
+    .embed = &leat_i_mock_embed_gemini,
     .fail = gemini_fail,
 };

@@ -137,10 +137,9 @@ static bool messages_take(leat_i_mock_request *r, leat_i_json messages, leat_i_m
     return true;
 }
 
-static bool stream_take(leat_i_mock_request *r, const leat_i_json *value, leat_i_mock_ask *ask)
+bool leat_i_mock_openai_stream_take(leat_i_mock_request *r, leat_i_json stream, leat_i_json options, leat_i_mock_ask *ask)
 {
-    leat_i_json options = value[KEY_STREAM_OPTIONS];
-    if (!leat_i_mock_take_bool(r, value[KEY_STREAM], "stream", &ask->stream)) return false;
+    if (!leat_i_mock_take_bool(r, stream, "stream", &ask->stream)) return false;
     if (options.type == LEAT_I_JSON_NONE || options.type == LEAT_I_JSON_NULL) return true;
     if (!ask->stream)
         return leat_i_mock_invalid(r, "stream_options", NULL,
@@ -152,23 +151,33 @@ static bool stream_take(leat_i_mock_request *r, const leat_i_json *value, leat_i
     return leat_i_mock_take_bool(r, leat_i_json_get(options, "include_usage"), "stream_options.include_usage", &ask->usage);
 }
 
-bool leat_i_mock_openai_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
+bool leat_i_mock_openai_model_take(leat_i_mock_request *r, leat_i_json model)
 {
-    leat_i_json value[KEY_COUNT];
+    bool none = model.type == LEAT_I_JSON_NONE || model.type == LEAT_I_JSON_NULL;
+    if (none && r->names_model) return true; /* The deployment, in Azure's path. */
+    if (none) return leat_i_mock_invalid(r, NULL, NULL, "you must provide a model parameter");
+    return model.type == LEAT_I_JSON_STRING ||
+           leat_i_mock_invalid(r, "model", "invalid_type",
+                               "Invalid type for 'model': expected a string, but got %s instead.",
+                               leat_i_mock_json_kind(model));
+}
+
+bool leat_i_mock_one_choice(leat_i_mock_request *r, leat_i_json n)
+{
     uint64_t one = 1;
-    leat_i_json_get_many(body, keys, value, KEY_COUNT);
-    if (value[KEY_MODEL].type == LEAT_I_JSON_NONE || value[KEY_MODEL].type == LEAT_I_JSON_NULL)
-        return leat_i_mock_invalid(r, NULL, NULL, "you must provide a model parameter");
-    if (value[KEY_MODEL].type != LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, "model", "invalid_type",
-                                   "Invalid type for 'model': expected a string, but got %s instead.",
-                                   leat_i_mock_json_kind(value[KEY_MODEL]));
-    if (!messages_take(r, value[KEY_MESSAGES], ask) || !stream_take(r, value, ask)) return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_MAX], "max_tokens", 1, UINT32_MAX, &ask->tokens_max)) return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_MAX_COMPLETION], "max_completion_tokens", 1, UINT32_MAX, &ask->tokens_max))
-        return false;
-    if (!leat_i_mock_take_u64(r, value[KEY_N], "n", 1, UINT32_MAX, &one)) return false;
+    if (!leat_i_mock_take_u64(r, n, "n", 1, UINT32_MAX, &one)) return false;
     return one == 1 || leat_i_mock_invalid(r, "n", "invalid_value",
                                            "Invalid 'n': " LEAT_I_MOCK_MODEL
                                            " always says the same, so only one choice can be asked for.");
+}
+
+bool leat_i_mock_openai_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
+{
+    leat_i_json value[KEY_COUNT];
+    leat_i_json_get_many(body, keys, value, KEY_COUNT);
+    return leat_i_mock_openai_model_take(r, value[KEY_MODEL]) && messages_take(r, value[KEY_MESSAGES], ask) &&
+           leat_i_mock_openai_stream_take(r, value[KEY_STREAM], value[KEY_STREAM_OPTIONS], ask) &&
+           leat_i_mock_take_u64(r, value[KEY_MAX], "max_tokens", 1, UINT32_MAX, &ask->tokens_max) &&
+           leat_i_mock_take_u64(r, value[KEY_MAX_COMPLETION], "max_completion_tokens", 1, UINT32_MAX, &ask->tokens_max) &&
+           leat_i_mock_one_choice(r, value[KEY_N]);
 }

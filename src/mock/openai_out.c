@@ -10,9 +10,13 @@
 
 #define FINGERPRINT "fp_leat_0_1"
 
-static const char *const finish_name[LEAT_I_MOCK_FINISH_COUNT] = { "stop", "length", "content_filter" };
+const char *leat_i_mock_finish_name(leat_i_mock_finish finish)
+{
+    static const char *const name[LEAT_I_MOCK_FINISH_COUNT] = { "stop", "length", "content_filter" };
+    return name[finish];
+}
 
-static void usage_put(leat_i_buf *b, const leat_i_mock_reply *reply)
+void leat_i_mock_openai_usage_put(leat_i_buf *b, const leat_i_mock_reply *reply)
 {
     leat_i_buf_printf(b,
                       "\"usage\":{\"prompt_tokens\":%llu,\"completion_tokens\":%llu,\"total_tokens\":%llu,"
@@ -37,11 +41,12 @@ void leat_i_mock_openai_put(leat_i_mock_request *r, const leat_i_mock_reply *rep
     if (!reply->no_choice) {
         leat_i_buf_puts(b, "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
         leat_i_json_put_string(b, reply->text, reply->size);
-        leat_i_buf_printf(b, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}", finish_name[reply->finish]);
+        leat_i_buf_printf(b, ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"%s\"}",
+                          leat_i_mock_finish_name(reply->finish));
     }
     leat_i_buf_puts(b, "],");
     if (!reply->no_usage) {
-        usage_put(b, reply);
+        leat_i_mock_openai_usage_put(b, reply);
         leat_i_buf_puts(b, ",");
     }
     leat_i_buf_puts(b, "\"system_fingerprint\":\"" FINGERPRINT "\"}");
@@ -82,7 +87,7 @@ static void no_choice_put(leat_i_mock_request *r, const char *head, const leat_i
 {
     leat_i_buf_puts(&r->out, head);
     leat_i_buf_puts(&r->out, "\"choices\":[],");
-    usage_put(&r->out, reply);
+    leat_i_mock_openai_usage_put(&r->out, reply);
     leat_i_buf_puts(&r->out, "}\n\n");
     leat_i_mock_event_end(r);
 }
@@ -110,7 +115,7 @@ void leat_i_mock_openai_stream(leat_i_mock_request *r, const leat_i_mock_reply *
         chunk_put(r, head.data, text, size, NULL, tail);
     }
     leat_i_mock_tokens_end(r);
-    if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, finish_name[reply->finish], tail);
+    if (!reply->no_choice) chunk_put(r, head.data, NULL, 0, leat_i_mock_finish_name(reply->finish), tail);
     if (reply->no_choice || (reply->usage && !reply->no_usage)) no_choice_put(r, head.data, reply);
     leat_i_mock_events_final(r);
     leat_i_buf_puts(&r->out, "data: [DONE]\n\n");
@@ -139,7 +144,7 @@ void leat_i_mock_openai_fail(leat_i_mock_request *r, const leat_i_mock_failure *
     leat_i_buf_puts(&r->out, "}}");
 }
 
-static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+void leat_i_mock_openai_add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
 {
     const leat_i_mock_limits *l = &r->limits;
     const leat_i_mock_state *s = &r->limit_state;
@@ -158,7 +163,7 @@ static void add_limits(struct MHD_Response *response, const leat_i_mock_request 
     }
 }
 
-static void add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
+void leat_i_mock_openai_add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
 {
     leat_i_mock_add_retry(response, r, true);
 }
@@ -169,7 +174,9 @@ const leat_i_mock_dialect leat_i_mock_openai = {
     .take = leat_i_mock_openai_take,
     .put = leat_i_mock_openai_put,
     .stream = leat_i_mock_openai_stream,
+    .embed = &leat_i_mock_embed_openai,
     .fail = leat_i_mock_openai_fail,
-    .add_limits = add_limits,
-    .add_retry = add_retry,
+    .add_limits = leat_i_mock_openai_add_limits,
+    .add_retry = leat_i_mock_openai_add_retry,
+    .tells_time = true,
 };

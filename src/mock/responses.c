@@ -47,7 +47,7 @@ static bool input_take(leat_i_mock_request *r, leat_i_json input, leat_i_mock_as
     return true;
 }
 
-static bool responses_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
+bool leat_i_mock_responses_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
 {
     leat_i_json value[KEY_COUNT];
     const char *text;
@@ -120,7 +120,7 @@ static void response_put(leat_i_mock_request *r, const leat_i_mock_reply *reply,
     leat_i_buf_puts(b, "}");
 }
 
-static void responses_put(leat_i_mock_request *r, const leat_i_mock_reply *reply)
+void leat_i_mock_responses_put(leat_i_mock_request *r, const leat_i_mock_reply *reply)
 {
     response_put(r, reply, true);
 }
@@ -174,7 +174,7 @@ static void text_event(leat_i_mock_request *r, const char *type, const char *mem
     event_close(r);
 }
 
-static void responses_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply)
+void leat_i_mock_responses_stream(leat_i_mock_request *r, const leat_i_mock_reply *reply)
 {
     const char *text;
     size_t at = 0, size;
@@ -193,23 +193,14 @@ static void responses_stream(leat_i_mock_request *r, const leat_i_mock_reply *re
     response_event(r, incomplete_reason(reply) ? "response.incomplete" : "response.completed", reply, true);
 }
 
-static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
-{
-    leat_i_mock_openai.add_limits(response, r);
-}
-
-static void add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
-{
-    leat_i_mock_add_retry(response, r, true);
-}
-
 const leat_i_mock_dialect leat_i_mock_responses = {
     .name = "responses",
     .id_header = "x-request-id",
-    .take = responses_take,
-    .put = responses_put,
-    .stream = responses_stream,
+    .take = leat_i_mock_responses_take,
+    .put = leat_i_mock_responses_put,
+    .stream = leat_i_mock_responses_stream,
     .fail = leat_i_mock_openai_fail,
-    .add_limits = add_limits,
-    .add_retry = add_retry,
+    .add_limits = leat_i_mock_openai_add_limits,
+    .add_retry = leat_i_mock_openai_add_retry,
+    .tells_time = true,
 };

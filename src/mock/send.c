@@ -26,10 +26,13 @@ static void add_headers(struct MHD_Response *response, const leat_i_mock_request
     if (r->streaming) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
     snprintf(text, sizeof text, "req_%016llx", (unsigned long long)leat_i_mock_id(r));
     (void)MHD_add_response_header(response, r->dialect->id_header, text);
-    leat_i_mock_add_u64(response, "openai-processing-ms", (uint64_t)((leat_i_os_now_ns() - r->start_ns) / LEAT_I_NS_PER_MS));
+    if (r->dialect->tells_time)
+        leat_i_mock_add_u64(response, "openai-processing-ms",
+                            (uint64_t)((leat_i_os_now_ns() - r->start_ns) / LEAT_I_NS_PER_MS));
     if (r->limits_known && r->dialect->add_limits) r->dialect->add_limits(response, r);
     if (r->allow) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
-    if (r->status == 401) (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->status == 401 && !r->dialect->key_header)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (r->headers) leat_i_mock_add_lines(response, r->headers);
     /* What a script has as it stands goes with it even where the provider has no such header. */
     if (r->retry_text)

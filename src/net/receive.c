@@ -17,6 +17,7 @@ static const struct {
     WANT("request-id", request_id),
     WANT("retry-after", retry_after),
     WANT("content-type", content_type),
+    WANT("apim-request-id", request_id),
     WANT("x-request-id", request_id),
     WANT("retry-after-ms", retry_after_ms),
     WANT("x-should-retry", should_retry),
