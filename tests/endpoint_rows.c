@@ -30,7 +30,8 @@
 /* What most rows have in common. */
 #define CURED          .cls = LEAT_CLASS_OK, .status = 200, .text = "[[fine]]"
 #define FINE           .cls = LEAT_CLASS_OK, .status = 200, .attempts = 1, .times = ROW_EVER
-#define THROTTLED_ONCE CURED, .attempts = 2, .throttles = 1, .refunded = 1, .charge = ROW_THROTTLE
+#define BUSY_ONCE      CURED, .attempts = 2, .throttles = 1, .charge = ROW_THROTTLE
+#define THROTTLED_ONCE BUSY_ONCE, .refunded = 1
 #define FAILED(c)      .cls = LEAT_CLASS_##c, .attempts = ROW_ATTEMPTS, .times = ROW_EVER, .charge = ROW_FAILURE
 #define TWICE(c)       .cls = LEAT_CLASS_##c, .attempts = 2, .times = ROW_EVER, .charge = ROW_FAILURE
 #define REFUSED(c)     .cls = LEAT_CLASS_##c, .attempts = 1, .times = ROW_EVER
@@ -70,13 +71,13 @@ const row endpoint_rows[] = {
       "x-ratelimit-limit-requests: 5000\r\nx-ratelimit-remaining-requests: 4999\r\nx-ratelimit-reset-requests: 6m0s\r\n", "",
       THROTTLED_ONCE, .most_ms = 10000 },
     { 9, "529 overloaded", 529, "", "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"o\"}}",
-      .times = 2, CURED, .attempts = 3, .throttles = 2, .refunded = 2, .charge = ROW_THROTTLE },
-    { 10, "503 overloaded", 503, "", "busy", THROTTLED_ONCE },
-    { 10, "498 out of capacity", 498, "", "", THROTTLED_ONCE },
+      .times = 2, CURED, .attempts = 3, .throttles = 2, .charge = ROW_THROTTLE },
+    { 10, "503 overloaded", 503, "", "busy", BUSY_ONCE },
+    { 10, "498 out of capacity", 498, "", "", BUSY_ONCE },
     { 11, "500 while the model is being loaded", 500, "", ERROR("\"message\":\"Loading model\""), .times = 6, CURED,
-      .attempts = 7, .throttles = 6, .refunded = 6, .charge = ROW_THROTTLE },
+      .attempts = 7, .throttles = 6, .charge = ROW_THROTTLE },
     { 11, "502 while the model is being loaded", 502, "", ERROR("\"message\":\"The model is loading\",\"code\":503"),
-      THROTTLED_ONCE },
+      BUSY_ONCE },
     { 12, "200 with a throttle in its body", 200, "", ERROR("\"code\":429,\"message\":\"m\""), THROTTLED_ONCE },
     { 12, "200 with an error in its body", 200, "", ERROR("\"code\":500,\"message\":\"broken\""), FAILED(SERVER), .status = 200,
       .refunded = 5, .message = "broken" },

@@ -2,7 +2,7 @@ leat_test(test_limiter)
 foreach(unit change learn noise runs)
   leat_test(test_limiter_${unit})
 endforeach()
-foreach(unit estimate grants member pace property spread window)
+foreach(unit estimate grants luck member pace property spread window)
   leat_test(test_limiter_${unit} PURE)
 endforeach()
 if(NOT LEAT_SANITIZE) # they have a clock_gettime of their own

@@ -11,8 +11,7 @@ Then a checker that knows nothing of leat's code reads what the server has logge
   - the requests that came in any window of 60 s, whatever became of them, are at most the limit, and at most the half from one window
     after it was halved on; tokens in the same way, as the server charges them;
   - while there was work, each window of 60 s was used to at least min(97 %, 1 - largest / limit), less the time in which the machine
-    stood still: a thread of this script wants to wake every 10 ms and writes down when it could not. The share without that is told too.
-    Tokens: to 94 %, since nobody tells what a request used that failed, and its guess has a margin;
+    stood still: a thread of this script wants to wake every 10 ms and writes down when it could not. The share without that is told too;
   - at most 1 % of the requests were refused;
   - for each document there were at most 1.5 requests.
 
@@ -41,7 +40,7 @@ SECOND = 10**9
 
 # name: requests a minute, tokens a minute (then they are what is judged), in flight at most, words of a document
 RUNS = {"600": (600, None, 100, 12), "6000": (6000, None, 800, 12), "60000": (60000, None, 4000, 12), "tokens": (1000, 150000, 400, 90)}
-SHORT = ("600", "6000")  # tokens may all go at the beginning of their minute
+SHORT = ("600", "6000")  # where tokens are halved, nobody goes until a minute has room again
 
 
 class Breach(Exception):
@@ -83,11 +82,11 @@ def sums_of(amounts):
 class Bounds:
     """What is asked of a run. A short one is judged by short windows and widely."""
 
-    def __init__(self, seconds, of_tokens=False):
+    def __init__(self, seconds):
         self.is_long = seconds >= 300
         self.window_s = 60 if self.is_long else 5
         self.slack_s = 0 if self.is_long else 0.5  # of a window's length
-        self.used = 0.85 if not self.is_long else 0.94 if of_tokens else 0.97
+        self.used = 0.97 if self.is_long else 0.85
 
     def most(self, limit):
         return limit if self.is_long else limit * (self.window_s + self.slack_s) / 60 + 1
@@ -134,7 +133,7 @@ def rows_of(path):
 def check(name, rows, seconds, stalls):
     """Judges the server's log of one run; gives what it saw."""
     requests_limit, tokens_limit = RUNS[name][:2]
-    bounds = Bounds(seconds, tokens_limit is not None)
+    bounds = Bounds(seconds)
     times = [row[0] for row in rows]
     seen = {"requests": len(rows), "documents": len({row[3] for row in rows}), "refused": sum(row[2] == 429 for row in rows)}
     limit = tokens_limit or requests_limit
@@ -183,9 +182,7 @@ def documents_write(path, count, words):
 def script_write(path, name, seconds):
     limit = "tpm" if RUNS[name][1] else "rpm"
     value = RUNS[name][1] or RUNS[name][0]
-    # A 503 gives its tokens back, but this server charges them. So it would count more than it has ever let anybody know of.
-    busy = {"fault": "status", "status": 500 if limit == "tpm" else 503, "rate": 0.04}
-    lines = [{"fault": "status", "status": 500, "rate": 0.14}, busy, {"fault": "cut", "rate": 0.12},
+    lines = [{"fault": "status", "status": 500, "rate": 0.14}, {"fault": "status", "status": 503, "rate": 0.04}, {"fault": "cut", "rate": 0.12},
              {"fault": "slow", "seconds": 3, "rate": 0.06}, {limit: value},
              {limit: value // 2, "from_s": HALVED_FROM * seconds, "to_s": HALVED_TO * seconds}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -1,6 +1,8 @@
 /* refusals.c: see refusals.h. */
 #include "refusals.h"
 
+#include <math.h>
+
 #include "../base/os.h"
 
 #include "ceiling.h"
@@ -14,6 +16,9 @@ static const double NOISE_TIMES = 1.5;                      /* what is borne of 
 static const int64_t NOISE_NS = 300 * LEAT_I_NS_PER_S;      /* how long it is believed */
 static const double TRIAL_GRANTS_LEAST = 10, TRIAL_GRANTS_MOST = 150;
 static const double TRIAL_EXPECTED = 8;                    /* refusals that a trial is to show, were it noise */
+static const double DOUBTFUL = 0.2, DOUBTFUL_GRANTS = 120; /* where luck is possible: a longer look */
+static const int64_t DOUBTFUL_NS = 180 * LEAT_I_NS_PER_S;
+static const double SIGMAS = 4;
 enum { TRIAL_REFUSED_LEAST = 2 };                          /* one is no share */
 static const int64_t TRIAL_LEAST_NS = 2 * LEAT_I_NS_PER_S; /* until refusals are back */
 static const int64_t FULL_FIRST_NS = LEAT_I_NS_PER_S / 2;  /* doubles to 32 s */
@@ -104,8 +109,16 @@ static double share_explained(double before)
 static double trial_grants(const leat_i_refusals *r)
 {
     double grants = TRIAL_EXPECTED / r->trial_share;
+    if (r->trial_share > DOUBTFUL) return DOUBTFUL_GRANTS;
     if (grants < TRIAL_GRANTS_LEAST) return TRIAL_GRANTS_LEAST;
     return grants < TRIAL_GRANTS_MOST ? grants : TRIAL_GRANTS_MOST;
+}
+
+/* Whether a trial of `count` grants would hardly have found `share` refused, were it really half of them: four sigmas, since it is
+ * asked again and again. */
+static bool is_surely_less_than_half(double share, double count)
+{
+    return (0.5 - share) * sqrt(count) >= SIGMAS / 2;
 }
 
 leat_i_judgement leat_i_refusals_judge(leat_i_refusals *r, uint64_t granted, int64_t now_ns)
@@ -114,6 +127,9 @@ leat_i_judgement leat_i_refusals_judge(leat_i_refusals *r, uint64_t granted, int
     double count = granted > r->cut_number ? (double)(granted - r->cut_number) : 0; /* Fewer: grants were taken back. */
     double share = count > 0 ? (double)r->cut_count / count : 0;
     if (count < trial_grants(r) && now_ns < r->trial_ns + LEAT_I_TRIAL_NS) return LEAT_I_JUDGEMENT_NONE;
+    bool is_sure = r->cut_count == 0 || is_surely_less_than_half(share, count);
+    if (!is_sure && share <= NOISE_MOST && count < DOUBTFUL_GRANTS && now_ns < r->trial_ns + DOUBTFUL_NS)
+        return LEAT_I_JUDGEMENT_NONE;
     r->is_trial = false;
     r->last_number = granted;
     r->since_number = r->cut_number;
@@ -121,11 +137,11 @@ leat_i_judgement leat_i_refusals_judge(leat_i_refusals *r, uint64_t granted, int
     if (count > 0 && share <= 0.5) r->full_count = 0;
 
     double explained = share_explained(r->trial_share), noise = share - explained;
-    bool is_as_before =
-        r->cut_count >= TRIAL_REFUSED_LEAST && share <= NOISE_MOST && noise > 0 && noise >= (r->trial_share - explained) / 3;
+    bool may_be_noise = r->cut_count >= TRIAL_REFUSED_LEAST && share <= NOISE_MOST && is_sure;
+    bool is_as_before = may_be_noise && noise > 0 && noise >= (r->trial_share - explained) / 3;
     /* Where the rate explains some of it, the rest may be but an error of what was counted before the cut. */
     if (is_as_before || explained == 0) {
-        r->noise = share <= NOISE_MOST && r->cut_count >= TRIAL_REFUSED_LEAST ? noise : 0;
+        r->noise = may_be_noise ? noise : 0;
         r->noise_until_ns = leat_i_os_add_ns(now_ns, NOISE_NS);
     }
     double borne = share_borne(r, now_ns);

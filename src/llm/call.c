@@ -6,7 +6,6 @@
  */
 #include "setup.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -129,12 +128,12 @@ static void attempt_learn(call *c, leat_i_reading *rd, const leat_i_http_reply *
         limits_tell(c, grant->endpoint_index, &told, &before);
 }
 
-/* What an attempt is taken to have used that does not say: what was guessed for it, or would be by now, if that is less. The first
- * guesses of a run know nothing of the answers, and would fill the first minute. */
-static leat_cost cost_kept(const call *c, const leat_grant *grant)
+/* Whether what an attempt was to use is given back. An endpoint that is overloaded has let the request in, as far as its own counters
+ * go; one that refuses for the rate has not. */
+static bool is_refunded(const leat_i_reading *rd, const leat_llm_reply *r)
 {
-    leat_cost now = leat_i_estimate_guess(&c->llm->estimate, c->request.body_bytes, c->max_tokens);
-    return (leat_cost){ .input = fmin(now.input, grant->charged.input), .output = fmin(now.output, grant->charged.output) };
+    bool overloaded = leat_i_verdict_of(rd->what, r->http_status, rd->overloaded) == LEAT_VERDICT_OVERLOADED;
+    return leat_i_case_rule_of(rd->what)->refund && !rd->late && !overloaded;
 }
 
 /* Tells the limiter and the estimate what became of the grant. */
@@ -152,12 +151,16 @@ static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *
         r->tokens_out = (uint64_t)(used.output + 0.5);
         r->estimated = true;
     }
+    bool refunded = is_refunded(rd, r), known = rd->has_usage || r->estimated;
+    leat_i_estimate_close(&llm->estimate, !refunded && !known, leat_task_now_ns(c->t));
     if (!llm->limiter) return;
     attempt_report(c, rd, grant);
-    if (leat_i_case_rule_of(rd->what)->refund && !rd->late)
+    /* Who does not say what it used is taken to have used what such a request does, as far as is known by now. */
+    if (!known) used = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
+    if (refunded)
         leat_limiter_refund(llm->limiter, *grant);
     else
-        leat_limiter_settle(llm->limiter, *grant, rd->has_usage || r->estimated ? used : cost_kept(c, grant));
+        leat_limiter_settle(llm->limiter, *grant, used);
 }
 
 static int opinion_of(const char *should_retry)
@@ -284,8 +287,10 @@ static leat_err attempt(call *c)
         leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
         LEAT_TRY(leat_limiter_acquire(c->t, llm->limiter, guess, &grant));
     }
+    leat_i_estimate_open(&llm->estimate);
     leat_err err = request_aim(c, grant.endpoint_index);
     if (err) {
+        leat_i_estimate_close(&llm->estimate, false, leat_task_now_ns(c->t));
         if (llm->limiter) leat_limiter_refund(llm->limiter, grant);
         return err;
     }
@@ -295,6 +300,7 @@ static leat_err attempt(call *c)
     c->mark = leat_i_arena_save(&c->t->arena);
     err = attempt_exchange(c, &rd, &h);
     if (err) {
+        leat_i_estimate_close(&llm->estimate, true, leat_task_now_ns(c->t));
         if (llm->limiter) leat_limiter_settle(llm->limiter, grant, grant.charged);
         return err;
     }

@@ -3,7 +3,8 @@
  *
  * class: how a row names it. retry: whether another attempt can help (ONCE: one more; FREE: one more that is charged to nothing).
  * budget: which of the two a retry is charged to: failures are counted, throttles are bounded in time. refund: whether the tokens
- * reserved for it go back to the limiter (else they are kept, for the endpoint may have counted them). billed: the answer was lost
+ * reserved for it go back to the limiter (else they are kept, for the endpoint may have counted them); those of an overloaded one
+ * (THROTTLED without a 429) never do. billed: the answer was lost
  * after the request went out, so it may have been paid for. fatal: no other request can do better; the run stops.
  * unreached: no connection came about, so the request was not sent.
  */
