@@ -331,6 +331,7 @@ class Endpoint(Cli):
     def test_a_key_that_is_wrong_at_the_mock(self):
         mocked = self.mock("--key", "the right one")
         ended = self.ends(5, *self.args(mocked.url), env=self.env())
+        self.assertIn("leat run: the key of the variable OPENAI_API_KEY was refused: HTTP 401: ", ended.err)
         self.nothing_leaked(ended)
 
     def test_an_echoed_key_is_not_written(self):
@@ -365,7 +366,7 @@ class Endpoint(Cli):
             if ended.code == 0:
                 break
             self.assertEqual(ended.code, 5, ended.err)
-            self.assertIn("leat run: HTTP 401: ", ended.err)
+            self.assertIn("leat run: no key was sent (the variable OPENAI_API_KEY is not set): HTTP 401: ", ended.err)
         self.assertEqual(self.classes(), {"ok": 200})
         counted = self.mock_end(mocked)
         self.assertEqual(counted["answered"], 200)
@@ -392,7 +393,7 @@ class Endpoint(Cli):
         mocked = self.mock()
         for count in (3, 200):
             ended = self.ends(5, *self.args(mocked.url + "/nope", "-j", "4", count=count))
-            self.assertIn("leat run: the endpoint does not know the path (is the base URL right?): HTTP 404", ended.err)
+            self.assertIn("leat run: the endpoint knows no such path or model (are the base URL and the model right?): HTTP 404", ended.err)
             self.assertIn("the same command goes on from here", ended.err)
             self.assertEqual(self.rows(), {})
         self.ends(0, *self.args(mocked.url, count=200))
@@ -531,6 +532,13 @@ class Output(Cli):
         self.assertLess(kept, 200)
         self.ends(0, *self.args("out.jsonl", count=200))
         self.assertEqual(len(self.rows()), 200)
+
+    def test_no_room_for_the_settings_leaves_nothing_behind(self):
+        def before():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        ended = self.ends(8, *self.args("out.jsonl"), before=before)
+        self.assertIn("leat run: cannot write out.jsonl.leat: ", ended.err)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["in.jsonl"])
 
     def test_a_full_disk(self):
         """The same on a small file system of its own, where one may be mounted."""

@@ -115,6 +115,12 @@ class Formats(Cli):
 
     def test_a_check_looks_at_all_arguments(self):
         self.batch("in.jsonl", 1)
+        self.write("one.txt", "A document.")
+        note = "leat check: a run needs --model NAME, too"
+        self.assertIn(note, self.ends(0, "check", "one.txt", "--template", "{{text}}").err)
+        for more in (["--model", "m"], ["--base-url", "mock:"], ["--extra-body", '{"model":"m"}']):
+            self.assertNotIn(note, self.ends(0, "check", "one.txt", "--template", "{{text}}", *more).err)
+        self.says(2, "documents need a model (model, or --model)", "check", "one.txt", "--template", "{{text}}", "-o", "out.jsonl")
         self.says(2, "--limit 'foo=3/minute': there is no such limit", "check", "in.jsonl", "--limit", "foo=3/minute")
         self.says(2, "--endpoint: ", "check", "in.jsonl", "--endpoint", "http://127.0.0.1:9,foo=3")
 

@@ -106,6 +106,10 @@ static void only_near_words_are_suggested(void **state)
     assert_string_equal(leat_i_word_nearer("modle", NULL, "model"), "model");
     assert_null(leat_i_word_nearer("frobnicate", NULL, "model"));
     assert_string_equal(leat_i_word_nearer("temp", NULL, "template"), "template");
+    assert_string_equal(leat_i_word_nearer("timeout", NULL, "request-timeout"), "request-timeout"); /* A whole part of it, */
+    assert_string_equal(leat_i_word_nearer("requests", NULL, "max-requests-per-minute"), "max-requests-per-minute");
+    assert_null(leat_i_word_nearer("current", NULL, "max-concurrency")); /* not a piece of one, */
+    assert_null(leat_i_word_nearer("key", NULL, "cert-key"));            /* and nothing as short as that. */
     assert_string_equal(leat_i_word_nearer("rum", "run", "rpm"), "run");
     assert_string_equal(leat_i_word_nearer("rpn", "run", "rpm"), "run"); /* As near: the first stays. */
 }

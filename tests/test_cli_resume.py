@@ -482,6 +482,8 @@ class Progress(Cli):
         self.assertRegex(text, r"\r *\d+% \[[#.]+\] \d+(/20)? done, ")
         self.assertNotIn("\x1b", text)
         self.assertRegex(text, r"rows: +20 good")
+        # The time left stands where a line of 80 columns does not cut it off.
+        self.assertRegex(text, r"% \[[#.]+\] \d+(/20)? done, [\d.]+/s, \d+:\d\d left, \d+ in flight")
 
     def test_limits_show_their_use(self):
         ended = self.ends(0, *self.args("--rpm", "6000"))

@@ -69,6 +69,7 @@ static void mistakes_are_refused_with_a_reason(void **state)
                   "field.title}}, but plain-text");
     check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{txt}}" }, "{{txt}}, which is not known");
     check_refused(&(leat_i_template_opts){ .model = "m", .text = "no place" }, "has no {{text}}");
+    check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{text" }, "is not closed");
     check_refused(&(leat_i_template_opts){ .text = "{{text}}" }, "need a model");
     check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "[1]" }, "not a JSON object");
     check_refused(&(leat_i_template_opts){ .model = "m", .extra_body = "{\"messages\":[]}" }, "\"messages\"");

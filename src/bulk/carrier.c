@@ -112,6 +112,15 @@ static void reply_from_error(leat_llm_reply *r, leat_err err, const leat_error *
     snprintf(r->message, sizeof r->message, "%s", error->text[0] ? error->text : leat_err_sentence(err));
 }
 
+/* A key that is refused: which one it was is half of the way to a better one. */
+static void stop_for_key(leat_i_run *run, leat_i_stop how, const leat_llm_reply *r)
+{
+    leat_error why;
+    const char *words = run->opts->llm && r->cls == LEAT_CLASS_AUTH ? leat_i_llm_key_words(run->opts->llm) : "";
+    (void)leat_i_fail(&why, LEAT_DENIED, "%s%s%s", words, words[0] ? ": " : "", r->message);
+    leat_i_run_stop(run, how, leat_i_exit_of(why.code), &why);
+}
+
 /* Reasons that concern all documents alike. True = the run stops, and this document gets no row: it is asked again. */
 static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const leat_error *error, const leat_llm_reply *r)
 {
@@ -120,7 +129,7 @@ static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const le
     if (err == LEAT_NOMEM) {
         stop_for(run, LEAT_I_STOP_NOW, LEAT_NOMEM, "out of memory");
     } else if (!err && r->is_fatal && !leat_i_held_wants(run, r)) {
-        stop_for(run, how, LEAT_DENIED, r->message);
+        stop_for_key(run, how, r);
     } else if (err == LEAT_DENIED) {
         stop_for(run, how, LEAT_DENIED, error->text[0] ? error->text : leat_err_sentence(err));
     } else if (!err && r->cls == LEAT_CLASS_REDIRECT && !leat_i_ever_good(run)) {

@@ -97,7 +97,8 @@ static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc 
     }
     if (job.rc == 0) d->text_hash = leat_i_row_text_hash(job.text.data ? job.text.data : "", job.text.size);
     if (job.rc == -EFBIG)
-        leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes", d->doc.key, job.bytes_max);
+        leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes (line_bytes_max, or --max-line-bytes)",
+                       d->doc.key, job.bytes_max);
     else if (job.rc == -EBADMSG || job.rc == -ENODATA)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: %s", d->doc.key, leat_i_source_why(job.rc, why, sizeof why));
     else if (job.rc < 0)

@@ -34,7 +34,8 @@ static void refusals_stop(leat_i_run *run, const leat_llm_reply *r)
     else if (port_wants_tls(r))
         (void)leat_i_fail(&why, LEAT_HTTP, "the endpoint speaks TLS: is it an https:// endpoint? (%.130s)", r->message);
     else
-        (void)leat_i_fail(&why, LEAT_HTTP, "the endpoint does not know the path (is the base URL right?): %.130s",
+        (void)leat_i_fail(&why, LEAT_HTTP,
+                          "the endpoint knows no such path or model (are the base URL and the model right?): %.110s",
                           r->message);
     leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(why.code), &why);
 }

@@ -284,7 +284,10 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
     if (!j->path || !j->path[0]) return leat_i_fail(error, LEAT_USAGE, "a run needs an output");
     leat_err err = output_kind(j, &stream, error);
     if (!err) err = stream ? stream_open(j, error) : file_open(j, opts, now, ids, error);
-    if (err) (void)leat_i_journal_close(j, NULL);
+    if (err) {
+        leat_i_journal_discard(j);
+        (void)leat_i_journal_close(j, NULL);
+    }
     return err;
 }
 

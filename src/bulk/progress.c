@@ -130,17 +130,19 @@ static void put_counts(leat_i_buf *b, const progress *p, const progress_now *n)
     if (n->total > 0) leat_i_buf_printf(b, "/%llu", (unsigned long long)n->total);
     leat_i_buf_puts(b, " done");
     if (n->failed > 0) leat_i_buf_printf(b, ", %llu failed", (unsigned long long)n->failed);
-    leat_i_buf_printf(b, ", %.*f/s, %u in flight", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s, n->in_flight);
-    if (n->is_away) leat_i_buf_puts(b, ", waiting for the endpoint");
-    if (n->waits_for_limit) leat_i_buf_puts(b, ", waiting for the limit");
-    if (n->told_to_wait_s > 0) leat_i_buf_printf(b, ", the endpoint asked to wait: %.0f s", ceil(n->told_to_wait_s));
-    if (n->retries > 0) leat_i_buf_printf(b, ", %llu retries", (unsigned long long)n->retries);
-    if (n->limit_used >= 0) leat_i_buf_printf(b, ", limit %.0f%%", n->limit_used * 100);
+    leat_i_buf_printf(b, ", %.*f/s", p->rows_per_s < 100 ? 1 : 0, p->rows_per_s);
+    /* Before what is longer: a bar ends with the line of the terminal. */
     if (n->eta_s >= 0) {
         leat_i_buf_puts(b, ", ");
         put_time(b, n->eta_s);
         leat_i_buf_puts(b, " left");
     }
+    leat_i_buf_printf(b, ", %u in flight", n->in_flight);
+    if (n->is_away) leat_i_buf_puts(b, ", waiting for the endpoint");
+    if (n->waits_for_limit) leat_i_buf_puts(b, ", waiting for the limit");
+    if (n->told_to_wait_s > 0) leat_i_buf_printf(b, ", the endpoint asked to wait: %.0f s", ceil(n->told_to_wait_s));
+    if (n->retries > 0) leat_i_buf_printf(b, ", %llu retries", (unsigned long long)n->retries);
+    if (n->limit_used >= 0) leat_i_buf_printf(b, ", limit %.0f%%", n->limit_used * 100);
 }
 
 static void put_bar(leat_i_buf *b, progress *p, const progress_now *n)

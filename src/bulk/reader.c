@@ -131,7 +131,8 @@ static bool line_take(leat_i_reader *r, size_t size, size_t after, leat_i_piece 
     if (size > 0 && text[size - 1] == '\r') size--;
     piece_of(r, piece, r->input[r->input_at]);
     if (too_long || size > r->line_bytes_max) {
-        snprintf(piece->why, sizeof piece->why, "longer than %zu bytes", r->line_bytes_max);
+        snprintf(piece->why, sizeof piece->why, "longer than %zu bytes (line_bytes_max, or --max-line-bytes)",
+                 r->line_bytes_max);
         return true;
     }
     size_t blank = 0;

@@ -98,7 +98,9 @@ static leat_err template_cut(leat_i_template *tp, leat_i_buf *b, const char *tex
         at = ph.end;
     }
     if (at == text) {
-        snprintf(why, why_bytes, "the template has no {{text}}: every document would be asked the same");
+        snprintf(why, why_bytes,
+                 strstr(text, "{{") ? "the template has no {{text}}: what begins with '{{' in it is not closed"
+                                    : "the template has no {{text}}: every document would be asked the same");
         return LEAT_USAGE;
     }
     return piece_literal(tp, b, at, strlen(at));
@@ -156,7 +158,7 @@ static leat_err frame_build(leat_i_template *tp, const leat_i_template_opts *o, 
     tp->facts = extra ? leat_i_request_look(extra, strlen(extra)) : (leat_i_request_facts){ .is_object = true };
     LEAT_TRY(leat_i_request_put_extra(b, extra, o->model ? NULL : &model, why, why_bytes));
     if (!o->model && !model) {
-        snprintf(why, why_bytes, "documents need a model");
+        snprintf(why, why_bytes, "documents need a model (model, or --model)");
         return LEAT_USAGE;
     }
     leat_i_buf_append(b, "}", 1);

@@ -28,11 +28,14 @@ size_t leat_i_word_distance(const char *a, const char *b)
     return row[a_bytes % 3][b_bytes];
 }
 
-/* A word that continues what was typed is near whatever is missing: --template for --temp. */
+/* A word that continues what was typed is near whatever is missing: --template for --temp; and so is one of which it is a whole part:
+ * --request-timeout for --timeout. */
 static size_t distance_rank(const char *word, const char *candidate)
 {
     size_t n = strlen(word);
     if (n >= 3 && strncmp(word, candidate, n) == 0) return 1;
+    const char *part = n >= 4 ? strstr(candidate, word) : NULL;
+    if (part && part > candidate && part[-1] == '-' && (part[n] == '-' || part[n] == 0)) return 2;
     return leat_i_word_distance(word, candidate);
 }
 

@@ -70,6 +70,13 @@ int leat_i_trace_file_open(leat_i_trace_file *f, const char *command, const char
     return LEAT_I_EXIT_MACHINE;
 }
 
+static void timeline_lacks(const leat_i_trace_file *f, const char *command)
+{
+    char text[300];
+    snprintf(text, sizeof text, "--trace: %.200s could not be written whole: is the disk full?", f->path);
+    leat_i_say_log((void *)(uintptr_t)command, LEAT_LOG_WARNING, text);
+}
+
 void leat_i_trace_file_close(leat_i_trace_file *f, const char *command)
 {
     if (f->timeline) {
@@ -78,7 +85,7 @@ void leat_i_trace_file_close(leat_i_trace_file *f, const char *command)
             leat_i_say_log((void *)(uintptr_t)command, LEAT_LOG_WARNING,
                            "the timeline is full (256 MiB): it lacks what came after that");
         else if (err)
-            leat_i_say_log((void *)(uintptr_t)command, LEAT_LOG_WARNING, "the timeline could not be written whole");
+            timeline_lacks(f, command);
     }
     leat_timeline_free(f->timeline);
     if (f->fd >= 0) (void)leat_i_os_close(f->fd);

@@ -441,6 +441,11 @@ uint32_t leat_i_llm_endpoint_count(const leat_llm *llm)
     return llm->place_count;
 }
 
+const char *leat_i_llm_key_words(const leat_llm *llm)
+{
+    return llm->place_count == 1 ? llm->place[0].key_words : "";
+}
+
 const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index)
 {
     return llm->place[index].name;

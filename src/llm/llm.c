@@ -114,7 +114,7 @@ static bool key_header_put(setup *s)
     return leat_i_buf_append(&s->key_header, form, (size_t)(place - form)) && leat_i_buf_puts(&s->key_header, s->key);
 }
 
-static leat_err setup_key(setup *s, leat_llm *llm)
+static leat_err setup_key(setup *s, leat_llm *llm, leat_i_llm_place *place)
 {
     const leat_llm_opts *o = s->opts;
     bool has_key = false;
@@ -132,6 +132,10 @@ static leat_err setup_key(setup *s, leat_llm *llm)
     bool second = own[1] && !(s->endpoint.provider && strcmp(own[1], leat_i_openai.key_env[0]) == 0);
     if (!env) env = second && !getenv(own[0]) && getenv(own[1]) ? own[1] : own[0];
     LEAT_TRY(leat_i_key_read(&s->key, s->endpoint.key_file, env, s->error));
+    const char *file = s->endpoint.key_file;
+    snprintf(place->key_words, sizeof place->key_words,
+             s->key ? "the key of the %s %.50s was refused" : "no key was sent (the %s %.50s is not set)",
+             file ? "file" : "variable", file ? file : env);
     if (!s->key && s->url.loopback) return LEAT_OK;
     if (!s->key) return leat_i_fail(s->error, LEAT_DENIED, "no key: the variable %s is not set", env);
     LEAT_TRY(leat_i_secrets_add(&llm->secrets, s->key));
@@ -235,7 +239,7 @@ static leat_err setup_place(setup *s, leat_llm *llm, leat_runtime *rt, size_t in
     s->endpoint = endpoint_at(s->opts, index);
     leat_err err = setup_provider(s);
     if (!err) err = setup_url(s, rt);
-    if (!err) err = setup_key(s, llm);
+    if (!err) err = setup_key(s, llm, &llm->place[index]);
     if (!err) err = setup_origin(s, llm, rt, &llm->place[index]);
     if (err) leat_i_free(llm->place[index].base_path);
     if (!err) llm->place_count++;

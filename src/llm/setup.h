@@ -15,7 +15,8 @@
 
 typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limiter's */
     leat_i_http_origin *origin;
-    char name[128]; /* scheme, host and port, for people */
+    char name[128];     /* scheme, host and port, for people */
+    char key_words[96]; /* what to say when it wants another key; "" = a header of the user's own holds it */
     const leat_i_provider *provider;
     char *base_path;     /* of the base URL: "" or "/v1" */
     bool has_query;      /* the base URL has one */

@@ -50,6 +50,8 @@ leat_limiter *leat_i_llm_limiter(const leat_llm *llm); /* NULL = none */
 const char *leat_i_llm_provider(const leat_llm *llm);  /* the name of its first endpoint's provider */
 const char *leat_i_llm_tongue(const leat_llm *llm);    /* the form that its replies have: a provider's name */
 uint32_t leat_i_llm_endpoint_count(const leat_llm *llm);
+const char *
+leat_i_llm_key_words(const leat_llm *llm); /* of a refused key, where it came from; "" = many, or not ours to know */
 const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index); /* its scheme, host and port */
 
 #endif
