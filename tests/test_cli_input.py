@@ -64,8 +64,11 @@ class Formats(Cli):
         self.write("elsewhere/b.txt", "Another document.")
         (self.dir / "docs/link").symlink_to("../elsewhere")
         (self.dir / "docs/b.txt").symlink_to("../elsewhere/b.txt")
+        (self.dir / "docs/c.txt").symlink_to("nowhere")
+        os.mkfifo(self.dir / "docs/pipe")
         for ended in (self.ends(0, "check", "--template", "{{text}}", "docs"), self.run_all("--template", "{{text}}", "docs")):
             self.assertIn("1 link to folders left out", ended.err)
+            self.assertIn("; 2 entries of folders left out: neither files nor folders", ended.err)
         self.assertEqual(sorted(self.rows()), ["docs/a.txt", "docs/b.txt"])
 
     def test_a_byte_order_mark_is_no_text(self):
@@ -120,6 +123,7 @@ class Formats(Cli):
         self.assertIn(note, self.ends(0, "check", "one.txt", "--template", "{{text}}").err)
         for more in (["--model", "m"], ["--base-url", "mock:"], ["--extra-body", '{"model":"m"}']):
             self.assertNotIn(note, self.ends(0, "check", "one.txt", "--template", "{{text}}", *more).err)
+        self.ends(0, "run", "one.txt", "--template", "{{text}}", "--base-url", "mock:", "--extra-body", '{"model":"m"}', "-o", "m.jsonl")
         self.says(2, "documents need a model (model, or --model)", "check", "one.txt", "--template", "{{text}}", "-o", "out.jsonl")
         self.says(2, "--limit 'foo=3/minute': there is no such limit", "check", "in.jsonl", "--limit", "foo=3/minute")
         self.says(2, "--endpoint: ", "check", "in.jsonl", "--endpoint", "http://127.0.0.1:9,foo=3")

@@ -132,7 +132,7 @@ static leat_err documents_read(leat_task *t, checker *c)
     }
     leat_i_doc_clear(&d);
     if (!err) err = leat_i_verify_end(&c->feed, &c->journal, c->error);
-    char left_out[160];
+    char left_out[256];
     leat_i_feed_left_out(&c->feed, left_out, sizeof left_out);
     if (!err && left_out[0]) leat_i_runtime_log(t->rt, LEAT_LOG_WARNING, "%s", left_out);
     c->check->documents = leat_load_relaxed(&c->feed.documents);

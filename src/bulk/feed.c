@@ -53,12 +53,17 @@ void leat_i_feed_fini(leat_i_feed *f)
 
 void leat_i_feed_left_out(const leat_i_feed *f, char *out, size_t size)
 {
-    uint64_t links = f->reader.tree.links_left;
+    unsigned long long links = f->reader.tree.links_left, others = f->reader.tree.others_left;
+    size_t n = 0;
     out[0] = 0;
     if (links > 0)
-        snprintf(out, size,
-                 "%llu link%s to folders left out: links are followed to files only, or name the folder as an input",
-                 (unsigned long long)links, links == 1 ? "" : "s");
+        n = (size_t)snprintf(
+            out, size, "%llu link%s to folders left out: links are followed to files only, or name the folder as an input",
+            links, links == 1 ? "" : "s");
+    if (others > 0 && n < size)
+        snprintf(out + n, size - n,
+                 "%s%llu entr%s of folders left out: neither files nor folders (broken links, pipes, devices)",
+                 n > 0 ? "; " : "", others, others == 1 ? "y" : "ies");
 }
 
 /* ---- keys ---- */

@@ -250,7 +250,7 @@ static void run_work(leat_task *t, leat_i_run *run)
     leat_store_relaxed(&run->feed.stop, true); /* who still counts files counts for nobody */
     leat_i_task_end_children(t, mark);
     leat_i_carrier_write_held(t, run, leat_i_held_end(run));
-    char left_out[160];
+    char left_out[256];
     leat_i_feed_left_out(&run->feed, left_out, sizeof left_out);
     if (left_out[0]) leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", left_out);
     retried_tell(run);

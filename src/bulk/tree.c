@@ -107,11 +107,13 @@ static int entry_look(leat_i_tree *t, bool given)
     if (S_ISDIR(st.st_mode)) return level_push(t);
     if (S_ISLNK(st.st_mode)) {
         /* A link that leads nowhere is no document, and no reason to stop. */
-        if (leat_i_os_stat(t->path.data, &st) < 0) return 0;
+        if (leat_i_os_stat(t->path.data, &st) < 0) st.st_mode = 0;
         t->links_left += S_ISDIR(st.st_mode);
-        return S_ISREG(st.st_mode) ? 1 : 0;
+        if (S_ISDIR(st.st_mode)) return 0;
     }
-    return S_ISREG(st.st_mode) || given ? 1 : 0;
+    if (S_ISREG(st.st_mode) || given) return 1;
+    t->others_left++;
+    return 0;
 }
 
 int leat_i_tree_next(leat_i_tree *t, const char **path)

@@ -19,7 +19,8 @@ typedef struct leat_i_tree {         /* zeroed memory is a tree with nothing in 
     struct leat_i_tree_level *level; /* innermost first */
     size_t depth;
     leat_i_buf path;     /* of the entry given last */
-    uint64_t links_left; /* links to folders, not followed */
+    uint64_t links_left;  /* links to folders, not followed */
+    uint64_t others_left; /* links that lead nowhere, pipes, sockets, devices */
 } leat_i_tree;
 
 /* Starts at `path`, a file or a folder. 0 or -ENOMEM. Only when the one before has been walked to its end. */

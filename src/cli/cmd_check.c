@@ -62,9 +62,8 @@ static int check_with(leat_i_run_args *args, leat_bulk_check *check)
     opts.provider = leat_i_run_args_provider(args);
     opts.base_url = base_url_of(args, &endpoints);
     /* Without an output nothing is compared, and the input can be judged without a model. */
-    if (!opts.model && !opts.output) {
-        bool built = opts.format == LEAT_BULK_FILES || opts.format == LEAT_BULK_LINES;
-        if (built && !opts.extra_body) leat_i_say_note("check", "a run needs --model NAME, too");
+    if (leat_i_run_args_want_model(args) && !opts.output) {
+        leat_i_say_note("check", "a run needs --model NAME, too");
         opts.model = "any";
     }
     leat_err err = leat_runtime_new(&rt, &(leat_runtime_opts){ .log = leat_i_say_log, .log_arg = (void *)"check" });

@@ -156,13 +156,31 @@ static int mock_with(const mock_args *args, const char *script)
     return mock_serve(args, &opts);
 }
 
-static int mock_scripted(const mock_args *args)
+/* What would be ignored without a word is refused. */
+static int words_check(const mock_args *args)
 {
-    leat_i_buf script = { 0 };
+    static const char *const NEEDS[][2] = {
+        { "latency-sigma", "latency-ms" },
+        { "first-token-sigma", "first-token-ms" },
+        { "tokens-sigma", "tokens-per-second" },
+        { "error-status", "error-rate" },
+    };
     if (args->parsed.words.count > 0) {
         leat_i_say_error("mock", "'%s': mock takes options only ('leat mock --help')", args->parsed.words.item[0]);
         return LEAT_I_EXIT_USAGE;
     }
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
+        if (!leat_i_option_seen(&args->parsed, NEEDS[i][0]) || leat_i_option_seen(&args->parsed, NEEDS[i][1])) continue;
+        leat_i_say_error("mock", "--%s has no effect without --%s", NEEDS[i][0], NEEDS[i][1]);
+        return LEAT_I_EXIT_USAGE;
+    }
+    return LEAT_I_EXIT_OK;
+}
+
+static int mock_scripted(const mock_args *args)
+{
+    leat_i_buf script = { 0 };
+    if (words_check(args)) return LEAT_I_EXIT_USAGE;
     if (args->list_faults) return leat_i_mock_faults_print();
     int exit_code = leat_i_mock_script_put(&script, args->script_path, &args->faults, &args->limits_at);
     if (!exit_code) exit_code = mock_with(args, script.data);

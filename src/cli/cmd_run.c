@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "../base/json.h"
 #include "../base/os.h"
 #include "../bulk/exit_code.h"
 #include "../llm/turn.h"
@@ -173,18 +172,10 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args, leat_bu
     return exit_code;
 }
 
-static bool extra_body_has_model(const leat_i_run_args *args)
-{
-    if (!args->extra_body) return false;
-    leat_i_json body = leat_i_json_parse(args->extra_body, strlen(args->extra_body), NULL);
-    return leat_i_json_get(body, "model").type != LEAT_I_JSON_NONE;
-}
-
 /* Bodies that are built here need a model. */
 static int model_check(const leat_i_run_args *args)
 {
-    bool built = args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES;
-    if (!built || args->model || leat_i_run_args_mock(args) || extra_body_has_model(args)) return LEAT_I_EXIT_OK;
+    if (!leat_i_run_args_want_model(args)) return LEAT_I_EXIT_OK;
     leat_i_say_error("run", "no model: documents need --model NAME");
     return LEAT_I_EXIT_USAGE;
 }

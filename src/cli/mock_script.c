@@ -100,7 +100,7 @@ static int limit_put(leat_i_buf *b, const char *word)
     leat_i_buf_puts(b, "}\n");
     if (good) return LEAT_I_EXIT_OK;
     leat_i_say_error(
-        "mock", "--limit-at takes SECONDS=LIMITS, such as 30=rpm:300 or 30s=rpm:300,tpm:none,in_flight:8, not '%s'", word);
+        "mock", "--limit-at takes SECONDS=LIMITS, such as 30=rpm:300 or 60=rpm:none,tpm:9000,in_flight:8, not '%s'", word);
     return LEAT_I_EXIT_USAGE;
 }
 

@@ -212,6 +212,19 @@ bool leat_i_run_args_mock(const leat_i_run_args *args)
     return url && strcmp(url, "mock:") == 0;
 }
 
+static bool extra_body_has_model(const leat_i_run_args *args)
+{
+    if (!args->extra_body) return false;
+    leat_i_json body = leat_i_json_parse(args->extra_body, strlen(args->extra_body), NULL);
+    return leat_i_json_get(body, "model").type != LEAT_I_JSON_NONE;
+}
+
+bool leat_i_run_args_want_model(const leat_i_run_args *args)
+{
+    bool built = args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES;
+    return built && !args->model && !leat_i_run_args_mock(args) && !extra_body_has_model(args);
+}
+
 const char *leat_i_run_args_provider(const leat_i_run_args *args)
 {
     char url[1024];
@@ -234,7 +247,7 @@ void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts)
     opts->template_text = args->template_text;
     opts->url = args->url;
     opts->model = args->model;
-    if (!opts->model && leat_i_run_args_mock(args)) opts->model = "leat-extract";
+    if (!opts->model && leat_i_run_args_mock(args) && !extra_body_has_model(args)) opts->model = "leat-extract";
     opts->system = args->system;
     opts->extra_body = args->extra_body;
     opts->line_bytes_max = (size_t)args->line_bytes_max;

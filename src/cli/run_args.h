@@ -58,6 +58,8 @@ void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts);
 const char *leat_i_run_args_provider(const leat_i_run_args *args);
 /* Whether the endpoint is the embedded one. */
 bool leat_i_run_args_mock(const leat_i_run_args *args);
+/* Bodies are built here, and nobody has named a model for them. */
+bool leat_i_run_args_want_model(const leat_i_run_args *args);
 /* LEAT_I_EXIT_OK when `name` (NULL is fine) is that of a variable in the environment. */
 int leat_i_key_env_check(const leat_i_run_args *args, const char *name);
 

@@ -148,7 +148,7 @@ static leat_err mock_open(leat_mock *m, const leat_mock_opts *opts, leat_error *
     LEAT_TRY(listen_open(m, error));
     LEAT_TRY(loop_open(m, error));
     int rc = leat_i_mock_log_open(&m->log, m->log_path);
-    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The log cannot be opened: %s.", strerror(-rc));
+    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The log %.100s cannot be opened: %s.", m->log_path, strerror(-rc));
     m->fork_count = leat_i_fork_count();
     m->start_ns = leat_i_os_now_ns();
     m->start_wall_ns = leat_i_os_wall_ns();
