@@ -88,7 +88,8 @@ static void lines_end_in_every_way(void **state)
 static void long_lines_are_told_and_passed(void **state)
 {
     (void)state;
-    check_lines("12345\n123456\nab", 15, 5, "1/1:12345|2/2:!longer than 5 bytes (line_bytes_max, or --max-line-bytes)|3/3:ab|");
+    check_lines("12345\n123456\nab", 15, 5,
+                "1/1:12345|2/2:!longer than 5 bytes (line_bytes_max, or --max-line-bytes)|3/3:ab|");
     check_lines("\xef\xbb\xbf"
                 "12345\r\nab",
                 12, 5, "1/1:12345|2/2:ab|");
@@ -103,7 +104,8 @@ static void a_line_of_50_megabytes_is_passed(void **state)
     char *data = malloc(size + 10);
     memset(data, 'x', size);
     memcpy(data + size, "\nnext\nlast", 10);
-    check_lines(data, size + 10, 0, "1/1:!longer than 16777216 bytes (line_bytes_max, or --max-line-bytes)|2/2:next|3/3:last|");
+    check_lines(data, size + 10, 0,
+                "1/1:!longer than 16777216 bytes (line_bytes_max, or --max-line-bytes)|2/2:next|3/3:last|");
     data[2] = '\n';
     check_lines(data, size, 0, "1/1:xx|2/2:!longer than 16777216 bytes (line_bytes_max, or --max-line-bytes)|");
     free(data);

@@ -18,7 +18,7 @@ enum { LEAT_I_TREE_DEPTH_MAX = 128 };
 typedef struct leat_i_tree {         /* zeroed memory is a tree with nothing in it */
     struct leat_i_tree_level *level; /* innermost first */
     size_t depth;
-    leat_i_buf path;     /* of the entry given last */
+    leat_i_buf path;      /* of the entry given last */
     uint64_t links_left;  /* links to folders, not followed */
     uint64_t others_left; /* links that lead nowhere, pipes, sockets, devices */
 } leat_i_tree;
