@@ -191,6 +191,31 @@ static void test_a_dead_endpoint_is_left_alone_and_tried_again(void **state)
     play_free(p);
 }
 
+/* All of three are away for some minutes, and come back one after the other: the first of them is noticed within seconds. */
+static void test_all_endpoints_away(void **state)
+{
+    static const phase first[] = { { .in_flight = 0 }, { .from_ns = 60 * S, .gone = true }, { .from_ns = 302 * S } };
+    static const phase later[] = { { .in_flight = 0 }, { .from_ns = 60 * S, .gone = true }, { .from_ns = 420 * S } };
+    (void)state;
+    endpoint e[] = { { .phase = later, .phase_count = 3, .latency_ms = 400 },
+                     { .phase = first, .phase_count = 3, .latency_ms = 400 },
+                     { .phase = later, .phase_count = 3, .latency_ms = 400 } };
+    leat_limiter_opts opts[] = { { .in_flight_max = 20 }, { .in_flight_max = 20 }, { .in_flight_max = 20 } };
+    play *p = play_run(opts, e, 3, 9);
+    int tries = 0, full = 20 * 1000 / 440; /* a second */
+    for (int i = 0; i < 3; i++)
+        tries += arrivals(&p->e[i], 1.1, 5, ALL);
+    print_message("all away: %d tries in four minutes; in the ten seconds after the return of one %d answers\n", tries,
+                  arrivals(&p->e[1], 302 / 60.0, 312 / 60.0, ACCEPTED));
+    assert_true(tries >= 3 * 45 && tries <= 3 * 75); /* One in four to five seconds each, and some doubling at first. */
+    assert_true(arrivals(&p->e[1], 302 / 60.0, 312 / 60.0, ACCEPTED) >= 3 * full);
+    assert_true(arrivals(&p->e[1], 312 / 60.0, 372 / 60.0, ACCEPTED) >= 60 * full * 9 / 10);
+    /* The others are left alone again, as long as one does the work. */
+    assert_true(arrivals(&p->e[0], 320 / 60.0, 7, ALL) <= 6);
+    assert_true(arrivals(&p->e[0], 8, 9, ACCEPTED) >= 60 * full * 9 / 10);
+    play_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_adaptive_heeds_the_first_token),
         cmocka_unit_test(test_several_endpoints_use_the_limits_of_all),
         cmocka_unit_test(test_a_dead_endpoint_is_left_alone_and_tried_again),
+        cmocka_unit_test(test_all_endpoints_away),
     };
     /* One worker and a virtual clock: no threads to look at, and there a fiber costs a millisecond. */
     const struct CMUnitTest few[] = { cmocka_unit_test(test_a_busy_answer_now_and_then_stops_nobody) };

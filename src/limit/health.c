@@ -5,13 +5,15 @@
 
 enum { BAD_MAX = 10, BAD_SHARE = 4, DOUBLINGS_MAX = 6 };
 static const int64_t WAIT_FIRST_NS = 500 * LEAT_I_NS_PER_MS; /* doubles to 32 s */
+static const int64_t SOON_MOST_NS = 4 * LEAT_I_NS_PER_S;     /* when all are out */
 static const int64_t GONE_FIRST_NS = 60 * LEAT_I_NS_PER_S;   /* doubles to an hour */
 static const int64_t PATIENCE_NS = 10 * LEAT_I_NS_PER_S;     /* with a probe that says nothing */
 
-int64_t leat_i_health_ready_ns(const leat_i_health *h)
+int64_t leat_i_health_ready_ns(const leat_i_health *h, bool all_out)
 {
     if (!h->is_open) return 0;
-    return h->probe != 0 ? h->probe_ns + PATIENCE_NS : h->until_ns;
+    if (h->probe != 0) return h->probe_ns + PATIENCE_NS;
+    return all_out ? h->soon_ns : h->until_ns;
 }
 
 void leat_i_health_take(leat_i_health *h, uint64_t number, int64_t now_ns)
@@ -38,12 +40,15 @@ static void health_open(leat_i_health *h, int64_t first_ns, int64_t floor_ns, do
 {
     int64_t wait_ns = first_ns << (h->opened < DOUBLINGS_MAX ? h->opened : DOUBLINGS_MAX);
     if (wait_ns < floor_ns) wait_ns = floor_ns;
+    int64_t soon_ns = h->is_gone || wait_ns < SOON_MOST_NS ? wait_ns : floor_ns > SOON_MOST_NS ? floor_ns : SOON_MOST_NS;
     wait_ns += (int64_t)((double)(wait_ns / 4) * jitter);
+    soon_ns += (int64_t)((double)(soon_ns / 4) * jitter);
     h->is_open = true;
     h->opened++;
     h->probe = 0;
     h->bad_count = 0;
     h->until_ns = leat_i_os_add_ns(now_ns, wait_ns);
+    h->soon_ns = leat_i_os_add_ns(now_ns, soon_ns);
 }
 
 void leat_i_health_bad(leat_i_health *h, uint64_t number, uint32_t in_flight, int64_t floor_ns, double jitter,

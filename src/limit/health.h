@@ -6,6 +6,7 @@
  *   OPEN     nobody goes until a wait is over, then one request goes as a probe:
  *            good -> CLOSED; bad -> OPEN with twice the wait; silent for ten seconds -> one more may go, for an endpoint that is
  *            loading a model may hold a request until it is ready.
+ *            Where all of several endpoints are out, the waits end with some 4 s, for nobody else does the work meanwhile.
  *   GONE     it refused for good (key, quota): as OPEN, with waits of minutes.
  * Any good answer closes it, also one to a request from before.
  */
@@ -23,10 +24,11 @@ typedef struct leat_i_health { /* zeroed memory is a closed breaker */
     uint64_t probe;     /* number of the grant that tries; 0 = none is under way */
     int64_t probe_ns;   /* when it went */
     int64_t until_ns;   /* nobody before, while it is open */
+    int64_t soon_ns;    /* nor before this when all endpoints are out */
 } leat_i_health;
 
-/* When somebody may go: <= now_ns = now; later while it is open. */
-int64_t leat_i_health_ready_ns(const leat_i_health *h);
+/* When somebody may go: <= now_ns = now; later while it is open. `all_out`: as is every other endpoint. */
+int64_t leat_i_health_ready_ns(const leat_i_health *h, bool all_out);
 
 /* Grant `number` goes: while open it is the probe. */
 void leat_i_health_take(leat_i_health *h, uint64_t number, int64_t now_ns);

@@ -103,12 +103,21 @@ static int64_t time_forward(leat_limiter *l, int64_t now_ns)
     return l->now_ns;
 }
 
+static bool all_are_out(const leat_limiter *l)
+{
+    for (uint32_t i = 0; i < l->member_count; i++)
+        if (!l->member[i].health.is_open) return false;
+    return true;
+}
+
 __attribute__((noinline)) static int64_t members_ready_ns(leat_limiter *l, const leat_i_charge *charge, uint32_t *best)
 {
     int64_t best_ns = LEAT_I_NEVER_NS;
+    bool all_out = all_are_out(l);
     *best = 0;
     for (uint32_t i = 0; i < l->member_count; i++) {
-        int64_t ready_ns = leat_i_member_ready_ns(&l->member[i], *charge, l->now_ns);
+        int64_t ready_ns = all_out ? leat_i_member_ready_all_out_ns(&l->member[i], *charge, l->now_ns)
+                                   : leat_i_member_ready_ns(&l->member[i], *charge, l->now_ns);
         if (ready_ns < l->now_ns) ready_ns = l->now_ns;
         const leat_i_budget *b = &l->member[i].budget, *than = &l->member[*best].budget;
         /* Where there is room for it, the fewest in flight, and then the fewest so far: so that all of them share. */

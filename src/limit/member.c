@@ -87,11 +87,22 @@ bool leat_i_member_learn(leat_i_member *m, const leat_limiter_opts *told, int64_
 
 /* ---- going ---- */
 
-int64_t leat_i_member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns)
+static inline int64_t member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns, bool all_out)
 {
     if (LEAT_UNLIKELY(now_ns >= m->review_ns)) limits_apply(m, now_ns);
-    int64_t ready_ns = leat_i_budget_ready_ns(&m->budget, c, now_ns), well_ns = leat_i_health_ready_ns(&m->health);
+    int64_t ready_ns = leat_i_budget_ready_ns(&m->budget, c, now_ns);
+    int64_t well_ns = leat_i_health_ready_ns(&m->health, all_out);
     return ready_ns > well_ns ? ready_ns : well_ns;
+}
+
+int64_t leat_i_member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns)
+{
+    return member_ready_ns(m, c, now_ns, false);
+}
+
+int64_t leat_i_member_ready_all_out_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns)
+{
+    return member_ready_ns(m, c, now_ns, true);
 }
 
 void leat_i_member_late(leat_i_member *m, int64_t now_ns, int64_t late_ns)
