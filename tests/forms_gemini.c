@@ -144,6 +144,20 @@ const form_row form_gemini[] = {
       .stream = CHUNK("{\"text\":\"a\"}", "") "data: [{\"error\":{\"code\":503,\"message\":\"m\"}}]\n\n",
       .heard = "a",
       .is_error = true },
+    { .name = "candidates, streamed: what is not known by name is kept",
+      GENERATE,
+      .stream =
+          CHUNK("{\"text\":\"a\"}",
+                ",\"groundingMetadata\":{\"a\":1},\"newThing\":{\"b\":[1]}") "data: {\"candidates\":[{"
+                                                                             "\"finishReason\":\"STOP\","
+                                                                             "\"groundingMetadata\":{\"a\":2},\"index\":0}],"
+                                                                             "\"modelStatus\":{\"c\":3}}\r\n\r\n",
+      .folded = "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}],\"role\":\"model\"},\"finishReason\":\"STOP\","
+                "\"groundingMetadata\":{\"a\":2},\"newThing\":{\"b\":[1]},\"index\":0}],\"modelVersion\":\"g-1\","
+                "\"responseId\":\"r\","
+                "\"modelStatus\":{\"c\":3}}",
+      .text = "a",
+      .heard = "a" },
     { .name = "candidates, streamed: it just ends",
       GENERATE,
       .stream = CHUNK("{\"text\":\"a\"}", ""),

@@ -16,15 +16,10 @@ typedef struct part {
     bool is_text, is_thought;
 } part;
 
-/* What the last event that had it says. */
-static const char *const LATEST[] = { "finishReason",     "finishMessage",     "safetyRatings",
-                                      "citationMetadata", "groundingMetadata", "urlContextMetadata",
-                                      "logprobsResult",   "avgLogprobs",       "tokenCount" };
-enum { FINISH, LATEST_COUNT = sizeof LATEST / sizeof *LATEST };
-
 typedef struct candidate {
     uint64_t index;
-    leat_i_buf role, latest[LATEST_COUNT]; /* JSON values */
+    leat_i_buf role, finish; /* JSON values */
+    leat_i_more more;        /* what else is said of it: the last counts */
     part *part;
     size_t part_count;
 } candidate;
@@ -33,6 +28,7 @@ typedef struct generate {
     leat_i_buf feedback, usage, model, id; /* JSON values, "" = not seen */
     candidate *candidate;                  /* in order of appearance */
     size_t candidate_count;
+    leat_i_more more;
     bool is_blocked;
 } generate;
 
@@ -40,11 +36,11 @@ static void generate_fini(leat_i_fold *f)
 {
     generate *s = f->state;
     leat_i_buf_fini(&s->feedback), leat_i_buf_fini(&s->usage), leat_i_buf_fini(&s->model), leat_i_buf_fini(&s->id);
+    leat_i_more_fini(&s->more);
     for (size_t i = 0; i < s->candidate_count; i++) {
         candidate *c = &s->candidate[i];
-        leat_i_buf_fini(&c->role);
-        for (size_t l = 0; l < LATEST_COUNT; l++)
-            leat_i_buf_fini(&c->latest[l]);
+        leat_i_buf_fini(&c->role), leat_i_buf_fini(&c->finish);
+        leat_i_more_fini(&c->more);
         for (size_t p = 0; p < c->part_count; p++)
             leat_i_buf_fini(&c->part[p].text);
         leat_i_free(c->part);
@@ -91,16 +87,18 @@ static bool part_take(leat_i_fold *f, candidate *c, leat_i_json value)
 
 static bool candidate_take(leat_i_fold *f, leat_i_json value)
 {
-    leat_i_json content = leat_i_json_get(value, "content"), parts = leat_i_json_get(content, "parts"), one, v[LATEST_COUNT];
+    static const char *const keys[] = { "content", "index", "finishReason", NULL };
+    leat_i_json v[3], one;
     uint64_t index = 0;
     bool output = false;
-    (void)leat_i_json_u64(leat_i_json_get(value, "index"), &index);
+    leat_i_json_get_many(value, keys, v, 3);
+    (void)leat_i_json_u64(v[1], &index);
     candidate *c = candidate_of(f, index);
     if (!c) return false;
-    leat_i_fold_first(f, &c->role, leat_i_json_get(content, "role"));
-    leat_i_json_get_many(value, LATEST, v, LATEST_COUNT);
-    for (size_t l = 0; l < LATEST_COUNT; l++)
-        leat_i_fold_last(f, &c->latest[l], v[l]);
+    leat_i_json parts = leat_i_json_get(v[0], "parts");
+    leat_i_fold_first(f, &c->role, leat_i_json_get(v[0], "role"));
+    leat_i_fold_last(f, &c->finish, v[2]);
+    (void)leat_i_more_take(f, &c->more, value, keys, LEAT_I_MORE_LAST, 0);
     for (size_t at = 0; leat_i_json_next_element(parts, &at, &one);)
         output |= part_take(f, c, one);
     return output;
@@ -108,7 +106,9 @@ static bool candidate_take(leat_i_fold *f, leat_i_json value)
 
 static bool generate_event(leat_i_fold *f, const char *type, leat_i_json event)
 {
-    static const char *const keys[] = { "candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId" };
+    static const char *const keys[] = {
+        "candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", NULL
+    };
     generate *s = f->state;
     leat_i_json v[5], value;
     bool output = false;
@@ -120,6 +120,7 @@ static bool generate_event(leat_i_fold *f, const char *type, leat_i_json event)
     leat_i_fold_last(f, &s->usage, v[2]);
     leat_i_fold_first(f, &s->model, v[3]);
     leat_i_fold_first(f, &s->id, v[4]);
+    (void)leat_i_more_take(f, &s->more, event, keys, LEAT_I_MORE_LAST, 0);
     if (leat_i_json_get(v[1], "blockReason").type == LEAT_I_JSON_STRING) s->is_blocked = true;
     if (v[2].type == LEAT_I_JSON_OBJECT) f->is_content = true;
     return output;
@@ -129,7 +130,7 @@ static bool generate_is_complete(const leat_i_fold *f)
 {
     const generate *s = f->state;
     for (size_t i = 0; i < s->candidate_count; i++)
-        if (!s->candidate[i].latest[FINISH].size) return false;
+        if (!s->candidate[i].finish.size) return false;
     return s->candidate_count > 0 || s->is_blocked;
 }
 
@@ -149,11 +150,7 @@ static bool put_candidate(leat_i_buf *out, const candidate *c)
         ok = (!i || leat_i_buf_puts(out, ",")) && put_part(out, &c->part[i]);
     ok = ok && leat_i_buf_puts(out, "]") && leat_i_fold_put_value(out, ",\"role\":", &c->role, NULL) &&
          leat_i_buf_puts(out, "}");
-    for (size_t l = 0; ok && l < LATEST_COUNT; l++) {
-        if (!c->latest[l].size) continue;
-        ok = leat_i_buf_puts(out, ",\"") && leat_i_buf_puts(out, LATEST[l]) &&
-             leat_i_fold_put_value(out, "\":", &c->latest[l], NULL);
-    }
+    ok = ok && leat_i_fold_put_value(out, ",\"finishReason\":", &c->finish, NULL) && leat_i_more_put(out, &c->more);
     return ok && leat_i_buf_puts(out, ",\"index\":") && leat_i_buf_put_u64(out, c->index) && leat_i_buf_puts(out, "}");
 }
 
@@ -168,7 +165,8 @@ static bool generate_put(const leat_i_fold *f, leat_i_buf *out)
     ok = ok && leat_i_fold_put_value(out, "\"promptFeedback\":", &s->feedback, NULL);
     return ok && leat_i_fold_put_value(out, ",\"usageMetadata\":", &s->usage, NULL) &&
            leat_i_fold_put_value(out, ",\"modelVersion\":", &s->model, NULL) &&
-           leat_i_fold_put_value(out, ",\"responseId\":", &s->id, NULL) && leat_i_buf_puts(out, "}");
+           leat_i_fold_put_value(out, ",\"responseId\":", &s->id, NULL) && leat_i_more_put(out, &s->more) &&
+           leat_i_buf_puts(out, "}");
 }
 
 const leat_i_fold_way leat_i_fold_generate = {
