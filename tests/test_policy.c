@@ -171,6 +171,22 @@ static void the_endpoints_opinion_counts(void **state)
     assert_false(leat_i_policy_next(&p, &o, &wait_ms));
 }
 
+/* A page is asked for once more where it came from, and as often as a failure where there are other places to ask. */
+static void another_endpoint_has_no_login_page(void **state)
+{
+    (void)state;
+    for (int others = 0; others < 2; others++) {
+        leat_i_policy p = fresh(1);
+        leat_i_outcome o = of(LEAT_I_CASE_PAGE);
+        int64_t wait_ms;
+        uint32_t attempts = 1;
+        o.others = others;
+        while (leat_i_policy_next(&p, &o, &wait_ms))
+            attempts++;
+        assert_int_equal(attempts, others ? p.failures_max : 2);
+    }
+}
+
 static void statuses_have_their_case(void **state)
 {
     static const struct {
@@ -240,10 +256,15 @@ static void outcomes_speak_of_the_endpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_case_has_its_attempts),     cmocka_unit_test(failures_and_throttles_are_charged_apart),
-        cmocka_unit_test(throttles_end_by_time),          cmocka_unit_test(what_is_asked_is_a_floor),
-        cmocka_unit_test(backoff_grows_and_is_spread),    cmocka_unit_test(the_free_retry_is_at_once),
-        cmocka_unit_test(outcomes_speak_of_the_endpoint), cmocka_unit_test(the_endpoints_opinion_counts),
+        cmocka_unit_test(each_case_has_its_attempts),
+        cmocka_unit_test(failures_and_throttles_are_charged_apart),
+        cmocka_unit_test(throttles_end_by_time),
+        cmocka_unit_test(what_is_asked_is_a_floor),
+        cmocka_unit_test(backoff_grows_and_is_spread),
+        cmocka_unit_test(the_free_retry_is_at_once),
+        cmocka_unit_test(outcomes_speak_of_the_endpoint),
+        cmocka_unit_test(the_endpoints_opinion_counts),
+        cmocka_unit_test(another_endpoint_has_no_login_page),
         cmocka_unit_test(statuses_have_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,8 @@ bool leat_i_policy_next(leat_i_policy *p, const leat_i_outcome *outcome, int64_t
         retry = LEAT_I_RETRY_YES;
         budget = LEAT_I_BUDGET_FAILURE;
     }
+    /* A login page is one endpoint's trouble, and no endpoint says of itself how long. */
+    if (outcome->others && outcome->what == LEAT_I_CASE_PAGE) retry = LEAT_I_RETRY_YES;
     if (outcome->should_retry == 0) retry = LEAT_I_RETRY_NO;
     if (outcome->should_retry == 1 && outcome->what == LEAT_I_CASE_REJECTED) {
         retry = LEAT_I_RETRY_YES;

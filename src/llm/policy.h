@@ -30,6 +30,7 @@ typedef struct leat_i_outcome {
     int64_t retry_after_ms; /* what the endpoint asks for; < 0 = nothing */
     int64_t attempt_ms;     /* how long the attempt took */
     int should_retry;       /* the endpoint's own opinion: 1, 0; -1 = it has none */
+    bool others;            /* the next attempt may go to another endpoint */
 } leat_i_outcome;
 
 /* Charges the outcome; true with the wait before the next attempt, false when this one was the last. */
