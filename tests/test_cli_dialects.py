@@ -222,6 +222,14 @@ class Gemini(Dialects):
         self.assertTrue(array.headers["Content-Type"].startswith("application/json"))
         self.check_parts(array.json())
 
+    def test_a_list_of_one_may_stand_without_brackets(self):
+        self.serve()
+        one = self.post(GENERATE, {"system_instruction": {"parts": {"text": "Be short."}}, "contents": {"parts": {"text": TEXT}}}).json()
+        self.assertEqual(one["candidates"][0]["content"]["parts"][0]["text"], TEXT)
+        self.assertEqual(one["usageMetadata"], self.ask().json()["usageMetadata"])
+        self.assertEqual(self.post("/v1/messages", {"model": "m", "max_tokens": 9, "messages": {"role": "user", "content": TEXT}},
+                                   **ANTHROPIC).status, 400)
+
     def test_embeddings(self):
         self.serve("--seed", "1")
         model = "/v1beta/models/e"

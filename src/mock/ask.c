@@ -32,7 +32,8 @@ bool leat_i_mock_text_of(leat_i_mock_request *r, leat_i_json content, const char
     *size = 0;
     if (content.type == LEAT_I_JSON_STRING) {
         *text = leat_i_json_text(content, arena, size);
-    } else if (content.type == LEAT_I_JSON_ARRAY) {
+    } else if (content.type == LEAT_I_JSON_ARRAY || (content.type == LEAT_I_JSON_OBJECT && r->dialect->one_is_list)) {
+        if (content.type == LEAT_I_JSON_OBJECT) good = part_add(r, content, param, &all);
         for (size_t at = 0; good && leat_i_json_next_element(content, &at, &part);)
             good = part_add(r, part, param, &all);
         *text = leat_i_arena_strndup(arena, all.data ? all.data : "", all.size);
@@ -95,6 +96,8 @@ bool leat_i_mock_messages_take(leat_i_mock_request *r, leat_i_json messages, con
     leat_i_json message;
     size_t at = 0, count = 0;
     char where[64];
+    if (messages.type == LEAT_I_JSON_OBJECT && r->dialect->one_is_list)
+        return message_take(r, messages, param, content_key, roles, ask);
     if (messages.type != LEAT_I_JSON_ARRAY)
         return leat_i_mock_invalid(r, param, NULL,
                                    messages.type == LEAT_I_JSON_NONE ? "%s: Field required" : "%s: Must be an array", param);

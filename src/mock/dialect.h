@@ -61,7 +61,8 @@ struct leat_i_mock_dialect {
     const leat_i_mock_embed_form *embed; /* NULL = it makes no embeddings */
     /* Puts the body of an error answer; may set another status than f->status, where the provider has one of its own. */
     void (*fail)(leat_i_mock_request *r, const leat_i_mock_failure *f);
-    bool tells_time; /* how long it took, in openai-processing-ms */
+    bool one_is_list; /* a list of one may stand without its brackets */
+    bool tells_time;  /* how long it took, in openai-processing-ms */
     /* Adds the headers of the limits, and when to come again; each may be NULL = the provider has none. */
     void (*add_limits)(struct MHD_Response *response, const leat_i_mock_request *r);
     void (*add_retry)(struct MHD_Response *response, const leat_i_mock_request *r);

@@ -155,5 +155,6 @@ const leat_i_mock_dialect leat_i_mock_gemini = {
     .put = gemini_put,
     .stream = gemini_stream,
     .embed = &leat_i_mock_embed_gemini,
+    .one_is_list = true,
     .fail = gemini_fail,
 };
