@@ -25,6 +25,7 @@ static const struct row {
     { CHAT, CHOICE("{\"content\":\"x\"}", "\"eos\""), LEAT_I_CASE_OK, "x" },
     { CHAT, CHOICE("{\"content\":\"x\"}", "\"length\""), LEAT_I_CASE_LENGTH, "x" },
     { CHAT, CHOICE("{\"content\":\"\"}", "\"length\""), LEAT_I_CASE_LENGTH, "" },
+    { CHAT, CHOICE("{\"content\":\"x\"}", "\"incomplete\""), LEAT_I_CASE_LENGTH, "x" },
     { CHAT, CHOICE("{\"content\":\"x\"}", "\"content_filter\""), LEAT_I_CASE_FILTERED_ANSWER, "x" },
     { CHAT, CHOICE("{\"content\":null}", "\"SAFETY\""), LEAT_I_CASE_FILTERED_ANSWER, "" },
     { CHAT, CHOICE("{\"content\":\"x\"}", "\"insufficient_system_resource\""), LEAT_I_CASE_SERVER_LATE, "x" },

@@ -84,7 +84,8 @@ static leat_i_case case_of_finish(leat_i_json finish, bool may_lack_finish)
 {
     static const char *const filtered[] = { "content_filter", "SAFETY", "safety",  "RECITATION", "PROHIBITED_CONTENT",
                                             "BLOCKLIST",      "SPII",   "refusal", NULL };
-    static const char *const cut[] = { "length", "max_tokens", "MAX_TOKENS", "model_length", NULL };
+    static const char *const cut[] = { "length",     "max_tokens", "max_output_tokens", "MAX_TOKENS", "model_length",
+                                       "incomplete", NULL };
     static const char *const failed[] = { "error", "insufficient_system_resource", "abort", NULL };
     if (finish.type != LEAT_I_JSON_STRING) return may_lack_finish ? LEAT_I_CASE_OK : LEAT_I_CASE_TRUNCATED;
     if (leat_i_json_str_eq(finish, "stop")) return LEAT_I_CASE_OK;
