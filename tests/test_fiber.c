@@ -11,6 +11,11 @@
 #define VALGRIND_STACK_REGISTER(low, end) ((void)(low), (void)(end))
 #endif
 
+_Static_assert(!LEAT_FIBER_INLINE || (!LEAT_ASAN && !LEAT_TSAN), "a sanitizer hears of each switch");
+#if defined(__x86_64__) && !LEAT_FIBER_UCONTEXT && !LEAT_FIBER_CALLED && !LEAT_ASAN && !LEAT_TSAN
+_Static_assert(LEAT_FIBER_INLINE, "the product's form is what is tested here; the other one in test_fiber_called.c");
+#endif
+
 #define FIBER_BYTES ((size_t)256 * 1024)
 
 struct world {

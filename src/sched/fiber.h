@@ -45,8 +45,14 @@ void leat_i_fiber_adopt_thread(leat_i_fiber *f);
 /* First call on a fresh fiber; `thread` is the fiber of the thread on which it runs. */
 void leat_i_fiber_begin(leat_i_fiber *thread);
 
-/* Leaves `from` and goes on with `to`. With `last`, `from` is never gone on with. */
-#if !LEAT_FIBER_UCONTEXT && defined(__x86_64__) && !LEAT_ASAN && !LEAT_TSAN
+/*
+ * Leaves `from` and goes on with `to`. With `last`, `from` is never gone on with. Two forms: inline, in products on x86-64; and called,
+ * where a sanitizer must hear of it, where there is no other, and where a test asks for it (LEAT_FIBER_CALLED).
+ */
+#ifndef LEAT_FIBER_CALLED
+#define LEAT_FIBER_CALLED 0
+#endif
+#if !LEAT_FIBER_CALLED && !LEAT_FIBER_UCONTEXT && defined(__x86_64__) && !LEAT_ASAN && !LEAT_TSAN
 #define LEAT_FIBER_INLINE 1
 /* The registers beyond the general ones that no call keeps. */
 #ifdef __AVX512F__

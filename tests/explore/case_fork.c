@@ -126,11 +126,46 @@ static void feeds_later(leat_fork *f, void *arg)
     leat_fork_sync(f);
 }
 
+static leat_task *region_task;
+static explore_flag go;
+
+static leat_err lets_go(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)arg, (void)result;
+    explore_flag_add(&go, 1);
+    return LEAT_OK;
+}
+
+static void waits_for_go(leat_fork *f, void *arg)
+{
+    begins(f, arg);
+    explore_flag_await(&go, 1);
+}
+
+/* The thief ends when the owner's worker has run another task: so the join has to park. */
+static void parks(leat_fork *f, void *arg)
+{
+    int *value = arg;
+    leat_fork_spawn(f, waits_for_go, &value[0]);
+    while (explore_flag_get(&begun) < 1) {
+        value[2] = 0;
+        leat_fork_spawn(f, leaf, &value[2]);
+        leat_fork_sync(f);
+        leat_i_os_relax();
+    }
+    (void)leat_task_start(region_task, lets_go, NULL);
+    leat_fork_sync(f);
+    EXPLORE_CHECK(value[0] == 1);
+    leat_fork_spawn(f, leaf, &value[1]); /* goes on as before */
+    leat_fork_sync(f);
+}
+
 static leat_fork_fn place;
 
 static leat_err runs_place(leat_task *t, void *arg, const void **result)
 {
     (void)result;
+    region_task = t;
     return leat_fork_run(t, place, arg);
 }
 
@@ -160,6 +195,12 @@ static void fork_retake(void)
     meet(feeds_later, 2, 1);
 }
 
+static void fork_park(void)
+{
+    go = (explore_flag){ 0 };
+    meet(parks, 2, 2);
+}
+
 /* As fork_retake, with a task that keeps one of the thieves: it comes out of the search with that, and must think of the other. */
 static leat_err keeps_worker(leat_task *t, void *arg, const void **result)
 {
@@ -187,3 +228,4 @@ const explore_case explore_fork_meet = { "fork_meet", fork_meet, { 2, 1, 2, 3000
 const explore_case explore_fork_feed = { "fork_feed", fork_feed, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_fork_retake = { "fork_retake", fork_retake, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_fork_busy = { "fork_busy", fork_busy, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_fork_park = { "fork_park", fork_park, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };

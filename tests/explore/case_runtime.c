@@ -173,6 +173,33 @@ static void future_all(void)
     explore_finish();
 }
 
+/* One of both ends by a cancel alone, which comes while the other completes. */
+static leat_err awaits_stuck(leat_task *t, void *arg, const void **result)
+{
+    int *value = arg;
+    leat_future *f[2] = { leat_task_start(t, child, &value[0]), leat_task_start(t, waits_for_cancel, NULL) };
+    leat_err err = leat_await_all(t, f, 2);
+    EXPLORE_CHECK(err == LEAT_CANCELED);
+    if (leat_future_is_done(f[0])) EXPLORE_CHECK(value[0] == 1 || leat_future_error(f[0]));
+    (void)result;
+    return err;
+}
+
+static void future_stuck(void)
+{
+    int value = 0;
+    leat_handle *h;
+    child_begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, awaits_stuck, &value, &h) == LEAT_OK);
+    if (explore_any(2)) explore_flag_await(&child_begun, 1);
+    leat_handle_cancel(h);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_CANCELED);
+    EXPLORE_CHECK(value == (int)explore_flag_get(&child_begun));
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* Whichever of both is done first: the other one goes on until the parent's end cancels it. */
 static leat_err awaits_any(leat_task *t, void *arg, const void **result)
 {
@@ -240,3 +267,4 @@ const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2
 const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_future_stuck = { "future_stuck", future_stuck, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };

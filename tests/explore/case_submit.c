@@ -153,6 +153,22 @@ static void handle_callback(void)
     leat_runtime_free(rt);
 }
 
+/* Freed in its own callback, which may run beside the end: the last of both to leave frees. */
+static void frees(void *arg)
+{
+    leat_handle_free(arg);
+}
+
+static void handle_later(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[0], &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_handle_on_done(h, frees, h) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
 const explore_case explore_submit_detached = {
     "submit_detached", submit_detached, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
 };
@@ -167,3 +183,4 @@ const explore_case explore_handle_callback = {
 const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_handle_later = { "handle_later", handle_later, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };

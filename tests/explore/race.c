@@ -34,7 +34,8 @@ static unsigned cell_count;
 static uint32_t execution;
 static char *heap, *scratch;
 static size_t heap_used, scratch_used;
-static unsigned char *freed; /* one per eight bytes of the heap */
+static unsigned char *freed;               /* one per eight bytes of the heap */
+static unsigned char poison[POISON_BYTES]; /* what fresh memory holds: no two halves of a word are alike */
 
 static void *region(size_t bytes)
 {
@@ -50,6 +51,8 @@ void explore_race_reset(void)
         scratch = region(SCRATCH_BYTES);
         freed = region(HEAP_BYTES / 8);
         cells = region(CELLS * sizeof *cells);
+        for (unsigned i = 0; i < POISON_BYTES; i++)
+            poison[i] = (unsigned char)(0xD8 + i % 8);
     }
     memset(freed, 0, heap_used / 8);
     heap_used = scratch_used = 0;
@@ -138,7 +141,7 @@ void *explore_alloc(size_t alignment, size_t bytes)
     heap_used = at + ((bytes + 15) & ~(size_t)15);
     if (heap_used > HEAP_BYTES) explore_fail(__FILE__, __LINE__, "too much memory is taken");
     memcpy(heap + at - 8, &bytes, 8);
-    memset(heap + at, 0xDB, bytes < POISON_BYTES ? bytes : POISON_BYTES);
+    memcpy(heap + at, poison, bytes < POISON_BYTES ? bytes : POISON_BYTES);
     return heap + at;
 }
 
