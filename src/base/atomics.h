@@ -21,6 +21,7 @@
 #define leat_store_release(p, v)    atomic_store_explicit((p), (v), memory_order_release)
 #define leat_store_seq_cst(p, v)    atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define leat_exchange_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
+#define leat_exchange_release(p, v) atomic_exchange_explicit((p), (v), memory_order_release)
 #define leat_exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
 #define leat_exchange_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define leat_add_relaxed(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
@@ -28,8 +29,10 @@
 #define leat_add_acq_rel(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define leat_add_seq_cst(p, v)      atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define leat_sub_relaxed(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define leat_sub_release(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_release)
 #define leat_sub_acq_rel(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define leat_sub_seq_cst(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
+#define leat_or_acquire(p, v)       atomic_fetch_or_explicit((p), (v), memory_order_acquire)
 #define leat_or_seq_cst(p, v)       atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 #define leat_and_acquire(p, v)      atomic_fetch_and_explicit((p), (v), memory_order_acquire)
 #define leat_and_release(p, v)      atomic_fetch_and_explicit((p), (v), memory_order_release)
@@ -55,6 +58,7 @@
 #define leat_word_store_relaxed(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define leat_word_exchange_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define leat_word_cas_relaxed(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+#define leat_word_cas_release(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define leat_word_cas_acq_rel(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
 /* Under ThreadSanitizer code must not rely on fences; leat_i_tsan() lets the few places choose an operation instead. */

@@ -42,8 +42,8 @@ static inline void leat_i_lock_take(leat_i_lock *l)
 
 static inline void leat_i_lock_give(leat_i_lock *l)
 {
-    /* Release half: what was written under the lock is seen by the acquire of the next holder. */
-    if (LEAT_UNLIKELY(leat_exchange_acq_rel(&l->word, 0u) == 2)) leat_i_os_futex_wake(&l->word, 1);
+    /* Release: what was written under the lock is seen by the acquire of the next holder. */
+    if (LEAT_UNLIKELY(leat_exchange_release(&l->word, 0u) == 2)) leat_i_os_futex_wake(&l->word, 1);
 }
 
 #endif

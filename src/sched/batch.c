@@ -61,8 +61,8 @@ static void batch_fail(leat_i_batch *b, size_t index, leat_err err, const leat_e
 static void batch_leave(leat_i_batch *b, size_t count)
 {
     leat_i_waiter *stack = b->head->waiter;
-    /* release: what the items did is seen by the head; acquire: for the last one, which passes it on. */
-    if (leat_sub_acq_rel(&b->left, count) == count) leat_i_unpark(stack);
+    /* release: what the items did is seen by the head, who reads 0; the updates between are of the release sequence. */
+    if (leat_sub_release(&b->left, count) == count) leat_i_unpark(stack);
 }
 
 void leat_i_batch_tell(leat_i_worker *w)

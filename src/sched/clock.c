@@ -23,7 +23,7 @@
 int64_t leat_i_runtime_now_ns(const leat_runtime *rt)
 {
     if (!rt->virtual_clock) return leat_i_os_now_ns();
-    return leat_load_acquire(&((leat_runtime *)(uintptr_t)rt)->virtual_ns); /* acquire: pairs with leat_i_clock_evaluate */
+    return leat_load_relaxed(&((leat_runtime *)(uintptr_t)rt)->virtual_ns); /* relaxed: a number alone, which only grows */
 }
 
 static bool clock_all_starved(leat_runtime *rt)
@@ -81,7 +81,7 @@ void leat_i_clock_evaluate(leat_runtime *rt)
         leat_i_worker *next = clock_next(rt);
         if (next) {
             int64_t when_ns = leat_load_relaxed(&next->next_ns);
-            if (when_ns > leat_load_relaxed(&rt->virtual_ns)) leat_store_release(&rt->virtual_ns, when_ns);
+            if (when_ns > leat_load_relaxed(&rt->virtual_ns)) leat_store_relaxed(&rt->virtual_ns, when_ns);
             leat_i_worker_wake(next);
         }
     }

@@ -51,7 +51,7 @@ static bool watcher_tell(struct watcher *w)
             go_on = false;
             continue;
         }
-        leat_store_release(&wait->ready, 1u); /* release: pairs with the acquire in wait_for; the lock keeps `wait` alive */
+        leat_store_relaxed(&wait->ready, 1u); /* relaxed: the lock, which keeps `wait` alive, is taken in wait_end */
         leat_i_unpark(wait->stack);
     }
     leat_i_lock_give(&w->lock);
@@ -131,10 +131,10 @@ static leat_err wait_for(leat_task *t, struct watcher *w, int fd, uint32_t event
     leat_err err = LEAT_OK;
     if (rc == EPERM) return LEAT_OK; /* A file: it is always ready. */
     if (rc != 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be waited for: %s", fd, strerror(rc));
-    while (!leat_load_acquire(&wait.ready) && err == LEAT_OK) /* acquire: pairs with the release in watcher_tell */
+    while (!leat_load_relaxed(&wait.ready) && err == LEAT_OK)
         err = leat_i_park(t, LEAT_I_NEVER_NS);
     wait_end(w, &wait, fd);
-    return leat_load_acquire(&wait.ready) ? LEAT_OK : err;
+    return leat_load_relaxed(&wait.ready) ? LEAT_OK : err;
 }
 
 leat_err leat_fd_wait(leat_task *t, int fd, leat_fd_event event)

@@ -141,8 +141,8 @@ static void range_leave(struct for_range *range)
     struct for_state *state = range->state;
     leat_i_waiter *stack = state->stack;
     leat_i_free(range);
-    /* release: what the range did is seen by the owner; acquire: for the last one, which passes it on. */
-    if (leat_sub_acq_rel(&state->pending, 1) == 1) leat_i_unpark(stack);
+    /* release: what the range did is seen by the owner, who reads 0; the updates between are of the release sequence. */
+    if (leat_sub_release(&state->pending, 1) == 1) leat_i_unpark(stack);
 }
 
 static void range_ended(leat_task *t, leat_err err, const void *result, const leat_error *error)
@@ -174,7 +174,7 @@ leat_err leat_for(leat_task *t, size_t count, leat_range_fn fn, void *arg)
     state.limit_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
     range_run(&state, w, 0, count);
     struct for_range *range;
-    while (leat_load_acquire(&state.pending) && (range = range_take_back(&state, w))) {
+    while (leat_load_relaxed(&state.pending) && (range = range_take_back(&state, w))) {
         range_run(&state, w, range->begin, range->end);
         range_leave(range);
     }

@@ -187,13 +187,14 @@ void leat_fork_publish(leat_fork *f, leat_fork_slot *top)
 /* Makes the upper half of what is shared private again; false = all of it was taken. */
 static bool fork_take_back(leat_i_fork *k)
 {
-    uint64_t seen = leat_load_acquire(&k->shared);
+    uint64_t seen = leat_load_relaxed(&k->shared); /* relaxed: the CAS decides */
     for (;;) {
         uint32_t tail = shared_tail(seen), split = shared_split(seen);
         if (tail == split) return false;
         uint32_t middle = tail + (split - tail) / 2;
-        /* acq_rel: release passes on what is still shared; acquire keeps the slots' reuse behind it. */
-        if (!leat_cas_acq_rel(&k->shared, &seen, shared_pack(tail, middle))) continue;
+        /* relaxed: who takes what is still shared acquires it from its share, whose release sequence this goes on; what is private
+         * from now on nobody has, and slots that were taken are used again only when their `state` says so. */
+        if (!leat_cas_relaxed(&k->shared, &seen, shared_pack(tail, middle))) continue;
         k->f.split = k->base + middle;
         return true;
     }
@@ -229,16 +230,16 @@ void leat_i_fork_ask(const leat_i_worker *victim)
 static void slot_hint(leat_fork_slot *slot, leat_i_fork *mine)
 {
     uintptr_t state = 0;
-    (void)leat_word_cas_acq_rel(&slot->state, &state, (uintptr_t)mine | STATE_THIEF);
+    (void)leat_word_cas_release(&slot->state, &state, (uintptr_t)mine | STATE_THIEF);
 }
 
 /* The oldest shared fork of the region. */
 static leat_fork_slot *fork_rob(leat_i_fork *k)
 {
-    uint64_t seen =
-        leat_load_acquire(&k->shared); /* acquire: pairs with the owner's release; the slot is read after the CAS */
+    uint64_t seen = leat_load_relaxed(&k->shared); /* relaxed: the CAS decides */
     while (shared_tail(seen) < shared_split(seen)) {
-        if (!leat_cas_acq_rel(&k->shared, &seen, seen + 1)) continue;
+        /* acquire: pairs with the release of a share; the slot is read after it. */
+        if (!leat_cas_acquire(&k->shared, &seen, seen + 1)) continue;
         /* Those who are parked asked once, and that was answered with what is gone now. */
         if (shared_tail(seen) + 1 == shared_split(seen) && leat_i_runtime_is_parked(k->worker->rt)) fork_ask(k);
         return &k->base[shared_tail(seen)];

@@ -26,8 +26,8 @@ struct future_latch {
 static void latch_leave(struct future_latch *latch, size_t count)
 {
     leat_i_waiter *stack = latch->stack;
-    /* release: what was done before is seen by the owner, who reads 0 with acquire; acquire: for the last one, which passes it on. */
-    if (leat_sub_acq_rel(&latch->pending, count) == count) leat_i_unpark(stack);
+    /* release: what was done before is seen by the owner, who reads 0 with acquire; the updates between are of its release sequence. */
+    if (leat_sub_release(&latch->pending, count) == count) leat_i_unpark(stack);
 }
 
 void leat_i_future_init(leat_future *f, const leat_i_future_ops *ops)
@@ -110,7 +110,7 @@ static bool future_watch(leat_future *f, leat_i_waiter *s)
 static bool future_unwatch(leat_future *f, leat_i_waiter *s)
 {
     uintptr_t state = (uintptr_t)s;
-    return leat_cas_acq_rel(&f->state, &state, 0) || state == 0;
+    return leat_cas_relaxed(&f->state, &state, 0) || state == 0; /* relaxed: who reads the result looks at `state` again */
 }
 
 /* The result of a future that is done. A failure's story becomes the task's own, so that passing the code on passes it on too. */
@@ -198,7 +198,7 @@ static size_t latch_unwatch(struct future_latch *latch, leat_future *const *futu
     size_t unwatched = 0;
     for (size_t i = 0; i < count; i++) {
         uintptr_t state = (uintptr_t)latch | LATCH_BIT;
-        if (leat_cas_acq_rel(&futures[i]->state, &state, 0)) unwatched++;
+        if (leat_cas_relaxed(&futures[i]->state, &state, 0)) unwatched++; /* relaxed: `pending` orders the rest */
     }
     return unwatched;
 }

@@ -119,7 +119,7 @@ bool leat_handle_is_done(const leat_handle *h)
 static bool handle_watch(leat_handle *h, int64_t until_ns)
 {
     while (!leat_handle_is_done(h)) {
-        uint32_t state = leat_or_seq_cst(&h->state, STATE_WATCHED) | STATE_WATCHED;
+        uint32_t state = leat_or_acquire(&h->state, STATE_WATCHED) | STATE_WATCHED;
         if (state & STATE_DONE) break;
         if (leat_i_os_futex_wait(&h->state, state, until_ns) != 0) return leat_handle_is_done(h);
     }

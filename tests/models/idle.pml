@@ -6,6 +6,10 @@
  * right where the fences are, not that the orders between them suffice (docs/runtime.md has those).
  * Time is left out: a search may end at any moment, and a worker that is parked has no timer to wake it.
  *
+ * What begins with an at sign ties the model to the sources: `FILE: FUNCTION SUM` says which function follows, and stands for its text as it
+ * was when somebody last looked; then come its steps, each beside the statement that stands for it, or with a colon and why none does.
+ * scripts/check_models compares them.
+ *
  * Who includes it defines N, the number of workers, and run_fresh, run_stolen and run_inbox: what a worker does with what it has found.
  */
 #define NONE   0
@@ -35,18 +39,22 @@ bool attention; /* somebody has asked it for more */
 #endif
 
 /* Clears the idle bit of `w`; `won`: it was set, and who has called must signal. */
+/*@ idle.c: idle_claim 8059c05f */
+/*@ load_relaxed idle: a hint; the bit is cleared or not in one step here */
+/*@ add_seq_cst stirred: no virtual clock */
 inline claim(w, won)
 {
-    atomic {
+    atomic { /*@ and_seq_cst idle */
         won = (idle & BIT(w)) != 0;
         idle = idle & ~BIT(w)
     }
 }
 
+/*@ idle.c: worker_signal 5e97335c */
 inline signal(w, why)
 {
     assert(wake[w] == NONE);
-    wake[w] = why
+    wake[w] = why /*@ store_release wake */ /*@ call leat_i_os_futex_wake: who waits looks at the word */
 }
 
 inline first_bit()
@@ -58,23 +66,25 @@ inline first_bit()
     od
 }
 
-/* leat_i_runtime_wake_one. The bits are read once. */
+/* The bits are read once. */
+/*@ idle.c: leat_i_runtime_wake_one feb5687c */
+/*@ fence_seq_cst: all steps are in order */
 inline wake_one()
 {
     if
-    :: searching > 0
+    :: searching > 0 /*@ load_relaxed searching */
     :: else ->
-        atomic { bits = idle; first_bit() }
+        atomic { bits = idle; first_bit() } /*@ load_relaxed idle */
         do
         :: v == N -> break
         :: else ->
-            claim(v, won);
+            claim(v, won); /*@ call idle_claim */
             if
             :: won ->
 #ifndef WAKE_UNCOUNTED
-                searching++;
+                searching++; /*@ add_seq_cst searching */
 #endif
-                signal(v, SEARCH);
+                signal(v, SEARCH); /*@ call worker_signal */
                 break
             :: else -> atomic { bits = bits & ~BIT(v); first_bit() }
             fi
@@ -83,40 +93,49 @@ inline wake_one()
     fi
 }
 
-/* leat_i_worker_wake, after a push to its inbox. */
+/* After a push to its inbox. */
+/*@ idle.c: leat_i_worker_wake 20690b1b */
+/*@ fence_seq_cst: all steps are in order */
 inline wake_home(w)
 {
-    claim(w, won);
+    claim(w, won); /*@ call idle_claim */
     if
-    :: won -> signal(w, INBOX)
+    :: won -> signal(w, INBOX) /*@ call worker_signal */
     :: else
     fi;
     won = false
 }
 
-/* leat_i_runtime_inject of one task. */
+/* Of one task. */
+/*@ idle.c: leat_i_runtime_inject 1b1f02b1 */
+/*@ load_relaxed inject: what the CAS expects */
 inline inject_one()
 {
-    atomic {
+    atomic { /*@ cas_weak_release inject */
         won = inject == 0;
         inject++
     }
     if
-    :: won -> won = false; wake_one()
+    :: won -> won = false; wake_one() /*@ call leat_i_runtime_wake_one */
     :: else
     fi
 }
 
-/* runtime_has_work: one load after the other. */
+/* One load after the other. */
+/*@ idle.c: runtime_has_work 01667679 */
 inline has_work(sees)
 {
-    atomic { sees = inject > 0; v = 0 }
+    atomic { sees = inject > 0; v = 0 } /*@ load_relaxed inject */
     do
+    /*@ call leat_i_deque_is_empty */
+    /*@ call leat_i_fork_has_shared */
     :: atomic { !sees && v < N -> sees = deque[v] > 0 || HAS_SHARED(v); v++ }
     :: atomic { sees || v == N -> v = 0; break }
     od
 }
 
+/*@ idle.c: runtime_ask_forks cf5eb849 */
+/*@ call leat_i_fork_ask */
 inline ask_forks()
 {
 #ifdef WITH_FORKS
@@ -126,12 +145,12 @@ inline ask_forks()
 #endif
 }
 
-/* leat_i_worker_found */
+/*@ idle.c: leat_i_worker_found d4077454 */
 inline found()
 {
     if
     :: is_searching ->
-        atomic {
+        atomic { /*@ sub_seq_cst searching */ /*@ fence_seq_cst: all steps are in order */
             is_searching = false;
             assert(searching > 0);
             searching--;
@@ -141,11 +160,11 @@ inline found()
         if
         :: won ->
             won = false;
-            has_work(sees);
+            has_work(sees); /*@ call runtime_has_work */
             if
-            :: sees -> sees = false; wake_one()
+            :: sees -> sees = false; wake_one() /*@ call leat_i_runtime_wake_one */
 #ifndef FOUND_DOES_NOT_ASK
-            :: !sees && idle != 0 -> ask_forks()
+            :: !sees && idle != 0 -> ask_forks() /*@ call leat_i_runtime_is_parked */ /*@ call runtime_ask_forks */
 #endif
             :: else
             fi
@@ -158,7 +177,8 @@ inline found()
     fi
 }
 
-/* worker_steal: one victim after the other, its forks first. What was stolen from a deque goes onto the own one in a step of its own. */
+/* One victim after the other, its forks first. What was stolen from a deque goes onto the own one in a step of its own. */
+/*@ idle.c: worker_steal 5780b9e3 */
 inline steal()
 {
     u = (id + 1) % N;
@@ -166,16 +186,16 @@ inline steal()
     :: sees || u == id -> break
     :: else ->
 #ifdef WITH_FORKS
-        if
+        if /*@ call leat_i_fork_steal */
         :: atomic { u == 0 && region && shared > 0 -> shared--; stolen = true; sees = true }
             attention = attention || (shared == 0 && idle != 0)
         :: atomic { u == 0 && region && shared == 0 -> attention = true }
         :: else
         fi;
 #endif
-        if
+        if /*@ call leat_i_deque_is_empty: the same step */ /*@ call leat_i_deque_steal_thief */
         :: atomic { !sees && deque[u] > 0 -> deque[u]--; sees = true; odd_theft = !odd_theft }
-            deque[id]++
+            deque[id]++ /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
         :: else
         fi;
         u = (u + 1) % N
@@ -183,67 +203,73 @@ inline steal()
     u = 0
 }
 
-/* worker_sees_work */
+/*@ idle.c: worker_sees_work 4813d921 */
 inline sees_work()
 {
 #ifdef WITH_INBOX
-    sees = inbox[id] > 0;
+    sees = inbox[id] > 0; /*@ load_relaxed inbox */
     if
-    :: !sees -> sees = inject > 0
+    :: !sees -> sees = inject > 0 /*@ load_relaxed inject */
     :: else
     fi;
 #else
     sees = inject > 0;
 #endif
-    steal()
+    steal() /*@ call worker_steal */
 }
 
-/* leat_i_worker_search: `sees` at its end; it may give up whenever it likes. */
+/* `sees` at its end; it may give up whenever it likes. */
+/*@ idle.c: leat_i_worker_search 3bd5cee4 */
 inline search()
 {
-    sees_work();
+    sees_work(); /*@ call worker_sees_work */
     if
     :: !sees && !is_searching ->
         if
+        /*@ load_relaxed searching */
+        /*@ add_seq_cst searching */
         :: searching < SEARCHERS_MAX -> atomic { searching++; is_searching = true }
         :: else
         fi
     :: else
     fi;
     do
-    :: !sees && is_searching && !stop -> sees_work()
+    :: !sees && is_searching && !stop -> sees_work() /*@ load_relaxed stop */ /*@ call worker_sees_work */
+    /*@ sub_seq_cst searching */
     :: atomic { !sees && is_searching -> is_searching = false; assert(searching > 0); searching--; break }
     :: sees || !is_searching -> break
     od
 }
 
-/* leat_i_worker_sleep */
+/*@ idle.c: leat_i_worker_sleep eac87d63 */
+/*@ load_relaxed wake: an assertion */
+/*@ store_relaxed next_ns: no timers */
 inline sleep()
 {
 #ifdef BIT_AFTER_THE_LOOK
     has_work(sees);
     idle = idle | BIT(id);
 #else
-    idle = idle | BIT(id);
+    idle = idle | BIT(id); /*@ or_seq_cst idle */ /*@ fence_seq_cst: all steps are in order */
 #ifdef NO_LAST_LOOK
     sees = false;
 #else
-    has_work(sees);
+    has_work(sees); /*@ call runtime_has_work */
 #endif
 #endif
     if
-    :: !sees && inbox[id] == 0 && !stop ->
+    :: !sees && inbox[id] == 0 && !stop -> /*@ load_relaxed inbox */ /*@ load_relaxed stop */
 #ifndef SLEEPER_DOES_NOT_ASK
-        ask_forks();
+        ask_forks(); /*@ call runtime_ask_forks */
 #endif
-        wake[id] != NONE /* parked */
+        wake[id] != NONE /*@ call worker_park */
     :: else
     fi;
-    claim(id, won);
+    claim(id, won); /*@ call idle_claim */
     if
     :: won -> won = false
     :: else ->
-        wake[id] != NONE;
+        wake[id] != NONE; /*@ call worker_take_signal */
         atomic {
             is_searching = is_searching || wake[id] == SEARCH;
             wake[id] = NONE
@@ -251,26 +277,27 @@ inline sleep()
     fi;
 #ifndef LOOKER_IS_NO_SEARCHER
     if
-    :: sees && !is_searching -> searching++; is_searching = true
+    :: sees && !is_searching -> searching++; is_searching = true /*@ add_seq_cst searching */
     :: else
     fi;
 #endif
     sees = false
 }
 
-/* worker_poll: the inbox is looked at in the round; the injection list is taken whole, one push after the other. */
+/* The inbox is looked at in the round; the injection list is taken whole, one push after the other. */
+/*@ worker.c: worker_poll_inject acd4966d */
 inline poll()
 {
     if
-    :: deque[id] == 0 && inject > 0 ->
-        atomic { count = inject; inject = 0; many = count > 1 }
+    :: deque[id] == 0 && inject > 0 -> /*@ load_relaxed inject */
+        atomic { count = inject; inject = 0; many = count > 1 } /*@ exchange_acquire inject */
         do
-        :: count > 0 -> deque[id]++; count--
+        :: count > 0 -> deque[id]++; count-- /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
         :: else -> break
         od;
         if
 #ifndef MANY_TELLS_NOBODY
-        :: many -> many = false; wake_one()
+        :: many -> many = false; wake_one() /*@ call leat_i_runtime_wake_one */
 #endif
         :: else -> many = false
         fi
@@ -278,7 +305,9 @@ inline poll()
     fi
 }
 
-/* worker_loop */
+/* worker_round stands in it. */
+/*@ worker.c: worker_loop 51c18e85 */
+/*@ call worker_round: in line */
 inline loop()
 {
     do
@@ -294,19 +323,19 @@ inline loop()
         if
         :: fresh -> fresh = false; found(); run_fresh()
         :: else ->
-            poll();
+            poll(); /*@ call worker_poll */
             if
-            :: deque[id] > 0 || inbox[id] > 0
+            :: deque[id] > 0 || inbox[id] > 0 /*@ call leat_i_deque_is_empty */
             :: else ->
                 sees = false;
-                search();
+                search(); /*@ call leat_i_worker_search */
                 if
                 :: sees -> sees = false
-                :: !sees && stop -> break
-                :: else -> sleep()
+                :: !sees && stop -> break /*@ load_acquire stop */
+                :: else -> sleep() /*@ call leat_i_worker_sleep */
                 fi
             fi
         fi
     od;
-    found()
+    found() /*@ call leat_i_worker_found */
 }

@@ -67,46 +67,54 @@ inline wake_word(word)
     }
 }
 
-/* leat_i_unpark, by a worker or from outside: `inbox` counts, `in_inbox` tells who. */
+/* By a worker or from outside: `inbox` counts, `in_inbox` tells who. */
+/*@ park.c: leat_i_unpark 463c2cfc */
 inline unpark(k)
 {
-    atomic {
+    atomic { /*@ exchange_acq_rel token */
         was_parked = task_of[k].token == PARKED;
         task_of[k].token = NOTIFIED
     }
     if
     :: was_parked ->
         was_parked = false;
+        /*@ load_relaxed inbox: what the CAS expects */ /*@ cas_weak_release inbox */
         atomic { task_of[k].in_inbox = true; inbox[task_of[k].home]++ }
-        wake_home(task_of[k].home)
+        wake_home(task_of[k].home) /*@ call leat_i_worker_wake */
     :: else
     fi
 }
 
-/* handle_ended, handle_leave */
+/*@ handle.c: handle_ended aade2930 */
 inline end_task()
 {
-    atomic {
+    atomic { /*@ or_seq_cst state */
         assert(!T.done && !T.gone && !runtime_gone);
         T.phase = ENDED;
         T.done = true
     }
     if
-    :: T.watched -> wake_word(STATE_OF(t))
+    :: T.watched -> wake_word(STATE_OF(t)) /*@ call leat_i_os_futex_wake */
     :: else
     fi;
+    /*@ load_seq_cst fd: no descriptors */
+    /*@ call handle_leave: in line */
+    /*@ handle.c: handle_leave c3d76e55 */
+    /*@ call leat_i_runtime_root_ended: in line */
+    /*@ runtime.c: leat_i_runtime_root_ended d06deb6f */
 #ifdef ENDED_LOOKS_FIRST
     seen = canceling;
     atomic { roots--; won = roots == 0 }
 #else
-    atomic { roots--; won = roots == 0 }
-    seen = canceling;
+    atomic { roots--; won = roots == 0 } /*@ sub_seq_cst roots */
+    seen = canceling; /*@ load_seq_cst canceling */
 #endif
     if
-    :: won && seen -> wake_word(ROOTS)
+    :: won && seen -> wake_word(ROOTS) /*@ call leat_i_os_futex_wake */
     :: else
     fi;
-    atomic {
+    /*@ handle.c: handle_leave */
+    atomic { /*@ sub_acq_rel busy */
         won = false;
         seen = false;
         assert(!T.gone);
@@ -115,13 +123,14 @@ inline end_task()
     }
     if
 #ifndef LEAVER_WAKES_NOBODY
-    :: seen -> seen = false; wake_word(BUSY_OF(t)) /* Gone by now, maybe: then it wakes nobody. */
+    :: seen -> seen = false; wake_word(BUSY_OF(t)) /*@ call leat_i_os_futex_wake */ /* Gone by now, maybe: then it wakes nobody. */
 #endif
     :: else -> seen = false
     fi
 }
 
-/* leat_i_park, again and again: until the stack is left, or the task has ended. */
+/* Again and again: until the stack is left, or the task has ended. It comes in where a stack goes on. */
+/*@ park.c: leat_i_park 069d49d1 */
 inline go_on()
 {
     if
@@ -129,18 +138,22 @@ inline go_on()
     :: else
     fi;
     do
-    :: T.canceled || canceling -> end_task(); break
+    :: T.canceled || canceling -> end_task(); break /*@ call task_has_stop */
     :: else ->
         if
-        :: atomic { T.token == NOTIFIED -> T.token = EMPTY }
+        :: atomic { T.token == NOTIFIED -> T.token = EMPTY } /*@ call token_consume */
         :: else ->
-            T.parked = true;
+            T.parked = true; /*@ store_seq_cst parked */
             if
 #ifndef PARK_DOES_NOT_LOOK
-            :: T.canceled -> T.parked = false
+            :: T.canceled -> T.parked = false /*@ load_seq_cst stop */
 #endif
             :: else ->
-                atomic {
+                /*@ call stack_park: in line */
+                /*@ store_relaxed parked: in line */
+                /*@ call task_has_stop: the first of the next round */
+                /*@ park.c: stack_park 0a5baf8d */
+                atomic { /*@ cas_acq_rel token */ /*@ exchange_acquire token: where it goes on */
                     T.home = id;
                     if
                     :: T.token == EMPTY -> T.token = PARKED; T.phase = LEFT; seen = true
@@ -207,27 +220,28 @@ proctype worker(byte id)
     joined++
 }
 
-/* leat_handle_wait */
+/*@ handle.c: handle_watch a8270e40 */
 inline wait_for()
 {
     do
-    :: T.done -> break
+    :: T.done -> break /*@ call leat_handle_is_done */
     :: else ->
-        atomic { T.watched = true; seen = T.done }
+        atomic { T.watched = true; seen = T.done } /*@ or_acquire state */
         if
         :: seen -> seen = false; break
-        :: else -> sleep_on(STATE_OF(t), !T.done)
+        :: else -> sleep_on(STATE_OF(t), !T.done) /*@ call leat_i_os_futex_wait */
+        /*@ call leat_handle_is_done: no limit of time */
         fi
     od
 }
 
-/* leat_i_task_cancel */
+/*@ park.c: leat_i_task_cancel 4e003589 */
 inline cancel()
 {
-    T.canceled = true;
+    T.canceled = true; /*@ store_seq_cst canceled */
 #ifndef CANCEL_DOES_NOT_LOOK
     if
-    :: T.parked -> unpark(t)
+    :: T.parked -> unpark(t) /*@ load_seq_cst parked */ /*@ call leat_i_unpark */
     :: else
     fi
 #else
@@ -235,49 +249,55 @@ inline cancel()
 #endif
 }
 
-/* leat_handle_free from outside the pool */
+/* From outside the pool. */
+/*@ handle.c: leat_handle_free 177aa5f1 */
 inline give_back()
 {
     if
-    :: T.done
-    :: else -> cancel()
+    :: T.done /*@ call leat_handle_is_done */
+    :: else -> cancel() /*@ call leat_i_task_cancel */
     fi;
+    /*@ call leat_i_handle_drop: not inside a task */
     do
-    :: T.busy == 0 -> break
+    :: T.busy == 0 -> break /*@ load_acquire busy */
     :: else ->
-        atomic { T.free_waits = true; seen = T.busy == 0 }
+        atomic { T.free_waits = true; seen = T.busy == 0 } /*@ or_seq_cst busy */
         if
         :: seen -> seen = false; break
-        :: else -> sleep_on(BUSY_OF(t), T.busy > 0)
+        :: else -> sleep_on(BUSY_OF(t), T.busy > 0) /*@ call leat_i_os_futex_wait */
+        /*@ load_acquire busy: the first of the next round */
         fi
     od;
     T.gone = true
 }
 
-/* leat_runtime_free */
+/*@ runtime.c: runtime_end_roots 59e15dd9 */
 inline free_runtime()
 {
     if
-    :: roots > 0 ->
-        canceling = true;
+    :: roots > 0 -> /*@ load_acquire roots */ /*@ load_acquire detached: all tasks have handles */
+        canceling = true; /*@ store_seq_cst canceling */
 #ifndef END_UNPARKS_NOBODY
         do
-        :: t < TASKS -> unpark(t); t++
+        :: t < TASKS -> unpark(t); t++ /*@ call leat_i_stack_pool_each */
         :: else -> t = 0; break
         od;
 #endif
         do
+        /*@ call runtime_wait_zero: in line */ /*@ call runtime_wait_zero: no tasks without handles */
+        /*@ runtime.c: runtime_wait_zero 125cb772 */
         :: roots == 0 -> break
-        :: atomic { roots > 0 -> bits = roots }
-            sleep_on(ROOTS, roots == bits)
+        :: atomic { roots > 0 -> bits = roots } /*@ load_seq_cst word */
+            sleep_on(ROOTS, roots == bits) /*@ call leat_i_os_futex_wait */
         od;
         bits = 0
     :: else
     fi;
-    stop = true;
+    /*@ runtime.c: runtime_join aa0890fa */
+    stop = true; /*@ store_seq_cst stop */
     do
 #ifndef STOP_WAKES_NOBODY
-    :: t < N -> wake_home(t); t++
+    :: t < N -> wake_home(t); t++ /*@ call leat_i_worker_wake */
     :: else -> t = 0; break
 #else
     :: break
