@@ -285,7 +285,28 @@ static leat_err shares_a_future(leat_task *t, void *arg, const void **result)
     (void)arg, (void)result;
     CHECK(leat_await(t, g, NULL) == LEAT_OK);
     CHECK(leat_await(t, NULL, NULL) == LEAT_USAGE);
+    CHECK(leat_await(t, leat_task_start(t, NULL, NULL), NULL) == LEAT_USAGE);
     return leat_await(t, f, NULL); /* it went on */
+}
+
+static leat_err runs_itself(leat_task *t, void *arg, const void **result)
+{
+    leat_error error = { 0 };
+    leat_runtime *second;
+    (void)t, (void)result;
+    CHECK(leat_task_run(arg, naps, NULL, &error) == LEAT_USAGE);
+    CHECK(strstr(error.text, "leat_task_run would hold a worker") != NULL);
+    CHECK(leat_runtime_new(&second, NULL) == LEAT_USAGE && !second);
+    return LEAT_OK;
+}
+
+static void a_run_that_cannot_begin_says_why(void **state)
+{
+    leat_error error = { 0 };
+    assert_int_equal(leat_task_run(*state, runs_itself, *state, NULL), LEAT_OK);
+    assert_int_equal(leat_task_run(NULL, naps, NULL, &error), LEAT_USAGE);
+    assert_string_equal(error.text, "a task needs a runtime and a function");
+    assert_int_equal(leat_task_run(*state, NULL, NULL, &error), LEAT_USAGE);
 }
 
 static void the_future_of_another_task_is_refused(void **state)
@@ -293,6 +314,7 @@ static void the_future_of_another_task_is_refused(void **state)
     assert_int_equal(leat_task_run(*state, shares_a_future, NULL, NULL), LEAT_OK);
     assert_non_null(strstr(log_text, "leat_await was called with a future of another task"));
     assert_non_null(strstr(log_text, "leat_future_cancel was called with a future of another task"));
+    assert_non_null(strstr(log_text, "leat_task_start was called without a function"));
 }
 
 /* ---- waiting for oneself ---- */
@@ -494,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup(a_blocking_call_may_not_suspend_but_may_speak, each_test),
         cmocka_unit_test_setup(what_cannot_answer_an_error_ends_the_process_with_a_sentence, each_test),
         cmocka_unit_test_setup(the_future_of_another_task_is_refused, each_test),
+        cmocka_unit_test_setup(a_run_that_cannot_begin_says_why, each_test),
         cmocka_unit_test_setup(a_run_cannot_wait_for_itself, each_test),
         cmocka_unit_test_setup(a_flow_that_starts_itself_for_ever_is_stopped, each_test),
         cmocka_unit_test_setup(a_flow_edited_from_another_thread_while_it_runs_refuses, each_test),

@@ -21,20 +21,34 @@ static leat_err sleeps_for_ever(leat_task *t, void *arg, const void **result)
     return err;
 }
 
+static void keep_line(void *arg, leat_log_level level, const char *text)
+{
+    (void)level;
+    snprintf(arg, 256, "%s", text);
+}
+
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
-    static const leat_runtime_opts wrong[] = {
-        { .worker_count = 257 },
-        { .stack_bytes = 16383 },
-        { .stack_bytes = 1u << 30 },
-        { .blocking_max = 1u << 20 },
+    char said[256];
+    const leat_runtime_opts wrong[] = {
+        { .worker_count = 257, .log = keep_line, .log_arg = said },
+        { .stack_bytes = 4096, .log = keep_line, .log_arg = said },
+        { .stack_bytes = 1u << 30, .log = keep_line, .log_arg = said },
+        { .blocking_max = 1u << 20, .log = keep_line, .log_arg = said },
+    };
+    static const char *const sentence[] = {
+        "worker_count is 257, and may be 0 (the default) or from 1 to 256",
+        "stack_bytes is 4096, and may be 0 (the default) or from 16384 to 67108864",
+        "stack_bytes is 1073741824, ",
+        "blocking_max is 1048576, ",
     };
     assert_int_equal(leat_runtime_new(NULL, NULL), LEAT_USAGE);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         leat_runtime *rt = (leat_runtime *)state;
         assert_int_equal(leat_runtime_new(&rt, &wrong[i]), LEAT_USAGE);
         assert_null(rt);
+        assert_non_null(strstr(said, sentence[i]));
     }
     leat_runtime_free(NULL);
 }
@@ -200,7 +214,8 @@ static void tasks_make_do_with_the_stacks_there_are(void **state)
 static int child_of_fork(leat_runtime *rt, leat_handle *h)
 {
     leat_handle *none;
-    if (leat_task_run(rt, does_nothing, NULL, NULL) != LEAT_USAGE) return 1;
+    leat_error error = { 0 };
+    if (leat_task_run(rt, does_nothing, NULL, &error) != LEAT_USAGE || !strstr(error.text, "was forked from")) return 1;
     if (leat_task_submit(rt, does_nothing, NULL, &none) != LEAT_USAGE || none) return 2;
     if (leat_handle_wait(h, -1, NULL, NULL) != LEAT_USAGE) return 3;
     if (leat_handle_fd(h) != -1) return 4;

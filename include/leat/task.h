@@ -48,7 +48,8 @@ typedef struct leat_runtime_opts {
  *
  * Threads: any thread outside the pool.
  * Owns:    `*out` belongs to the caller, who frees it with leat_runtime_free. `opts` is copied; NULL = all defaults.
- * Errors:  LEAT_USAGE for options out of range, LEAT_NOMEM when memory or threads are short. `*out` is NULL then.
+ * Errors:  LEAT_USAGE for options out of range (the log says which) and inside a task, LEAT_NOMEM when memory or threads are
+ *          short. `*out` is NULL then.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_runtime_new(leat_runtime **out, const leat_runtime_opts *opts);
 
@@ -80,7 +81,8 @@ typedef leat_err (*leat_task_fn)(leat_task *t, void *arg, const void **result);
  *           the task has ended. That may be after the function that started it has returned early: so memory of leat_task_alloc
  *           is right for it, and a variable of that function is not.
  * Shape:    `fn` is called once with `arg`, on any worker.
- * Errors:   never NULL: when memory is short it gives a future that has already failed with LEAT_NOMEM.
+ * Errors:   never NULL: when memory is short it gives a future that has already failed with LEAT_NOMEM, and without `fn` one that
+ *           has failed with LEAT_USAGE.
  */
 LEAT_API leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg);
 
@@ -290,7 +292,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_submit_batch(leat_runtime *rt, leat_ta
  * Threads: any thread outside the pool.
  * Owns:    `*error` (optional) is written on failure only.
  * Shape:   `fn` is called once with `arg`, on any worker.
- * Errors:  what the task returned; LEAT_NOMEM; LEAT_USAGE from inside a task or in a forked child.
+ * Errors:  what the task returned; LEAT_NOMEM; LEAT_USAGE from inside a task, in a forked child, or without `rt` or `fn`.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error);
 
@@ -313,7 +315,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_handle_wait(leat_handle *h, int64_t timeout
 LEAT_API bool leat_handle_is_done(const leat_handle *h);
 
 /**
- * Has `fn(arg)` called once, on a worker, when the task has ended; at once, on this thread's behalf, never.
+ * Has `fn(arg)` called once when the task has ended: always on a worker, never by this call itself.
  *
  * Threads: any thread outside the pool; set it at most once, before or after the end.
  * Owns:    `arg` is borrowed until `fn` has returned.

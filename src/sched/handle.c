@@ -13,6 +13,7 @@
 #include "runtime.h"
 
 #include "../base/check.h"
+#include "../base/err.h"
 
 #define STATE_DONE     1u
 #define STATE_WATCHED  2u
@@ -72,6 +73,14 @@ static void handle_ended(leat_task *t, leat_err err, const void *result, const l
 static bool submit_is_allowed(const leat_runtime *rt, leat_task_fn fn)
 {
     return rt && fn && !leat_i_worker_current() && !leat_i_runtime_is_forked(rt);
+}
+
+/* Why it is not. */
+static const char *submit_refusal(const leat_runtime *rt, leat_task_fn fn)
+{
+    if (!rt || !fn) return "a task needs a runtime and a function";
+    if (leat_i_runtime_is_forked(rt)) return "the runtime belongs to the process that this one was forked from";
+    return "leat_task_run would hold a worker: inside a task, start another one with leat_task_start, and await it";
 }
 
 leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled, leat_handle **out)
@@ -149,8 +158,9 @@ leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **resul
 leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error)
 {
     leat_handle *h;
-    LEAT_TRY(leat_task_submit(rt, fn, arg, &h));
-    leat_err err = leat_handle_wait(h, -1, NULL, error);
+    leat_err err = leat_task_submit(rt, fn, arg, &h);
+    if (err) return leat_i_fail(error, err, "%s", err == LEAT_USAGE ? submit_refusal(rt, fn) : leat_err_sentence(err));
+    err = leat_handle_wait(h, -1, NULL, error);
     leat_handle_free(h);
     return err;
 }

@@ -50,6 +50,12 @@ leat_future *leat_i_future_misused(const char *call)
     return &misused;
 }
 
+leat_future *leat_i_future_empty(const char *call)
+{
+    misuse_log(call, "%s was called without a function");
+    return &misused;
+}
+
 leat_err leat_i_future_foreign(const char *call)
 {
     misuse_log(call, "%s was called with a future of another task: a future is awaited by the task that started it");

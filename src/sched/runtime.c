@@ -14,6 +14,15 @@
 #define SPIN_NS              10000u
 #define LOG_BYTES            512u
 
+static void log_to(void (*log)(void *arg, leat_log_level level, const char *text), void *log_arg, leat_log_level level,
+                   const char *text)
+{
+    if (log)
+        log(log_arg, level, text);
+    else
+        fprintf(stderr, "leat: %s\n", text);
+}
+
 void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt, ...)
 {
     if (!rt->log && level != LEAT_LOG_WARNING) return;
@@ -22,10 +31,7 @@ void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt,
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    if (rt->log)
-        rt->log(rt->log_arg, level, text);
-    else
-        fprintf(stderr, "leat: %s\n", text);
+    log_to(rt->log, rt->log_arg, level, text);
 }
 
 uint32_t leat_runtime_worker_count(const leat_runtime *rt)
@@ -116,11 +122,23 @@ static bool runtime_start(leat_runtime *rt)
     return true;
 }
 
-static bool opts_are_valid(const leat_runtime_opts *opts)
+static leat_err opt_refuse(const leat_runtime_opts *opts, const char *name, uint32_t value, uint32_t least, uint32_t most)
 {
-    if (opts->worker_count > LEAT_I_WORKERS_MAX) return false;
-    if (opts->blocking_max > BLOCKING_LIMIT) return false;
-    return opts->stack_bytes == 0 || (opts->stack_bytes >= LEAT_I_STACK_BYTES_MIN && opts->stack_bytes <= STACK_BYTES_MAX);
+    char text[LOG_BYTES];
+    snprintf(text, sizeof text, "leat_runtime_new: %s is %u, and may be 0 (the default) or from %u to %u", name, value,
+             least, most);
+    log_to(opts->log, opts->log_arg, LEAT_LOG_WARNING, text);
+    return LEAT_USAGE;
+}
+
+static leat_err opts_check(const leat_runtime_opts *opts)
+{
+    if (opts->worker_count > LEAT_I_WORKERS_MAX)
+        return opt_refuse(opts, "worker_count", opts->worker_count, 1, LEAT_I_WORKERS_MAX);
+    if (opts->blocking_max > BLOCKING_LIMIT) return opt_refuse(opts, "blocking_max", opts->blocking_max, 1, BLOCKING_LIMIT);
+    if (opts->stack_bytes > 0 && (opts->stack_bytes < LEAT_I_STACK_BYTES_MIN || opts->stack_bytes > STACK_BYTES_MAX))
+        return opt_refuse(opts, "stack_bytes", opts->stack_bytes, LEAT_I_STACK_BYTES_MIN, STACK_BYTES_MAX);
+    return LEAT_OK;
 }
 
 leat_err leat_runtime_new(leat_runtime **out, const leat_runtime_opts *opts)
@@ -129,7 +147,12 @@ leat_err leat_runtime_new(leat_runtime **out, const leat_runtime_opts *opts)
     if (!out) return LEAT_USAGE;
     *out = NULL;
     if (!opts) opts = &defaults;
-    if (!opts_are_valid(opts) || leat_i_worker_current()) return LEAT_USAGE;
+    LEAT_TRY(opts_check(opts));
+    if (leat_i_worker_current()) {
+        log_to(opts->log, opts->log_arg, LEAT_LOG_WARNING,
+               "leat_runtime_new was called inside a task: its runtime is there");
+        return LEAT_USAGE;
+    }
     leat_runtime *rt = runtime_alloc(opts);
     if (!rt) return LEAT_NOMEM;
     leat_i_blocking_init(&rt->blocking, opts->blocking_max ? opts->blocking_max : BLOCKING_DEFAULT);

@@ -156,7 +156,8 @@ void leat_i_stack_park(
 bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer);
 
 /* misuse.c */
-leat_err leat_i_future_foreign(const char *call); /* logs that a future is another task's; LEAT_USAGE */
+leat_err leat_i_future_foreign(const char *call);   /* logs that a future is another task's; LEAT_USAGE */
+leat_future *leat_i_future_empty(const char *call); /* logs that there is no function; one that has failed with LEAT_USAGE */
 
 /* task.c */
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);

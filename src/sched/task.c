@@ -106,6 +106,7 @@ leat_task *leat_i_task_start(leat_task *t, leat_task_fn fn, void *arg, void (*in
 leat_future *leat_task_start(leat_task *t, leat_task_fn fn, void *arg)
 {
     if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_future_misused(__func__);
+    if (LEAT_UNLIKELY(!fn)) return leat_i_future_empty(__func__);
     leat_task *child = task_start(t, fn, arg, true, NULL);
     return child ? &child->future : &no_memory;
 }
