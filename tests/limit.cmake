@@ -1,5 +1,5 @@
 leat_test(test_limiter)
-foreach(unit change learn noise runs)
+foreach(unit change learn noise runs several)
   leat_test(test_limiter_${unit})
 endforeach()
 foreach(unit estimate grants luck member pace property spread window)
