@@ -131,7 +131,7 @@ static void who_computes_holds_nobody_back_while_a_worker_is_idle(void **state)
 {
     (void)state;
     leat_runtime *rt = runtime_with(2, false);
-    for (int round = 0; round < ROUNDS(2000); round++) {
+    for (int round = 0; round < ROUNDS(500); round++) {
         LEAT_ATOMIC(uint32_t) here = 0;
         struct element *e = elements_new(2, &here);
         batch_run(rt, holds, e, sizeof *e, 2);
