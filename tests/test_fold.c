@@ -195,6 +195,9 @@ static void only_content_counts_as_content(void **state)
         { DELTA("{\"content\":\"a\"}", "null"), LEAT_I_HTTP_CONTENT },
         { ": keep-alive\n\n", LEAT_I_HTTP_NOTHING },
         { DELTA("{}", "\"stop\""), LEAT_I_HTTP_WHOLE },
+        { CHUNK("\"choices\":[],\"usage\":{\"prompt_tokens\":1}"), LEAT_I_HTTP_WHOLE },
+        { DELTA("{\"content\":\"b\"}", "null"), LEAT_I_HTTP_CONTENT }, /* It goes on: that reason was none. */
+        { DELTA("{}", "\"stop\""), LEAT_I_HTTP_CONTENT },
     };
     leat_i_fold f;
     (void)state;

@@ -308,7 +308,7 @@ static bool take(void *arg, const char *data, size_t size, leat_i_http_piece *pi
     if (size > sizeof k->text - 1 - k->size) size = sizeof k->text - 1 - k->size;
     memcpy(k->text + k->size, data, size);
     k->text[k->size += size] = '\0';
-    *piece = LEAT_I_HTTP_CONTENT;
+    *piece = memmem(data, size, "<whole>", 7) ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;
     return !strstr(k->text, k->stop_at);
 }
 
@@ -320,6 +320,23 @@ static exchange_result take_one(leat_i_http_origin *o, taker *k)
     q.on_data = take;
     q.on_data_arg = k;
     return exchange_run(rt, &q, 0);
+}
+
+/* What goes on after it was whole was not, and the patience for what is not whole counts again. */
+static void what_goes_on_is_not_whole(void **state)
+{
+    static const fault_step goes_on[] = { SEND("HTTP/1.1 200 OK\r\n\r\n<whole>"), PAUSE(10), SEND("more"), DO(HANG) };
+    fault_script script = { .step = goes_on };
+    fault_server *s = server_of(&script, 1);
+    leat_i_http_origin *o = hasty_origin(fault_server_url(s), 10000, 10000, 300, 10000);
+    taker k = { .stop_at = "never" };
+    (void)state;
+    exchange_result x = take_one(o, &k);
+    assert_string_equal(k.text, "<whole>more");
+    assert_int_equal(x.reply.end, LEAT_I_HTTP_TIMEOUT_IDLE);
+    free(x.body);
+    leat_i_http_origin_free(o);
+    fault_server_free(s);
 }
 
 static void enough_is_enough(void **state)
@@ -528,6 +545,7 @@ int main(void)
         cmocka_unit_test(compressed_bodies_are_unpacked_within_bounds),
         cmocka_unit_test(timers_run_out),
         cmocka_unit_test(enough_is_enough),
+        cmocka_unit_test(what_goes_on_is_not_whole),
         cmocka_unit_test(refusals_are_collected_not_streamed),
         cmocka_unit_test(nothing_is_sent_twice),
         cmocka_unit_test(a_connection_closed_while_idle_does_no_harm),

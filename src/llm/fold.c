@@ -121,7 +121,9 @@ static bool fold_object(leat_i_fold *f, const char *type, leat_i_json chunk)
         f->failed = true;
         return false;
     }
+    bool was_complete = leat_i_fold_is_complete(f), had_output = f->first_ns != 0;
     bool output = f->way->event(f, type, chunk);
+    f->is_early |= output && (was_complete || (!had_output && leat_i_fold_is_complete(f)));
     if (output && !f->first_ns) f->first_ns = leat_i_os_now_ns();
     f->is_content |= output || leat_i_fold_is_complete(f);
     return !f->failed && !f->done && !f->error.size;
@@ -186,7 +188,8 @@ bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_pie
     if (!f->sse.has_field && f->plain.size < EXCERPT_BYTES)
         (void)leat_i_buf_append(&f->plain, data, size < EXCERPT_BYTES ? size : EXCERPT_BYTES);
     if (leat_i_sse_failed(&f->sse)) f->failed = true;
-    if (f->is_content) *piece = leat_i_fold_is_complete(f) && !f->way->needs_end ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;
+    if (f->is_content)
+        *piece = leat_i_fold_is_complete(f) && !leat_i_fold_needs_end(f) ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;
     return go_on;
 }
 
@@ -217,6 +220,11 @@ void leat_i_fold_end(leat_i_fold *f)
 bool leat_i_fold_is_complete(const leat_i_fold *f)
 {
     return f->done || (f->state && f->way->is_complete(f));
+}
+
+bool leat_i_fold_needs_end(const leat_i_fold *f)
+{
+    return !f->done && (f->way->needs_end || f->is_early);
 }
 
 bool leat_i_fold_has_output(const leat_i_fold *f)

@@ -50,6 +50,7 @@ typedef struct leat_i_fold {
     bool failed;      /* memory was short, or a limit was passed */
     bool crowded;     /* beside failed: more choices, calls of tools, parts or blocks than there can be */
     bool is_content;  /* the piece that is being read carried content */
+    bool is_early;    /* a finish reason came with the first output, or output after one: it says nothing of the end */
     /* Called with each piece of the first choice's text, escaped as it came; NULL = nobody listens. */
     void (*heard)(void *arg, const char *escaped, size_t size);
     void *heard_arg;
@@ -66,6 +67,8 @@ bool leat_i_fold_array(leat_i_fold *f, const char *body, size_t size);
 /* Whether the answer is whole: the terminal marker, or a finish reason in each choice. */
 bool leat_i_fold_is_complete(const leat_i_fold *f);
 bool leat_i_fold_has_output(const leat_i_fold *f);
+/* Whether a complete answer may go on all the same, until the body ends. */
+bool leat_i_fold_needs_end(const leat_i_fold *f);
 
 /* Appends the completion (STREAM) or the body (PLAIN). False = memory is short. */
 bool leat_i_fold_put(const leat_i_fold *f, leat_i_buf *out);

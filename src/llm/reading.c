@@ -166,7 +166,7 @@ static bool fold_case(const leat_i_fold *f, const leat_i_http_reply *h, leat_i_r
             leat_i_line_copy(fault->message, sizeof fault->message, f->plain.data, f->plain.size);
     } else if (f->failed) {
         rd->what = f->crowded || h->end == LEAT_I_HTTP_TOO_LARGE ? LEAT_I_CASE_TOO_LARGE : LEAT_I_CASE_LOCAL;
-    } else if (leat_i_fold_is_complete(f) && (!f->way->needs_end || h->end == LEAT_I_HTTP_REPLY)) {
+    } else if (leat_i_fold_is_complete(f) && (!leat_i_fold_needs_end(f) || h->end == LEAT_I_HTTP_REPLY)) {
         return false; /* However the connection ended otherwise: the answer is whole. */
     } else if (h->end == LEAT_I_HTTP_REPLY || h->end == LEAT_I_HTTP_STOPPED) {
         rd->what = LEAT_I_CASE_TRUNCATED;

@@ -184,6 +184,7 @@ static void content_came(leat_i_exchange *x, leat_i_http_piece piece)
     x->content_ns = !x->has_content || paid_ns > now_ns ? now_ns : paid_ns;
     bool was_whole = x->whole_ns != 0;
     if (piece == LEAT_I_HTTP_WHOLE && !was_whole) x->whole_ns = now_ns;
+    if (piece == LEAT_I_HTTP_CONTENT) x->whole_ns = 0; /* It was not: it goes on. */
     if (x->has_content && was_whole == (x->whole_ns != 0)) return;
     x->has_content = true;
     leat_i_exchange_arm(x); /* From here on a shorter patience counts. */
