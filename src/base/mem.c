@@ -39,7 +39,7 @@ static void *mem_count(void *p)
     return p;
 }
 
-void *leat_i_alloc(size_t size)
+LEAT_WAKE_PATH void *leat_i_alloc(size_t size)
 {
     if (LEAT_UNLIKELY(mem_must_fail())) return mem_count(NULL);
     return mem_count(malloc(size ? size : 1));

@@ -69,7 +69,7 @@ double leat_i_rand_unit(uint64_t *state)
     return (double)(leat_i_rand_next(state) >> 11) * 0x1p-53;
 }
 
-int leat_i_os_futex_wait(LEAT_ATOMIC(uint32_t) * word, uint32_t expected, int64_t until_ns)
+LEAT_WAKE_PATH int leat_i_os_futex_wait(LEAT_ATOMIC(uint32_t) * word, uint32_t expected, int64_t until_ns)
 {
     struct timespec ts, *timeout = NULL;
     if (until_ns != LEAT_I_NEVER_NS) {
@@ -84,7 +84,7 @@ int leat_i_os_futex_wait(LEAT_ATOMIC(uint32_t) * word, uint32_t expected, int64_
     return rc < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-void leat_i_os_futex_wake(LEAT_ATOMIC(uint32_t) * word, int count)
+LEAT_WAKE_PATH void leat_i_os_futex_wake(LEAT_ATOMIC(uint32_t) * word, int count)
 {
     (void)syscall(SYS_futex, (uint32_t *)word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }

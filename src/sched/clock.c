@@ -9,7 +9,9 @@
  * outside, or wakes another, and parks before its bit is read. So who wakes a worker counts that in `stirred` before it clears the bit,
  * and a look counts for nothing when `stirred` has changed meanwhile. Else the second reading of the bits has seen all workers parked at
  * once: a bit that was still to be cleared when `stirred` was read first is one that somebody clears who runs, and whose own bit is set
- * after that; or who is counted in `external`; or who has filled a queue from outside. The queues come after the bits, since only one that
+ * after that; or who is counted in `external`; or who has filled a queue from outside. Who clears its own bit, since it has seen work at
+ * the last moment, counts once more after that: it empties a queue next, and a look that saw the bit still set, and the queue empty, has
+ * read `stirred` before this count first and after it last. The queues come after the bits, since only one that
  * is woken drains any; `external` comes before and after, since what is begun is begun by one who runs, and what has ended has woken
  * somebody before. Nobody needs to look again when a look was in vain: whoever was woken looks when it parks.
  *

@@ -35,7 +35,7 @@ struct leat_i_detached_block {
 
 static _Thread_local leat_i_detached_block *block_of_thread __attribute__((tls_model("initial-exec")));
 /* Opaque to the compiler, as leat_i_worker_current is. */
-static __attribute__((noinline)) leat_i_detached_block **block_place(void)
+LEAT_WAKE_PATH static __attribute__((noinline)) leat_i_detached_block **block_place(void)
 {
     leat_i_detached_block **place = &block_of_thread;
     __asm__ volatile("" : "+r"(place));
@@ -130,7 +130,7 @@ static void detached_ended(leat_task *task, leat_err err, const void *result, co
     if (++w->detached.ended >= ENDED_MAX) leat_i_detached_flush(w);
 }
 
-static void detached_run(leat_i_job *job, leat_i_waiter *s)
+LEAT_WAKE_PATH static void detached_run(leat_i_job *job, leat_i_waiter *s)
 {
     const struct detached *d = (const struct detached *)job;
     leat_i_worker *w = s->home;
@@ -143,7 +143,7 @@ static void detached_run(leat_i_job *job, leat_i_waiter *s)
     leat_i_task_execute(&task, s);
 }
 
-leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
+LEAT_WAKE_PATH leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
 {
     leat_i_detached_block *block = *block_place();
     if (LEAT_UNLIKELY(!block)) block = block_open();

@@ -5,6 +5,8 @@
  */
 #include "runtime.h"
 
+#include "../base/check.h"
+
 static LEAT_ATOMIC(uint32_t) fork_count;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
@@ -25,7 +27,7 @@ uint32_t leat_i_fork_count(void)
     return leat_load_relaxed(&fork_count); /* relaxed: changes only where there is one thread */
 }
 
-bool leat_i_runtime_is_forked(const leat_runtime *rt)
+LEAT_WAKE_PATH bool leat_i_runtime_is_forked(const leat_runtime *rt)
 {
     return rt->fork_count != leat_load_relaxed(&fork_count);
 }

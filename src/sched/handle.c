@@ -83,7 +83,8 @@ static const char *submit_refusal(const leat_runtime *rt, leat_task_fn fn)
     return "leat_task_run would hold a worker: inside a task, start another one with leat_task_start, and await it";
 }
 
-leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled, leat_handle **out)
+LEAT_WAKE_PATH leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool skip_canceled,
+                                           leat_handle **out)
 {
     if (!out) return LEAT_USAGE;
     *out = NULL;
@@ -105,7 +106,7 @@ leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, bool s
     return LEAT_OK;
 }
 
-leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
+LEAT_WAKE_PATH leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
 {
     if (out) return leat_i_task_submit(rt, fn, arg, true, out);
     return submit_is_allowed(rt, fn) ? leat_i_detached_submit(rt, fn, arg) : LEAT_USAGE;

@@ -2,7 +2,8 @@
  * idle.c: looking for work at others, parking, and waking.
  *
  * A worker without work is in one of three states: searching (counted in rt->searching, for a few microseconds by the clock; at most
- * half of the workers start it of themselves), about to park (its bit in rt->idle is set, and it looks once more), parked (in the
+ * half of the workers start it of themselves, and who searched in vain parks without a search the next time: once, then 3 times, then 7, up
+ * to SPIN_PAUSE_MAX, until a search finds something again), about to park (its bit in rt->idle is set, and it looks once more), parked (in the
  * futex on w->wake).
  *
  * No wake-up is lost, because both sides publish, fence, and look:
@@ -13,6 +14,10 @@
  * becomes a searcher again, since what it takes need not be all. Who sees none while others are parked asks the fork regions: what
  * was shared when they were relied on may have been taken back by its owner, who has more. Who cleared an idle bit, and only he,
  * must store w->wake and wake the futex.
+ * Nobody looks at the deques and forks of parked workers: they are empty, since a worker parks only when its own are and nobody else
+ * adds to them. Who reads an idle bit as set although its worker has been woken and has published since is no loss: the publisher's
+ * fence comes after the one of the reader then (else the reader would see the bit cleared), so the publisher sees that nobody searches,
+ * or the reader's idle bit.
  * One wakes one: a woken worker starts as a searcher on the waker's count, and when it has found something, and there is more, it
  * wakes the next.
  *
@@ -22,24 +27,37 @@
 
 #include "../base/check.h"
 
-#define TRIM_AFTER_NS (1 * LEAT_I_NS_PER_S)
-#define TRIM_PAUSE_NS (1 * LEAT_I_NS_PER_MS)
+#define SPIN_PAUSE_MAX 63u
+#define TRIM_AFTER_NS  (1 * LEAT_I_NS_PER_S)
+#define TRIM_PAUSE_NS  (1 * LEAT_I_NS_PER_MS)
+
+/* Of the workers from 64 * i on, a bit for each that is not parked. */
+static uint64_t runtime_awake(leat_runtime *rt, uint32_t i)
+{
+    uint32_t left = rt->worker_count - i * 64;
+    uint64_t all = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
+    return all & ~leat_load_relaxed(&rt->idle[i]); /* relaxed: comes after a fence where it matters, see the contract */
+}
 
 static bool runtime_has_work(leat_runtime *rt)
 {
     if (leat_load_relaxed(&rt->inject)) return true;
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!leat_i_deque_is_empty(&rt->worker[i].deque) || leat_i_fork_has_shared(&rt->worker[i])) return true;
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++)
+        for (uint64_t awake = runtime_awake(rt, i); awake; awake &= awake - 1) {
+            leat_i_worker *w = &rt->worker[i * 64 + (uint32_t)__builtin_ctzll(awake)];
+            if (!leat_i_deque_is_empty(&w->deque) || leat_i_fork_has_shared(w)) return true;
+        }
     return false;
 }
 
-/* Clears the idle bit; true = it was set, and the caller must wake that worker. */
-static bool idle_claim(leat_i_worker *w)
+/* Clears the idle bit of a worker; true = it was set, and the caller must wake that worker. */
+static bool idle_claim(leat_runtime *rt, uint32_t index)
 {
-    uint64_t bit = UINT64_C(1) << (w->index % 64);
-    LEAT_ATOMIC(uint64_t) *idle = &w->rt->idle[w->index / 64];
+    uint64_t bit = UINT64_C(1) << (index % 64);
+    LEAT_ATOMIC(uint64_t) *idle = &rt->idle[index / 64];
     if (!(leat_load_relaxed(idle) & bit)) return false;
-    if (w->rt->virtual_clock) leat_add_seq_cst(&w->rt->stirred, 1); /* seq_cst: before the bit; partner of clock_all_wait */
+    if (LEAT_UNLIKELY(rt->virtual_clock))
+        leat_add_seq_cst(&rt->stirred, 1); /* seq_cst: before the bit; partner of clock_all_wait */
     return (leat_and_seq_cst(idle, ~bit) & bit) != 0;
 }
 
@@ -91,20 +109,20 @@ void leat_i_worker_wake(leat_i_worker *w)
 {
     if (wake_hold(w)) return;
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence in leat_i_worker_sleep: it sees what was published, or we see its bit */
-    if (idle_claim(w)) worker_signal(w, LEAT_I_WAKE_INBOX);
+    if (idle_claim(w->rt, w->index)) worker_signal(w, LEAT_I_WAKE_INBOX);
 }
 
-void leat_i_runtime_wake_one(leat_runtime *rt)
+LEAT_WAKE_PATH void leat_i_runtime_wake_one(leat_runtime *rt)
 {
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence in leat_i_worker_sleep, and with the seq_cst ends of a search */
     if (leat_load_relaxed(&rt->searching)) return;
     for (uint32_t i = 0; i * 64 < rt->worker_count; i++) {
         uint64_t bits = leat_load_relaxed(&rt->idle[i]);
         for (; bits; bits &= bits - 1) {
-            leat_i_worker *w = &rt->worker[i * 64 + (uint32_t)__builtin_ctzll(bits)];
-            if (!idle_claim(w)) continue;
-            leat_add_seq_cst(&rt->searching, 1); /* on behalf of w, which ends the search */
-            worker_signal(w, LEAT_I_WAKE_SEARCH);
+            uint32_t index = i * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (!idle_claim(rt, index)) continue;
+            leat_add_seq_cst(&rt->searching, 1); /* on behalf of that worker, which ends the search */
+            worker_signal(&rt->worker[index], LEAT_I_WAKE_SEARCH);
             return;
         }
     }
@@ -126,7 +144,7 @@ bool leat_i_runtime_is_hungry(leat_runtime *rt)
     return idle != 0;
 }
 
-void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last)
+LEAT_WAKE_PATH void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last)
 {
     leat_i_job *old = leat_load_relaxed(&rt->inject);
     do {
@@ -139,22 +157,53 @@ void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last
 /* Regions that share nothing now will wake somebody when they have something to share. */
 static void runtime_ask_forks(leat_runtime *rt)
 {
-    for (uint32_t i = 0; i < rt->worker_count; i++)
-        leat_i_fork_ask(&rt->worker[i]);
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++)
+        for (uint64_t awake = runtime_awake(rt, i); awake; awake &= awake - 1)
+            leat_i_fork_ask(&rt->worker[i * 64 + (uint32_t)__builtin_ctzll(awake)]);
+}
+
+/* Passes on what the last searcher leaves behind. */
+static __attribute__((noinline)) void runtime_pass_on(leat_runtime *rt)
+{
+    if (runtime_has_work(rt))
+        leat_i_runtime_wake_one(rt);
+    else if (leat_i_runtime_is_parked(rt))
+        runtime_ask_forks(rt);
+}
+
+/* Leaves the search; true = it was the last searcher. */
+static bool search_leave(leat_i_worker *w)
+{
+    w->searching = false;
+    /* seq_cst: who published while we were counted relied on us, and what he published is seen after the fence that follows. */
+    return leat_sub_seq_cst(&w->rt->searching, 1) == 1;
 }
 
 void leat_i_worker_found(leat_i_worker *w)
 {
     if (LEAT_LIKELY(!w->searching)) return;
-    w->searching = false;
-    leat_runtime *rt = w->rt;
-    /* seq_cst: who published while we were counted relied on us, and what he published is seen below. */
-    if (leat_sub_seq_cst(&rt->searching, 1) != 1) return;
+    if (!search_leave(w)) return;
     LEAT_FENCE_SEQ_CST();
-    if (runtime_has_work(rt))
-        leat_i_runtime_wake_one(rt);
-    else if (leat_i_runtime_is_parked(rt))
-        runtime_ask_forks(rt);
+    runtime_pass_on(w->rt);
+}
+
+LEAT_WAKE_PATH void leat_i_worker_found_only(leat_i_worker *w)
+{
+    if (!search_leave(w)) return;
+    LEAT_FENCE_SEQ_CST();
+    leat_runtime *rt = w->rt;
+    bool more = leat_load_relaxed(&rt->inject) != NULL;
+    for (uint32_t i = 0; i * 64 < rt->worker_count; i++) {
+        uint64_t own = i == w->index / 64 ? UINT64_C(1) << (w->index % 64) : 0;
+        if (runtime_awake(rt, i) & ~own) more = true;
+    }
+    if (LEAT_UNLIKELY(more)) runtime_pass_on(rt);
+}
+
+/* A hint. */
+static bool worker_is_parked(leat_runtime *rt, uint32_t index)
+{
+    return leat_load_relaxed(&rt->idle[index / 64]) >> (index % 64) & 1;
 }
 
 /* Steals one task into the own deque, or one fork. */
@@ -164,8 +213,9 @@ static bool worker_steal(leat_i_worker *w)
     uint32_t count = rt->worker_count;
     uint32_t start = (uint32_t)(leat_i_rand_next(&w->random) % count);
     for (uint32_t i = 0; i < count; i++) {
-        leat_i_worker *victim = &rt->worker[(start + i) % count];
-        if (victim == w) continue;
+        uint32_t index = (start + i) % count;
+        leat_i_worker *victim = &rt->worker[index];
+        if (victim == w || worker_is_parked(rt, index)) continue;
         if (leat_i_fork_steal(w, victim)) return true;
         if (leat_i_deque_is_empty(&victim->deque)) continue;
         leat_i_job *job = leat_i_deque_steal_thief(&victim->deque);
@@ -181,21 +231,39 @@ static bool worker_sees_work(leat_i_worker *w)
     return leat_load_relaxed(&w->inbox) || leat_load_relaxed(&w->rt->inject) || worker_steal(w);
 }
 
-bool leat_i_worker_search(leat_i_worker *w)
+/* Looks again and again for spin_ns; true = there is something to do. */
+static bool worker_spin(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
-    if (worker_sees_work(w)) return true;
-    if (!w->searching) {
-        if (rt->searching_max == 0 || leat_load_relaxed(&rt->searching) >= rt->searching_max) return false;
-        leat_add_seq_cst(&rt->searching, 1);
-        w->searching = true;
-    }
     int64_t now_ns = leat_i_os_now_ns(), end_ns = now_ns + (int64_t)rt->spin_ns;
     int64_t timer_ns = rt->virtual_clock ? LEAT_I_NEVER_NS : leat_i_heap_first_ns(&w->timers);
     for (; now_ns < end_ns && !leat_load_relaxed(&rt->stop); now_ns = leat_i_os_now_ns()) {
         if (now_ns >= timer_ns || worker_sees_work(w)) return true;
         leat_i_os_relax();
     }
+    return false;
+}
+
+bool leat_i_worker_search(leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    if (worker_sees_work(w)) return true;
+    if (!w->searching) {
+        if (w->spin_skip > 0) {
+            w->spin_skip--;
+            return false;
+        }
+        if (rt->searching_max == 0 || leat_load_relaxed(&rt->searching) >= rt->searching_max) return false;
+        leat_add_seq_cst(&rt->searching, 1);
+        w->searching = true;
+    }
+    bool found = worker_spin(w);
+    if (found) {
+        w->spin_pause = 0;
+        return true;
+    }
+    if (w->spin_pause < SPIN_PAUSE_MAX) w->spin_pause = w->spin_pause * 2 + 1;
+    w->spin_skip = w->spin_pause;
     w->searching = false;
     leat_sub_seq_cst(&rt->searching, 1); /* seq_cst: comes before the last look in leat_i_worker_sleep */
     return false;
@@ -226,25 +294,26 @@ static bool worker_trim(leat_i_worker *w)
     return leat_i_task_trim(w) || more;
 }
 
-/* The long part of parking: until woken, or the first timer. After a while without work, memory of ended tasks goes back once. */
-static void worker_park(leat_i_worker *w)
+/* The long part of parking: until woken, or the first timer. After a while without work, memory of ended tasks goes back once. True =
+ * woken by another. */
+static bool worker_park(leat_i_worker *w)
 {
-    if (w->rt->virtual_clock) {
-        leat_i_clock_evaluate(w->rt);
-        worker_futex(w, LEAT_I_NEVER_NS);
-        return;
-    }
     int64_t until_ns = leat_i_heap_first_ns(&w->timers);
-    int64_t trim_ns = w->stacks.used || w->tasks.used ? leat_i_os_now_ns() + TRIM_AFTER_NS : LEAT_I_NEVER_NS;
-    while (trim_ns < until_ns) {
-        if (worker_futex(w, trim_ns)) return;
-        if (!worker_trim(w)) break;
-        trim_ns = leat_i_os_now_ns() + TRIM_PAUSE_NS;
+    if (LEAT_UNLIKELY(w->rt->virtual_clock)) {
+        leat_i_clock_evaluate(w->rt);
+        until_ns = LEAT_I_NEVER_NS;
+    } else if (w->stacks.used || w->tasks.used) {
+        int64_t trim_ns = leat_i_os_now_ns() + TRIM_AFTER_NS;
+        while (trim_ns < until_ns) {
+            if (worker_futex(w, trim_ns)) return true;
+            if (!worker_trim(w)) break;
+            trim_ns = leat_i_os_now_ns() + TRIM_PAUSE_NS;
+        }
     }
-    worker_futex(w, until_ns);
+    return worker_futex(w, until_ns);
 }
 
-void leat_i_worker_sleep(leat_i_worker *w)
+LEAT_WAKE_PATH void leat_i_worker_sleep(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
     LEAT_ASSERT(!w->searching);
@@ -252,12 +321,15 @@ void leat_i_worker_sleep(leat_i_worker *w)
     leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the bit below publishes it */
     leat_or_seq_cst(&rt->idle[w->index / 64], UINT64_C(1) << (w->index % 64));
     LEAT_FENCE_SEQ_CST(); /* pairs with the fence of whoever publishes */
-    bool sees_work = runtime_has_work(rt);
+    bool sees_work = runtime_has_work(rt), woken = false;
     if (!sees_work && !leat_load_relaxed(&w->inbox) && !leat_load_relaxed(&rt->stop)) {
         runtime_ask_forks(rt);
-        worker_park(w);
+        woken = worker_park(w);
     }
-    if (!idle_claim(w)) worker_take_signal(w);
+    if (woken || !idle_claim(rt, w->index))
+        worker_take_signal(w);
+    else if (LEAT_UNLIKELY(rt->virtual_clock))
+        leat_add_seq_cst(&rt->stirred, 1); /* seq_cst: after the own bit and before the queues, see clock.c */
     if (sees_work && !w->searching) {
         leat_add_seq_cst(&rt->searching, 1); /* So that leat_i_worker_found looks whether there is more. */
         w->searching = true;

@@ -100,7 +100,7 @@ static bool task_has_stop(const leat_task *t)
     return leat_load_relaxed(t->stop) || leat_load_relaxed(&t->rt->canceling);
 }
 
-leat_err leat_i_task_check(leat_task *t)
+LEAT_WAKE_PATH leat_err leat_i_task_check(leat_task *t)
 {
     if (task_has_stop(t)) return LEAT_CANCELED;
     if (t->deadline_ns == LEAT_I_NEVER_NS && t->attempt_deadline_ns == LEAT_I_NEVER_NS) return LEAT_OK;

@@ -72,6 +72,8 @@ struct leat_i_worker {
     uint32_t tick;       /* rounds, for what is looked at only now and then */
     uint32_t fresh_tick; /* fresh tasks, so that each n-th is the oldest */
     uint32_t fresh_wait; /* ready stacks that go on before the next fresh task begins */
+    uint32_t spin_pause; /* searches that go without spinning after one that span in vain */
+    uint32_t spin_skip;  /* how many of them are left */
     bool searching;      /* counted in rt->searching */
     uint64_t random;
     leat_i_fiber thread_fiber;
@@ -140,7 +142,9 @@ void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s);
 void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s);
 
 /* idle.c */
-void leat_i_worker_found(leat_i_worker *w);  /* it has something to do: ends its search, wakes the next if there is more */
+void leat_i_worker_found(leat_i_worker *w); /* it has something to do: ends its search, wakes the next if there is more */
+void leat_i_worker_found_only(
+    leat_i_worker *w);                       /* the same for one that searches and has nothing in its own deque and forks */
 bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while; true = look again at what is there */
 void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
 void leat_i_worker_starve(leat_i_worker *w); /* waits a moment for memory, or for one of its stacks to be woken */

@@ -93,34 +93,35 @@ typedef struct leat_i_job {
  * Fields are touched by the task's own code only, unless said otherwise.
  */
 struct leat_task {
-    leat_i_job job;     /* what the deques hold */
-    leat_future future; /* what the parent or handle waits for */
-    leat_runtime *rt;
-    leat_task *root; /* what was submitted, and has started this one by way of others; compared only */
+    /* What its beginning reads stands first: it was written by another thread as a rule. */
+    leat_i_job job; /* what the deques hold */
     leat_task_fn fn;
     void *arg;
-    leat_i_waiter *waiter;               /* the stack it runs on; NULL until started */
+    leat_runtime *rt;
+    leat_i_waiter *waiter;          /* the stack it runs on; NULL until started */
+    LEAT_ATOMIC(uint32_t) * stop;   /* its own `canceled`, or that of the batch's head (batch.c) */
+    LEAT_ATOMIC(uint32_t) canceled; /* any thread sets it; read through `stop` */
+    bool skip_canceled;             /* canceled before it began: its body is not called */
+    bool nomem;                     /* sticky: a task_alloc failed in this visit */
+    bool gate_held;                 /* it holds `gate` and lets it go around each park */
+    bool suspended;                 /* it has parked since somebody cleared this: from then on it is bound to its home */
+    int64_t deadline_ns;            /* run, node: passed = LEAT_CANCELED inside */
+    int64_t attempt_deadline_ns;    /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
+    leat_future *children;          /* started and not released */
+    /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
+     * who embed a task and keep accounts of their own. */
+    void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
+    leat_error *error;                   /* last leat_task_fail; in the arena */
+    leat_future future;                  /* what the parent or handle waits for */
+    leat_task *root;                     /* what was submitted, and has started this one by way of others; compared only */
     LEAT_ATOMIC(leat_i_waiter *) parked; /* != NULL while a cancel should unpark it; partner of `canceled` (Dekker) */
-    LEAT_ATOMIC(uint32_t) canceled;      /* any thread sets it; read through `stop` */
-    LEAT_ATOMIC(uint32_t) * stop;        /* its own `canceled`, or that of the batch's head (batch.c) */
-    bool nomem;                          /* sticky: a task_alloc failed in this visit */
-    bool gate_held;                      /* it holds `gate` and lets it go around each park */
-    bool suspended;              /* it has parked since somebody cleared this: from then on it is bound to its home */
-    int64_t deadline_ns;         /* run, node: passed = LEAT_CANCELED inside */
-    int64_t attempt_deadline_ns; /* attempt, leat_task_within: passed = LEAT_TIMEOUT */
-    leat_i_arena arena;          /* of the running visit; rewound by its owner */
-    leat_error *error;           /* last leat_task_fail; in the arena */
-    leat_future *children;       /* started and not released */
+    leat_i_arena arena;                  /* of the running visit; rewound by its owner */
     struct leat_i_visit *visit;
     struct leat_i_gate *gate;
     const leat_i_watcher *watcher; /* NULL = nobody; tasks that it starts inherit it */
     struct leat_i_span *span;      /* what the watcher keeps of it: calls under way, the innermost first */
     const char *name;              /* of the node class, for overflow messages and reports; may change per visit */
-    /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
-     * who embed a task and keep accounts of their own. */
-    void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
-    struct leat_i_batch *batch; /* of which it is one item; else NULL */
-    bool skip_canceled;         /* canceled before it began: its body is not called */
+    struct leat_i_batch *batch;    /* of which it is one item; else NULL */
 };
 
 /* Starts a child as leat_task_start does; the caller may set the inherited fields (visit, gate, deadlines) in `init`, which

@@ -18,12 +18,12 @@ const leat_error *leat_i_error_of(leat_err code)
     return (size_t)code < sizeof story / sizeof story[0] ? &story[code] : &unknown;
 }
 
-static void task_run(leat_i_job *job, leat_i_waiter *s)
+LEAT_WAKE_PATH static void task_run(leat_i_job *job, leat_i_waiter *s)
 {
     leat_i_task_execute((leat_task *)job, s); /* its first member */
 }
 
-void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg)
+LEAT_WAKE_PATH void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg)
 {
     *task = (leat_task){ .job.run = task_run,
                          .rt = rt,
@@ -156,7 +156,7 @@ static const leat_error *task_story(const leat_task *task, leat_err err)
     return leat_i_error_of(err);
 }
 
-void leat_i_task_execute(leat_task *task, leat_i_waiter *s)
+LEAT_WAKE_PATH void leat_i_task_execute(leat_task *task, leat_i_waiter *s)
 {
     const void *result = NULL;
     leat_err err = LEAT_OK;

@@ -38,7 +38,7 @@
 static _Thread_local leat_i_worker *worker_of_thread __attribute__((tls_model("initial-exec")));
 
 /* Opaque to the compiler, so that no result is kept over anything. */
-__attribute__((noinline)) leat_i_worker *leat_i_worker_current(void)
+LEAT_WAKE_PATH __attribute__((noinline)) leat_i_worker *leat_i_worker_current(void)
 {
     leat_i_worker *w = worker_of_thread;
     __asm__ volatile("" : "+r"(w));
@@ -108,12 +108,18 @@ static void worker_poll_timers(leat_i_worker *w)
         leat_i_park_timer_due(w, timer);
 }
 
-/* Takes all that was submitted from outside into the own deque: newest first, so that the owner pops the oldest first. */
-static void worker_poll_inject(leat_i_worker *w)
+/* Takes all that was submitted from outside, newest first. */
+static leat_i_job *worker_take_inject(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
-    if (!leat_load_relaxed(&rt->inject)) return;
-    leat_i_job *job = leat_exchange_acquire(&rt->inject, NULL); /* acquire: pairs with leat_i_runtime_inject */
+    if (!leat_load_relaxed(&rt->inject)) return NULL;
+    return leat_exchange_acquire(&rt->inject, NULL); /* acquire: pairs with leat_i_runtime_inject */
+}
+
+/* Puts what was submitted into the own deque: newest first, so that the owner pops the oldest first. */
+static void worker_keep(leat_i_worker *w, leat_i_job *job)
+{
+    leat_runtime *rt = w->rt;
     bool many = job && job->link;
     while (job) {
         leat_i_job *next = job->link;
@@ -128,6 +134,12 @@ static void worker_poll_inject(leat_i_worker *w)
         job = next;
     }
     if (many) leat_i_runtime_wake_one(rt);
+}
+
+static void worker_poll_inject(leat_i_worker *w)
+{
+    leat_i_job *job = worker_take_inject(w);
+    worker_keep(w, job);
 }
 
 static void worker_poll(leat_i_worker *w)
@@ -265,8 +277,23 @@ static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
     return true;
 }
 
+/* What a worker finds as a rule that was woken to look for work: one task from outside. It begins without a way over the deque, since
+ * all that is touched here has to be fetched from far away after a rest. */
+static void worker_begin_woken(leat_i_worker *w, leat_i_waiter *s)
+{
+    if (!w->searching) return;
+    leat_i_job *job = worker_take_inject(w);
+    if (job && !job->link) {
+        leat_i_worker_found_only(w);
+        job->run(job, s);
+    } else if (job) {
+        w->spin_skip = 0; /* Several at once: more may follow soon. */
+        worker_keep(w, job);
+    }
+}
+
 /* What every pooled stack runs. */
-static void worker_loop(void *stack)
+LEAT_WAKE_PATH static void worker_loop(void *stack)
 {
     leat_i_waiter *s = stack;
     leat_i_worker *w = s->home;
@@ -281,6 +308,7 @@ static void worker_loop(void *stack)
         if (leat_i_worker_search(w)) continue;
         if (leat_load_acquire(&w->rt->stop)) break; /* acquire: pairs with leat_runtime_free */
         leat_i_worker_sleep(w);
+        worker_begin_woken(w, s);
     }
     leat_i_worker_found(w);
     w->leaving = s;

@@ -98,6 +98,20 @@ static void wake_both(void)
     end(2);
 }
 
+/* The same when both are parked: the first to be woken finds one task, and the other may come while it is counted as a searcher. */
+static void wake_parked(void)
+{
+    begin(2, job_meet, 2);
+    explore_start(world_loop, &world_worker[0]);
+    explore_start(world_loop, &world_worker[1]);
+    explore_quiet(true);
+    explore_settle();
+    explore_quiet(false);
+    explore_start(inject, &job[0]);
+    inject(&job[1]);
+    end(2);
+}
+
 /* A worker starts two tasks and waits for both: two others must come, whatever they were about to do. */
 static void starter(void *unused)
 {
@@ -202,6 +216,7 @@ static void wake_held(void)
 const explore_case explore_inject_take = { "inject_take", inject_take, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_submit = { "wake_submit", wake_submit, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 500000 }, false };
+const explore_case explore_wake_parked = { "wake_parked", wake_parked, { 2, 1, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
 const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
 const explore_case explore_wake_held = { "wake_held", wake_held, { 2, 1, 2, 10000 }, { 4, 2, 4, 500000 }, false };

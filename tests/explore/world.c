@@ -55,6 +55,7 @@ void world_loop(void *worker)
         if (leat_i_worker_search(w)) continue;
         if (leat_load_acquire(&world.stop)) break;
         leat_i_worker_sleep(w);
+        worker_begin_woken(w, NULL);
     }
     leat_i_worker_found(w);
 }

@@ -39,7 +39,7 @@ bool attention; /* somebody has asked it for more */
 #endif
 
 /* Clears the idle bit of `w`; `won`: it was set, and who has called must signal. */
-/*@ idle.c: idle_claim 8059c05f */
+/*@ idle.c: idle_claim 202b0d4d */
 /*@ load_relaxed idle: a hint; the bit is cleared or not in one step here */
 /*@ add_seq_cst stirred: no virtual clock */
 inline claim(w, won)
@@ -67,7 +67,7 @@ inline first_bit()
 }
 
 /* The bits are read once. */
-/*@ idle.c: leat_i_runtime_wake_one feb5687c */
+/*@ idle.c: leat_i_runtime_wake_one 778f7e6b */
 /*@ fence_seq_cst: all steps are in order */
 inline wake_one()
 {
@@ -94,7 +94,7 @@ inline wake_one()
 }
 
 /* After a push to its inbox. */
-/*@ idle.c: leat_i_worker_wake 20690b1b */
+/*@ idle.c: leat_i_worker_wake f2b25f6e */
 /*@ fence_seq_cst: all steps are in order */
 inline wake_home(w)
 {
@@ -121,53 +121,69 @@ inline inject_one()
     fi
 }
 
-/* One load after the other. */
-/*@ idle.c: runtime_has_work 01667679 */
+/* One load after the other; the bits come first, since those that are parked are passed over. */
+/*@ idle.c: runtime_has_work b116ccd7 */
 inline has_work(sees)
 {
-    atomic { sees = inject > 0; v = 0 } /*@ load_relaxed inject */
+    sees = inject > 0; /*@ load_relaxed inject */
+    atomic { bits = idle; v = 0 } /*@ call runtime_awake */
     do
     /*@ call leat_i_deque_is_empty */
     /*@ call leat_i_fork_has_shared */
-    :: atomic { !sees && v < N -> sees = deque[v] > 0 || HAS_SHARED(v); v++ }
-    :: atomic { sees || v == N -> v = 0; break }
+    :: atomic { !sees && v < N -> sees = !(bits & BIT(v)) && (deque[v] > 0 || HAS_SHARED(v)); v++ }
+    :: atomic { sees || v == N -> v = 0; bits = 0; break }
     od
 }
 
-/*@ idle.c: runtime_ask_forks cf5eb849 */
-/*@ call leat_i_fork_ask */
+/*@ idle.c: runtime_ask_forks 7eb85993 */
 inline ask_forks()
 {
 #ifdef WITH_FORKS
-    attention = attention || region
+    if
+    :: idle & BIT(0) /*@ call runtime_awake */
+    :: else -> attention = attention || region /*@ call leat_i_fork_ask */
+    fi
 #else
     skip
 #endif
 }
 
-/*@ idle.c: leat_i_worker_found d4077454 */
+/*@ idle.c: runtime_awake 8c0ab918 */
+/*@ load_relaxed idle: in line above, and in found_only */
+
+/*@ idle.c: runtime_pass_on 87814880 */
+inline pass_on()
+{
+    has_work(sees); /*@ call runtime_has_work */
+    if
+    :: sees -> sees = false; wake_one() /*@ call leat_i_runtime_wake_one */
+#ifndef FOUND_DOES_NOT_ASK
+    :: !sees && idle != 0 -> ask_forks() /*@ call leat_i_runtime_is_parked */ /*@ call runtime_ask_forks */
+#endif
+    :: else
+    fi
+}
+
+/*@ idle.c: search_leave ffac3bb5 */
+inline leave()
+{
+    atomic { /*@ sub_seq_cst searching */
+        is_searching = false;
+        assert(searching > 0);
+        searching--;
+        won = searching == 0
+    }
+}
+
+/*@ idle.c: leat_i_worker_found 0f4adb66 */
 inline found()
 {
     if
     :: is_searching ->
-        atomic { /*@ sub_seq_cst searching */ /*@ fence_seq_cst: all steps are in order */
-            is_searching = false;
-            assert(searching > 0);
-            searching--;
-            won = searching == 0
-        }
+        leave() /*@ call search_leave */ /*@ fence_seq_cst: all steps are in order */
 #ifndef FOUND_DOES_NOT_LOOK
         if
-        :: won ->
-            won = false;
-            has_work(sees); /*@ call runtime_has_work */
-            if
-            :: sees -> sees = false; wake_one() /*@ call leat_i_runtime_wake_one */
-#ifndef FOUND_DOES_NOT_ASK
-            :: !sees && idle != 0 -> ask_forks() /*@ call leat_i_runtime_is_parked */ /*@ call runtime_ask_forks */
-#endif
-            :: else
-            fi
+        :: won -> won = false; pass_on() /*@ call runtime_pass_on */
         :: else
         fi
 #else
@@ -177,8 +193,29 @@ inline found()
     fi
 }
 
+/* The injection list, then the bits. */
+/*@ idle.c: leat_i_worker_found_only 046d9949 */
+inline found_only()
+{
+    leave() /*@ call search_leave */ /*@ fence_seq_cst: all steps are in order */
+#ifdef FOUND_ONLY_DOES_NOT_LOOK
+    won = false
+#else
+    if
+    :: won ->
+        won = inject > 0; /*@ load_relaxed inject */
+        won = won || (idle | BIT(id)) != BIT(N) - 1; /*@ call runtime_awake */
+        if
+        :: won -> won = false; pass_on() /*@ call runtime_pass_on */
+        :: else
+        fi
+    :: else
+    fi
+#endif
+}
+
 /* One victim after the other, its forks first. What was stolen from a deque goes onto the own one in a step of its own. */
-/*@ idle.c: worker_steal 5780b9e3 */
+/*@ idle.c: worker_steal 75d10ba0 */
 inline steal()
 {
     u = (id + 1) % N;
@@ -218,8 +255,12 @@ inline sees_work()
     steal() /*@ call worker_steal */
 }
 
-/* `sees` at its end; it may give up whenever it likes. */
-/*@ idle.c: leat_i_worker_search 3bd5cee4 */
+/*@ idle.c: worker_spin 5e099fa5 */
+/*@ load_relaxed stop */
+/*@ call worker_sees_work: both in line below */
+
+/* `sees` at its end; it may do without, or give up whenever it likes. */
+/*@ idle.c: leat_i_worker_search 38258682 */
 inline search()
 {
     sees_work(); /*@ call worker_sees_work */
@@ -229,19 +270,19 @@ inline search()
         /*@ load_relaxed searching */
         /*@ add_seq_cst searching */
         :: searching < SEARCHERS_MAX -> atomic { searching++; is_searching = true }
-        :: else
+        :: skip
         fi
     :: else
     fi;
     do
-    :: !sees && is_searching && !stop -> sees_work() /*@ load_relaxed stop */ /*@ call worker_sees_work */
+    :: !sees && is_searching && !stop -> sees_work() /*@ call worker_spin */
     /*@ sub_seq_cst searching */
     :: atomic { !sees && is_searching -> is_searching = false; assert(searching > 0); searching--; break }
     :: sees || !is_searching -> break
     od
 }
 
-/*@ idle.c: leat_i_worker_sleep eac87d63 */
+/*@ idle.c: leat_i_worker_sleep 5124cffb */
 /*@ load_relaxed wake: an assertion */
 /*@ store_relaxed next_ns: no timers */
 inline sleep()
@@ -269,7 +310,7 @@ inline sleep()
     if
     :: won -> won = false
     :: else ->
-        wake[id] != NONE; /*@ call worker_take_signal */
+        wake[id] != NONE; /*@ call worker_take_signal */ /*@ add_seq_cst stirred: no virtual clock */
         atomic {
             is_searching = is_searching || wake[id] == SEARCH;
             wake[id] = NONE
@@ -284,29 +325,56 @@ inline sleep()
     sees = false
 }
 
-/* The inbox is looked at in the round; the injection list is taken whole, one push after the other. */
-/*@ worker.c: worker_poll_inject acd4966d */
+/* One push after the other. */
+/*@ worker.c: worker_keep 9599cf48 */
+inline keep()
+{
+    many = count > 1;
+    do
+    :: count > 0 -> deque[id]++; count-- /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
+    :: else -> break
+    od;
+    if
+#ifndef MANY_TELLS_NOBODY
+    :: many -> many = false; wake_one() /*@ call leat_i_runtime_wake_one */
+#endif
+    :: else -> many = false
+    fi
+}
+
+/*@ worker.c: worker_take_inject f94c9f09 */
+/*@ load_relaxed inject: a hint */
+/*@ exchange_acquire inject */
+#define TAKE_INJECT() atomic { count = inject; inject = 0 }
+
+/* The inbox is looked at in the round. */
+/*@ worker.c: worker_poll_inject d8c8ebff */
 inline poll()
 {
     if
-    :: deque[id] == 0 && inject > 0 -> /*@ load_relaxed inject */
-        atomic { count = inject; inject = 0; many = count > 1 } /*@ exchange_acquire inject */
-        do
-        :: count > 0 -> deque[id]++; count-- /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
-        :: else -> break
-        od;
+    :: deque[id] == 0 && inject > 0 ->
+        TAKE_INJECT() /*@ call worker_take_inject */
+        keep() /*@ call worker_keep */
+    :: else
+    fi
+}
+
+/*@ worker.c: worker_begin_woken 51884564 */
+inline begin_woken()
+{
+    if
+    :: is_searching ->
+        TAKE_INJECT() /*@ call worker_take_inject */
         if
-#ifndef MANY_TELLS_NOBODY
-        :: many -> many = false; wake_one() /*@ call leat_i_runtime_wake_one */
-#endif
-        :: else -> many = false
+        :: count == 1 -> count = 0; found_only(); run_fresh() /*@ call leat_i_worker_found_only */
+        :: else -> keep() /*@ call worker_keep */
         fi
     :: else
     fi
 }
 
 /* worker_round stands in it. */
-/*@ worker.c: worker_loop 51c18e85 */
+/*@ worker.c: worker_loop 76ead821 */
 /*@ call worker_round: in line */
 inline loop()
 {
@@ -332,7 +400,7 @@ inline loop()
                 if
                 :: sees -> sees = false
                 :: !sees && stop -> break /*@ load_acquire stop */
-                :: else -> sleep() /*@ call leat_i_worker_sleep */
+                :: else -> sleep(); begin_woken() /*@ call leat_i_worker_sleep */ /*@ call worker_begin_woken */
                 fi
             fi
         fi
