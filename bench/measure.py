@@ -22,7 +22,7 @@ def build(folder):
     if not (folder / "CMakeCache.txt").exists():
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         run_quietly(["cmake", "-S", str(ROOT), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release", *generator])
-    run_quietly(["cmake", "--build", str(folder), "--parallel", str(len(os.sched_getaffinity(0)))])
+    run_quietly(["cmake", "--build", str(folder), "--target", "bench_programs", "--parallel", str(len(os.sched_getaffinity(0)))])
 
 
 def run_quietly(command):
