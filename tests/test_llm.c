@@ -197,7 +197,8 @@ static void a_body_goes_out_byte_for_byte(void **state)
 
 static void clients_are_refused_with_a_sentence(void **state)
 {
-    static const char *const bad_header[] = { "Bad header\r\nX: 1" };
+    static const char *const bad_header[] = { "Bad header\r\nX: 1" }, *const length[] = { "content-length: 3" },
+                             *const coding[] = { "Transfer-Encoding: chunked" };
     static const struct {
         leat_llm_opts opts;
         leat_err err;
@@ -224,6 +225,8 @@ static void clients_are_refused_with_a_sentence(void **state)
         { { .base_url = "https://x.openai.azure.com" }, LEAT_DENIED, "AZURE_OPENAI_API_KEY" },
         { { .base_url = "https://api.groq.com/openai/v1" }, LEAT_DENIED, "GROQ_API_KEY" },
         { { .base_url = "http://127.0.0.1:1", .headers = bad_header, .header_count = 1 }, LEAT_USAGE, "header" },
+        { { .base_url = "http://127.0.0.1:1", .headers = length, .header_count = 1 }, LEAT_USAGE, "where the request ends" },
+        { { .base_url = "http://127.0.0.1:1", .headers = coding, .header_count = 1 }, LEAT_USAGE, "where the request ends" },
     };
     (void)state;
     unsetenv("LEAT_TEST_NO_KEY"), unsetenv("OPENAI_API_KEY"), unsetenv("GROQ_API_KEY"), unsetenv("AZURE_OPENAI_API_KEY");

@@ -55,6 +55,12 @@ static void failures_are_told(void **state)
         leat_i_words_put(told, sizeof told, &x, rows[i].end, rows[i].curl_words, rows[i].os_errno);
         assert_string_equal(told, rows[i].told);
     }
+    char six[160];
+    o.url.origin = (char *)"http://[::1]:8000";
+    o.url.host = (char *)"[::1]";
+    leat_i_words_put(six, sizeof six, &x, LEAT_I_HTTP_CONNECT, "Failed to connect to ::1 port 8000 after 0 ms",
+                     ECONNREFUSED);
+    assert_string_equal(six, "nobody listens at http://[::1]:8000 (connection refused): is the server running?");
     /* The socket's own failure, where curl forgot it. */
     char told[160];
     x.local_errno = EMFILE;

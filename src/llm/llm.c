@@ -107,6 +107,12 @@ static bool header_is_usable(const char *line)
     return true;
 }
 
+/* What says where the request ends is told by who sends it. */
+static bool header_frames(const char *line)
+{
+    return strncasecmp(line, "Content-Length:", 15) == 0 || strncasecmp(line, "Transfer-Encoding:", 18) == 0;
+}
+
 /* The provider's header, with the key in its place. */
 static bool key_header_put(setup *s)
 {
@@ -122,6 +128,9 @@ static leat_err setup_key(setup *s, leat_llm *llm, leat_i_llm_place *place)
     for (size_t i = 0; i < o->header_count; i++) {
         if (!header_is_usable(o->headers[i]))
             return leat_i_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
+        if (header_frames(o->headers[i]))
+            return leat_i_fail(s->error, LEAT_USAGE, "header %zu says where the request ends, which is told without it",
+                               i + 1);
         has_key |= header_is_key(o->headers[i]);
         /* They are the same for each endpoint. */
         if (llm->place_count == 0) LEAT_TRY(leat_i_secrets_add_header(&llm->secrets, o->headers[i]));

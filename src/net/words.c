@@ -60,6 +60,13 @@ static void local_words(char *out, size_t size, int os_errno)
         snprintf(out, size, "this machine cannot open a connection: %s", leat_i_errno_text(os_errno, why, sizeof why));
 }
 
+/* An address of IPv6 stands in brackets in a URL, and without them in curl's words. */
+static bool words_name(const char *curl_words, const char *host)
+{
+    size_t bracket = *host == '[';
+    return memmem(curl_words, strlen(curl_words), host + bracket, strlen(host) - 2 * bracket) != NULL;
+}
+
 void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_http_end end, const char *curl_words,
                       long os_errno)
 {
@@ -80,9 +87,9 @@ void leat_i_words_put(char *out, size_t size, const leat_i_exchange *x, leat_i_h
         snprintf(out, size, "%.60s takes no such client: is it --cert? (%s)", url->origin, last_part(curl_words));
     } else if (end == LEAT_I_HTTP_TLS_UNTRUSTED) {
         snprintf(out, size, "the certificate of %.60s is not trusted: %s", url->origin, last_part(curl_words));
-    } else if (end == LEAT_I_HTTP_DNS && strstr(curl_words, url->host)) {
+    } else if (end == LEAT_I_HTTP_DNS && words_name(curl_words, url->host)) {
         snprintf(out, size, "the name %.80s cannot be looked up", url->host);
-    } else if (end == LEAT_I_HTTP_CONNECT && strstr(curl_words, url->host)) {
+    } else if (end == LEAT_I_HTTP_CONNECT && words_name(curl_words, url->host)) {
         /* Words that name another host speak of a proxy, and stay. */
         connect_words(out, size, url->origin, os_errno);
     }
