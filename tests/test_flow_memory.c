@@ -134,7 +134,7 @@ static void the_memory_of_a_source_goes_with_its_items(void **state)
 /* ---- batches in batches under one budget: what waits for a permit must not be the product of the widths ---- */
 
 #define TREE_WALKS  20
-#define TREE_ITEMS  200
+#define TREE_ITEMS  (LEAT_TSAN ? 50 : 200) /* a fiber costs a millisecond there */
 #define TREE_BUDGET 4
 
 struct tree {
@@ -394,7 +394,7 @@ static void runs_canceled_at_any_moment_leave_nothing_behind(void **state)
     (void)state;
     static const leat_node_class cls = { .name = "Random", .prep = kept_prep, .exec = random_exec };
     leat_runtime *rt = runtime_make(4, false);
-    for (uint64_t round = 0; round < 300; round++) {
+    for (uint64_t round = 0; round < (LEAT_ASAN || LEAT_TSAN ? 100 : 300); round++) {
         uint64_t seed = round;
         leat_node_opts opts = { .batch = true,
                                 .in_flight_max = 1 + (uint32_t)(leat_i_rand_next(&seed) % 12),
