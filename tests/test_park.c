@@ -363,46 +363,6 @@ static void the_oldest_task_is_not_buried_by_newer_ones(void **state)
     leat_runtime_free(rt);
 }
 
-/* A crowd of tasks that yield is begun as it ends, and not all at once: it would need a stack each. */
-#define CROWD        2000
-#define CROWD_YIELDS 4
-
-struct crowd {
-    uint32_t begun, now, most;
-};
-
-static leat_err yields_some_times(leat_task *t, void *arg, const void **result)
-{
-    struct crowd *c = arg;
-    (void)result;
-    c->begun++;
-    if (++c->now > c->most) c->most = c->now;
-    for (int i = 0; i < CROWD_YIELDS; i++)
-        LEAT_TRY(leat_sleep_ms(t, 0));
-    c->now--;
-    return LEAT_OK;
-}
-
-static leat_err starts_a_crowd(leat_task *t, void *arg, const void **result)
-{
-    leat_future **f = leat_task_alloc(t, CROWD * sizeof(leat_future *));
-    (void)result;
-    for (int i = 0; i < CROWD; i++)
-        f[i] = leat_task_start(t, yields_some_times, arg);
-    return leat_await_all(t, f, CROWD);
-}
-
-static void a_crowd_that_yields_is_begun_as_it_ends(void **state)
-{
-    (void)state;
-    struct crowd c = { 0 };
-    leat_runtime *rt = runtime_with(1, true);
-    assert_int_equal(leat_task_run(rt, starts_a_crowd, &c, NULL), LEAT_OK);
-    assert_int_equal(c.begun, CROWD);
-    assert_true(c.most <= CROWD / 10);
-    leat_runtime_free(rt);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,7 +374,6 @@ int main(void)
         cmocka_unit_test(errno_is_kept_over_a_suspension),
         cmocka_unit_test(a_yielding_task_starves_nobody),
         cmocka_unit_test(the_oldest_task_is_not_buried_by_newer_ones),
-        cmocka_unit_test(a_crowd_that_yields_is_begun_as_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

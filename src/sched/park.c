@@ -196,7 +196,7 @@ void leat_i_task_breathe(leat_task *t)
 bool leat_i_task_is_crowded(const leat_task *t)
 {
     const leat_i_worker *w = t->waiter->home;
-    if (!w->ready.first && leat_i_deque_is_empty(&w->deque)) return false;
+    if (!w->ready.first || !leat_i_deque_is_empty(&w->deque)) return false;
     return leat_i_runtime_is_hungry(w->rt);
 }
 

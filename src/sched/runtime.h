@@ -74,6 +74,8 @@ struct leat_i_worker {
     uint32_t fresh_wait; /* ready stacks that go on before the next fresh task begins */
     uint32_t spin_pause; /* searches that go without spinning after one that span in vain */
     uint32_t spin_skip;  /* how many of them are left */
+    int64_t crowd_ns;    /* until then no other stack joins a crowd of ready ones */
+    bool crowd_turn;     /* nor before each of them had a turn */
     bool searching;      /* counted in rt->searching */
     uint64_t random;
     leat_i_fiber thread_fiber;

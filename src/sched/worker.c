@@ -17,9 +17,10 @@
  *
  * Fairness: after FRESH_BURST fresh tasks have begun, the stacks that are ready then go on before the next one begins (at most
  * FRESH_WAIT_MAX of them). So a crowd of tasks that yield needs FRESH_BURST stacks for each time that one of them yields, where
- * taking turns would begin them all before the first has ended. Timers and inbox are looked at every POLL_TICKS rounds, the
- * injection list every INJECT_TICKS, and each OLDEST_TICKS-th fresh task is the oldest of the own deque: what waits there must not
- * starve under a stream of newer work.
+ * taking turns would begin them all before the first has ended. Once CROWD stacks are ready, one more joins them when all had a turn and
+ * CROWD_NS have passed: there is enough to do, and each stack more leaves less of the caches to all. Timers and inbox are looked at every
+ * POLL_TICKS rounds, the injection list every INJECT_TICKS, and each OLDEST_TICKS-th fresh task is the oldest of the own deque: what
+ * waits there must not starve under a stream of newer work.
  */
 #include "runtime.h"
 
@@ -32,6 +33,8 @@
 #define OLDEST_TICKS   61u
 #define FRESH_BURST    16u
 #define FRESH_WAIT_MAX 1024u
+#define CROWD          64u
+#define CROWD_NS       50000
 #define COLOR_BYTES    192u
 #define COLOR_COUNT    8u
 
@@ -169,12 +172,17 @@ static leat_i_waiter *worker_ready_turn(leat_i_worker *w)
     return worker_pop_ready(w);
 }
 
+/* What is ready now goes on before the next fresh task begins. */
+static void worker_hold_fresh(leat_i_worker *w)
+{
+    w->fresh_wait = w->ready.count < FRESH_WAIT_MAX ? w->ready.count : FRESH_WAIT_MAX;
+}
+
 /* The newest task, and now and then the oldest. */
 static leat_i_job *worker_pop_fresh(leat_i_worker *w)
 {
     if (leat_i_deque_is_empty(&w->deque)) return NULL;
-    if (++w->fresh_tick % FRESH_BURST == 0)
-        w->fresh_wait = w->ready.count < FRESH_WAIT_MAX ? w->ready.count : FRESH_WAIT_MAX;
+    if (++w->fresh_tick % FRESH_BURST == 0) worker_hold_fresh(w);
     if (w->fresh_tick % OLDEST_TICKS == 0) return leat_i_deque_steal_thief(&w->deque);
     return leat_i_deque_pop_owner(&w->deque);
 }
@@ -220,6 +228,29 @@ static leat_i_waiter *worker_new_loop(leat_i_worker *w)
     return s;
 }
 
+/* Whether it is time for one more stack. The virtual clock, with which all is the same each time, knows turns only. */
+static bool crowd_may_grow(leat_i_worker *w)
+{
+    if (w->crowd_turn) {
+        w->crowd_turn = false;
+        return false;
+    }
+    int64_t now_ns = w->rt->virtual_clock ? w->crowd_ns : leat_i_os_now_ns();
+    if (now_ns < w->crowd_ns) return false;
+    w->crowd_turn = true;
+    w->crowd_ns = now_ns + CROWD_NS;
+    return true;
+}
+
+/* A stack for the next fresh task; in a crowd, that of a ready one instead. NULL when memory is short. */
+static leat_i_waiter *worker_grow(leat_i_worker *w)
+{
+    if (w->ready.count < CROWD || crowd_may_grow(w)) return worker_new_loop(w);
+    worker_hold_fresh(w);
+    w->fresh_wait--;
+    return worker_pop_ready(w);
+}
+
 static void worker_switch(leat_i_worker *w, leat_i_waiter *from, leat_i_waiter *to)
 {
     w->running = to;
@@ -245,7 +276,7 @@ void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s)
     worker_tick(w);
     leat_i_batch_flush(w);
     leat_i_waiter *next = worker_ready_turn(w);
-    if (!next) next = worker_new_loop(w);
+    if (!next) next = worker_grow(w);
     if (LEAT_UNLIKELY(!next)) next = worker_wait_in_place(w);
     if (next != s) worker_switch(w, s, next);
 }
@@ -265,6 +296,8 @@ static bool worker_round(leat_i_worker *w, leat_i_waiter *s)
         leat_i_batch_flush(w);
         leat_i_worker_found(w);
         w->leaving = s;
+        w->crowd_turn = false; /* There is one less, so one more may come at once. */
+        w->crowd_ns = 0;
         w->running = ready;
         leat_i_fiber_switch(&s->fiber, &ready->fiber, true);
         LEAT_BUG("a stack that was left for good was gone on with");
