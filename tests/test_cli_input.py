@@ -96,7 +96,7 @@ class Formats(Cli):
         self.assertEqual(sorted(self.rows()), ["a.txt"])
         self.write("bad.txt", b"Sum \xff up: {{text}}")
         self.says(2, "bad.txt is not UTF-8", "run", "--template", "@bad.txt", "a.txt", "-o", "x", "--base-url", "mock:")
-        self.says(2, "{{field.title}}", "run", "--template", "{{field.title}}", "a.txt", "-o", "x", "--base-url", "mock:")
+        self.says(2, "{{fields.title}}", "run", "--template", "{{fields.title}}", "a.txt", "-o", "x", "--base-url", "mock:")
 
     def test_lines_from_standard_input(self):
         self.assertIn("--format lines", self.run_all("--template", "Sum up: {{text}}", "-", input="one\ntwo\n").err)
@@ -115,6 +115,22 @@ class Formats(Cli):
             for more in ([], ["--format", "batch"]):
                 self.says(3, "cut.jsonl.gz: its compressed data ends early", *command, "cut.jsonl.gz", *more, *(["--overwrite"] if command[0] == "run" else []))
                 self.says(3, "bad.jsonl.gz: its compressed data is damaged", *command, "bad.jsonl.gz", *more, *(["--overwrite"] if command[0] == "run" else []))
+
+    def test_lines_of_json_give_their_fields(self):
+        self.write("in.jsonl", '{"title":"Mill","text":"It stands.","n":3}\n{"title":"Bread"}\nplain\n')
+        args = ["in.jsonl", "--template", "{{field.title}}, {{field.n}}: {{field.text}}"]
+        checked = self.ends(3, "check", *args)
+        self.assertIn("in.jsonl is taken as --format lines", checked.err)
+        said = ['document in.jsonl:2: has no field "n", which the template asks for',
+                "document in.jsonl:3: the template asks for fields, and this is not valid JSON (byte 1)"]
+        self.assertEqual(checked.out.splitlines()[:2], said)
+        self.ends(1, "run", *args, "-o", "out.jsonl", "--base-url", "mock:")
+        rows = self.rows()
+        self.assertEqual([rows[f"in.jsonl:{n}"]["error"]["message"] for n in (2, 3)], said)
+        self.assertEqual(rows["in.jsonl:1"]["response"]["body"]["choices"][0]["message"]["content"], "Mill, 3: It stands.")
+        self.write("docs/a.json", '{\n "title": "Mill", "n": [1, 2], "text": "It stands."\n}')  # A document each, of many lines.
+        self.ends(0, "run", "docs/a.json", *args[1:], "-o", "files.jsonl", "--base-url", "mock:")
+        self.assertEqual(sorted(self.rows("files.jsonl")), ["docs/a.json"])
 
     def test_a_check_looks_at_all_arguments(self):
         self.batch("in.jsonl", 1)

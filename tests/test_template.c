@@ -14,7 +14,7 @@ static char *build(const leat_i_template_opts *opts, const char *text, const cha
     leat_err err = leat_i_template_init(&tp, opts, why, sizeof why);
     if (err) fail_msg("refused: %s", why);
     leat_i_buf b = { 0 };
-    assert_true(leat_i_template_put(&tp, &b, text, strlen(text), name));
+    assert_int_equal(leat_i_template_put(&tp, &b, text, strlen(text), name, why, sizeof why), LEAT_OK);
     leat_i_template_fini(&tp);
     char *copy = strdup(b.data);
     leat_i_buf_fini(&b);
@@ -62,11 +62,47 @@ static void each_endpoint_has_its_form(void **state)
     free(body);
 }
 
+static void fields_come_from_documents_in_json(void **state)
+{
+    (void)state;
+    const leat_i_template_opts o = { .model = "m", .text = "{{field.title}}|{{ field.meta.year }}|{{field.tags}}|{{name}}" };
+    char *body = build(&o, "{\"title\":\"A \\\"mill\\\"\\n\\u00e4\",\"meta\":{\"year\":1843},\"tags\":[\"a\",\"b\"]}", "n");
+    json_t *whole = json_loads(body, 0, NULL);
+    assert_non_null(whole);
+    const json_t *message = json_array_get(json_object_get(whole, "messages"), 0);
+    assert_string_equal(json_string_value(json_object_get(message, "content")), "A \"mill\"\n\u00e4|1843|[\"a\",\"b\"]|n");
+    json_decref(whole);
+    free(body);
+}
+
+static void a_field_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        { "{\"text\":1}", "has no field \"title\"" },
+        { "{\"title\":null}", "has no field \"title\"" },
+        { "plain", "not valid JSON (byte 1)" },
+        { "[1]", "not a JSON object" },
+        { "{\"title\":\"\\ud800\"}", "half of a surrogate pair" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        leat_i_template tp;
+        leat_i_buf b = { 0 };
+        char why[120] = "";
+        assert_int_equal(
+            leat_i_template_init(&tp, &(leat_i_template_opts){ .model = "m", .text = "{{field.title}}" }, why, sizeof why),
+            LEAT_OK);
+        assert_int_equal(leat_i_template_put(&tp, &b, bad[i][0], strlen(bad[i][0]), "n", why, sizeof why), LEAT_INPUT);
+        if (!strstr(why, bad[i][1])) fail_msg("\"%s\" does not say \"%s\"", why, bad[i][1]);
+        leat_i_buf_fini(&b);
+        leat_i_template_fini(&tp);
+    }
+}
+
 static void mistakes_are_refused_with_a_reason(void **state)
 {
     (void)state;
-    check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{field.title}} {{text}}" },
-                  "field.title}}, but plain-text");
+    check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{field.}}" }, "{{field.}}, which is not known");
     check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{txt}}" }, "{{txt}}, which is not known");
     check_refused(&(leat_i_template_opts){ .model = "m", .text = "no place" }, "has no {{text}}");
     check_refused(&(leat_i_template_opts){ .model = "m", .text = "{{text" }, "is not closed");
@@ -120,6 +156,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(body_is_what_was_asked_for),
         cmocka_unit_test(each_endpoint_has_its_form),
+        cmocka_unit_test(fields_come_from_documents_in_json),
+        cmocka_unit_test(a_field_that_is_not_there_is_told),
         cmocka_unit_test(mistakes_are_refused_with_a_reason),
         cmocka_unit_test(number_of_placeholders_has_a_limit),
         cmocka_unit_test(memory_may_be_short_at_any_allocation),

@@ -58,7 +58,7 @@ typedef struct leat_bulk_opts {
     size_t input_count;
     const char *output; /* path; "-" = standard output, without resume */
     leat_bulk_format format;
-    const char *template_text; /* FILES, LINES: prompt with {{text}} and {{name}} */
+    const char *template_text; /* FILES, LINES: prompt with {{text}}, {{name}} and {{field.X}} */
     const char *url;           /* URL path for formats without their own; NULL = "/v1/chat/completions" */
     leat_llm *llm;             /* the endpoint; borrowed */
     const char *model;         /* for formats that build the body; part of the settings' hash */

@@ -116,11 +116,16 @@ static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc 
 
 /* ---- bodies ---- */
 
+static const char *kind_of(const leat_i_feed *f)
+{
+    return f->reader.files ? "file" : "document";
+}
+
 /* Endpoints take UTF-8 text and nothing else; a picture sent as text would be paid for and answered with nonsense. */
 static void text_check(const leat_i_feed *f, struct leat_i_doc *d)
 {
     const leat_doc *doc = &d->doc;
-    const char *kind = f->reader.files ? "file" : "document";
+    const char *kind = kind_of(f);
     if (text_is_blank(doc->text, doc->text_bytes))
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "%s %.80s: empty", kind, doc->key);
     else if (memchr(doc->text, 0, doc->text_bytes))
@@ -132,7 +137,14 @@ static void text_check(const leat_i_feed *f, struct leat_i_doc *d)
 static leat_err body_build(const leat_i_feed *f, struct leat_i_doc *d)
 {
     leat_doc *doc = &d->doc;
-    if (!leat_i_template_put(&f->body, &d->body, doc->text, doc->text_bytes, doc->key)) return LEAT_NOMEM;
+    char why[120];
+    leat_err err = leat_i_template_put(&f->body, &d->body, doc->text, doc->text_bytes, doc->key, why, sizeof why);
+    if (err == LEAT_INPUT) {
+        leat_i_doc_bad(d, LEAT_CLASS_INPUT, "%s %.80s: %s", kind_of(f), doc->key, why);
+        leat_i_buf_fini(&d->body);
+        return LEAT_OK;
+    }
+    if (err) return err;
     char *fit = leat_i_realloc(d->body.data, d->body.size + 1);
     if (fit) {
         d->body.data = fit;

@@ -12,6 +12,7 @@
 #include "../base/json.h"
 
 enum { TEMPLATE_PIECES_MAX = 256 };
+static const char FIELD[] = "field.";
 
 typedef struct placeholder {
     const char *at, *end; /* with the braces */
@@ -45,6 +46,18 @@ static bool placeholder_is(const placeholder *ph, const char *name)
     return ph->name_bytes == strlen(name) && memcmp(ph->name, name, ph->name_bytes) == 0;
 }
 
+static bool placeholder_is_field(const placeholder *ph)
+{
+    return ph->name_bytes > strlen(FIELD) && memcmp(ph->name, FIELD, strlen(FIELD)) == 0;
+}
+
+bool leat_i_template_wants_fields(const char *text)
+{
+    for (placeholder ph; placeholder_next(text, &ph); text = ph.end)
+        if (placeholder_is_field(&ph)) return true;
+    return false;
+}
+
 static const char *arena_take(leat_i_arena *arena, leat_i_buf *b, size_t *bytes)
 {
     const char *copy = b->failed ? NULL : leat_i_arena_strndup(arena, b->data ? b->data : "", b->size);
@@ -70,12 +83,18 @@ static leat_err piece_placeholder(leat_i_template *tp, const placeholder *ph, ch
         p->kind = LEAT_I_PIECE_TEXT;
     } else if (placeholder_is(ph, "name")) {
         p->kind = LEAT_I_PIECE_NAME;
+    } else if (placeholder_is_field(ph)) {
+        p->kind = LEAT_I_PIECE_FIELD;
+        p->bytes = ph->name_bytes - strlen(FIELD);
+        p->escaped = leat_i_arena_strndup(&tp->arena, ph->name + strlen(FIELD), p->bytes);
+        if (!p->escaped) return LEAT_NOMEM;
+        tp->has_fields = true;
     } else {
-        bool field = ph->name_bytes >= 6 && memcmp(ph->name, "field.", 6) == 0;
-        snprintf(why, why_bytes,
-                 field ? "the template asks for {{%.*s}}, but plain-text documents have no fields: use {{text}} or {{name}}"
-                       : "the template asks for {{%.*s}}, which is not known: use {{text}} or {{name}}",
-                 (int)(ph->name_bytes < 60 ? ph->name_bytes : 60), ph->name);
+        snprintf(
+            why, why_bytes,
+            "the template asks for {{%.*s}}, which is not known: use {{text}}, {{name}}, or {{field.X}} for the member X "
+            "of documents in JSON",
+            (int)(ph->name_bytes < 40 ? ph->name_bytes : 40), ph->name);
         return LEAT_USAGE;
     }
     tp->piece_count++;
@@ -176,8 +195,41 @@ leat_err leat_i_template_init(leat_i_template *tp, const leat_i_template_opts *o
     return err;
 }
 
-bool leat_i_template_put(const leat_i_template *tp, leat_i_buf *body, const char *text, size_t text_bytes, const char *name)
+static leat_err document_parse(const char *text, size_t text_bytes, leat_i_json *object, char *why, size_t why_bytes)
 {
+    size_t at = 0;
+    *object = leat_i_json_parse(text, text_bytes, &at);
+    if (object->type == LEAT_I_JSON_OBJECT && !object->lone) return LEAT_OK;
+    if (object->type == LEAT_I_JSON_NONE)
+        snprintf(why, why_bytes, "the template asks for fields, and this is not valid JSON (byte %zu)", at + 1);
+    else
+        snprintf(why, why_bytes, "%s",
+                 object->lone ? "holds half of a surrogate pair (\\ud800 to \\udfff alone)"
+                              : "the template asks for fields, and this is not a JSON object");
+    return LEAT_INPUT;
+}
+
+/* Text as it is, whatever else as the JSON that stands there. What is null is as good as absent. */
+static leat_err field_put(leat_i_buf *body, const struct leat_i_template_piece *p, leat_i_json object, char *why,
+                          size_t why_bytes)
+{
+    leat_i_json v = leat_i_json_path(object, p->escaped);
+    if (v.type == LEAT_I_JSON_NONE || v.type == LEAT_I_JSON_NULL) {
+        snprintf(why, why_bytes, "has no field \"%.60s\", which the template asks for", p->escaped);
+        return LEAT_INPUT;
+    }
+    if (v.type == LEAT_I_JSON_STRING)
+        leat_i_buf_append(body, v.at + 1, v.size - 2);
+    else
+        leat_i_json_put_escaped(body, v.at, v.size);
+    return LEAT_OK;
+}
+
+leat_err leat_i_template_put(const leat_i_template *tp, leat_i_buf *body, const char *text, size_t text_bytes,
+                             const char *name, char *why, size_t why_bytes)
+{
+    leat_i_json object = { 0 };
+    if (tp->has_fields) LEAT_TRY(document_parse(text, text_bytes, &object, why, why_bytes));
     leat_i_buf_append(body, tp->head, tp->head_bytes);
     for (size_t i = 0; i < tp->piece_count; i++) {
         const struct leat_i_template_piece *p = &tp->piece[i];
@@ -185,10 +237,12 @@ bool leat_i_template_put(const leat_i_template *tp, leat_i_buf *body, const char
             leat_i_json_put_escaped(body, text, text_bytes);
         else if (p->kind == LEAT_I_PIECE_NAME)
             leat_i_json_put_escaped(body, name, strlen(name));
+        else if (p->kind == LEAT_I_PIECE_FIELD)
+            LEAT_TRY(field_put(body, p, object, why, why_bytes));
         else
             leat_i_buf_append(body, p->escaped, p->bytes);
     }
-    return leat_i_buf_append(body, tp->tail, tp->tail_bytes);
+    return leat_i_buf_append(body, tp->tail, tp->tail_bytes) ? LEAT_OK : LEAT_NOMEM;
 }
 
 void leat_i_template_fini(leat_i_template *tp)

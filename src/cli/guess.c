@@ -3,6 +3,7 @@
  *
  *   folders                        files, if there is a template
  *   standard input                 batch; with a template lines
+ *   a template with fields         lines, if the first one is a JSON object or the name ends in .jsonl
  *   first line is a JSON object    batch if it has custom_id, body or url; body if it has what requests have
  *   name ends in .jsonl            batch, so that its bad lines are told as such
  *   any other file                 files, if there is a template
@@ -17,6 +18,7 @@
 #include "../bulk/exit_code.h"
 #include "../bulk/peek.h"
 #include "../bulk/source.h"
+#include "../bulk/template.h"
 #include "say.h"
 
 enum { PEEK_BYTES = 64 * 1024 };
@@ -98,6 +100,11 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
     if (l->is_stdin) return has_template ? "standard input, a document a line for the template" : "standard input";
     *format = LEAT_BULK_FILES;
     if (l->is_dir || input_has_dir(args)) return has_template ? "a folder, and a template for its documents" : NULL;
+    bool of_json = l->is_jsonl || l->first.type == LEAT_I_JSON_OBJECT;
+    if (of_json && has_template && leat_i_template_wants_fields(args->template_text)) {
+        *format = LEAT_BULK_LINES;
+        return "a template with fields, for its lines of JSON";
+    }
     if (l->first.type == LEAT_I_JSON_OBJECT && !has_template) {
         *format = LEAT_BULK_BATCH;
         if (has_any(l->first, BATCH_KEYS)) return "the first line is a request of an OpenAI batch";
@@ -128,10 +135,11 @@ int leat_i_guess_format(leat_i_run_args *args)
         return LEAT_I_EXIT_OK;
     }
     if (l.is_jsonl)
-        leat_i_say_error(command,
-                         "%s looks like JSON lines, but --template is for documents: say --format files or --format lines, "
-                         "or leave the template out",
-                         path);
+        leat_i_say_error(
+            command,
+            "%s looks like JSON lines: ask for their members as {{field.NAME}} in the template, leave the template out if "
+            "they are requests, or say --format lines or files for plain text",
+            path);
     else
         leat_i_say_error(command,
                          "what %s holds is not clear: say --template for documents, or --format batch, body, files or lines",

@@ -45,8 +45,8 @@ const leat_i_option leat_i_run_options[] = {
       .help = "batch: OpenAI Batch lines; body: a request body a line; files: each file, or each file below a folder, is a "
               "document; lines: each line is a document." },
     { .name = "template", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|FILE", .at = FIELD(template_text), .fallback = "{{text}}",
-      .help = "The prompt of formats files and lines: {{text}} is the document, {{name}} its name. What holds '{{' is the text "
-              "itself, else it is a file; @FILE is a file in any case." },
+      .help = "The prompt of formats files and lines: {{text}} is the document, {{name}} its name, {{field.X}} the member X of one "
+              "that is a JSON object. What holds '{{' is the text itself, else it is a file; @FILE is a file in any case." },
     { .name = "model", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(model), .fallback = "leat-extract with mock:",
       .help = "The model of formats files and lines." },
     { .name = "system", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|@FILE", .at = FIELD(system),

@@ -38,10 +38,16 @@ static void check_body(const leat_i_template *tp, const leat_i_template_opts *op
 {
     leat_i_buf body = { 0 }, expected = { 0 };
     leat_i_arena arena = { 0 };
-    HOLDS(leat_i_template_put(tp, &body, text, strlen(text), name));
+    char why[120] = "";
+    leat_err err = leat_i_template_put(tp, &body, text, strlen(text), name, why, sizeof why);
+    HOLDS(err == LEAT_OK || (err == LEAT_INPUT && tp->has_fields && why[0]));
+    if (err) {
+        leat_i_buf_fini(&body);
+        return;
+    }
     leat_i_json whole = leat_i_json_parse(body.data, body.size, NULL);
     HOLDS(whole.type == LEAT_I_JSON_OBJECT && !memchr(body.data, '\n', body.size));
-    if (leat_i_utf8_valid(opts->text, strlen(opts->text)) && !opts->extra_body) {
+    if (leat_i_utf8_valid(opts->text, strlen(opts->text)) && !opts->extra_body && !tp->has_fields) {
         size_t size = 0;
         leat_i_json said = leat_i_json_path(whole, opts->system ? "messages.1.content" : "messages.0.content");
         const char *prompt = leat_i_json_text(said, &arena, &size);
