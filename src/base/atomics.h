@@ -61,7 +61,7 @@
 #define leat_word_cas_release(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define leat_word_cas_acq_rel(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
-/* Under ThreadSanitizer code must not rely on fences; leat_i_tsan() lets the few places choose an operation instead. */
+/* Under ThreadSanitizer code must not rely on fences; LEAT_TSAN lets the few places choose an operation instead. */
 #if defined(LEAT_EXPLORE) /* tests/explore stands in for its runtime, and does understand fences */
 #define LEAT_TSAN 0
 #elif defined(__SANITIZE_THREAD__)

@@ -153,7 +153,8 @@ static const char MAN_HEAD[] = ".\\\" Made by 'leat help --man'; do not edit.\n"
                                ".SH NAME\nleat \\- push many documents through LLM endpoints\n.SH SYNOPSIS\n";
 static const char MAN_TAIL[] =
     ".SH ENVIRONMENT\n"
-    ".TP\n\\fBOPENAI_API_KEY\\fR\nThe key, unless \\fB\\-\\-key\\-env\\fR or \\fB\\-\\-key\\-file\\fR names another place. Other providers\n"
+    ".TP\n\\fBOPENAI_API_KEY\\fR\nThe key, unless \\fB\\-\\-key\\-env\\fR or \\fB\\-\\-key\\-file\\fR names another place. "
+    "Other providers\n"
     "have variables of their own, such as \\fBANTHROPIC_API_KEY\\fR, \\fBAZURE_OPENAI_API_KEY\\fR, \\fBGEMINI_API_KEY\\fR.\n"
     ".TP\n\\fBOPENAI_BASE_URL\\fR\nThe endpoint, unless \\fB\\-\\-base\\-url\\fR names another.\n"
     ".TP\n\\fBhttps_proxy\\fR, \\fBhttp_proxy\\fR, \\fBall_proxy\\fR, \\fBno_proxy\\fR\nProxies, as curl reads them.\n"
