@@ -19,6 +19,7 @@
  * That the checker sees is shown too: limits kept a little wrong (too high, too low, over a window too short) must be found.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -404,13 +405,14 @@ static double limit_of(const leat_limiter_opts *o, int kind)
     return o->burst > 0 ? 0 : limit[kind];
 }
 
-/* What a request counts for at `now`. */
+/* What a request counts for at `now`, in whole bytes and 64ths of a token. */
 static double size_of(const request *r, int kind, int64_t now)
 {
     if (r->end == TAKEN_BACK && r->settled <= now) return 0;
     const double *known = r->settled <= now ? r->used : r->guess;
-    if (kind == 3) return r->guess[2];
-    return kind == 2 ? known[0] + known[1] : known[kind];
+    if (kind == 3) return ceil(r->guess[2]);
+    double size[2] = { ceil(64 * known[0]) / 64, ceil(64 * known[1]) / 64 };
+    return kind == 2 ? size[0] + size[1] : size[kind];
 }
 
 /* What the limits from the grant of request `j` until `now` would have let through; < 0 = there was none for some time. */

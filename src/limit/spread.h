@@ -4,8 +4,8 @@
  *
  * The schedule form of GCRA again (pace.h), by amounts: the slot is the time at which all that went will have been paid for at the
  * rate of the limit. Who comes at the slot or later may go, however large it is, and moves the slot by its own amount, by a
- * minute at most. What is learned later moves it too: a refund back, debt on. A quiet time of up to 10 s is made good at once, so a request that is large
- * holds nobody back where the tokens are not what is short; at the start there is nothing to be made good.
+ * minute at most. What is learned later moves it too: a refund back, debt on. A quiet time of up to 10 s is made good at once, so a
+ * request that is large holds nobody back where the tokens are not what is short; at the start there is nothing to be made good.
  *
  * It keeps no limit: that is what the log is for (window.h). So it may be as fast as the limit itself, and it never makes anybody
  * wait for longer than the log remembers.
