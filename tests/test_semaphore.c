@@ -103,6 +103,56 @@ static void permits_go_out_in_the_order_of_asking(void **state)
     }
 }
 
+/* Of three that come two have no patience: they leave from the front, the middle and the end of the line, while it moves and while it grows. */
+static leat_err comes_and_may_leave(leat_task *t, void *arg, const void **result)
+{
+    struct comer *c = arg;
+    (void)result;
+    LEAT_TRY(leat_sleep_ms(t, c->index));
+    if (c->index % 3 != 1) t->attempt_deadline_ns = leat_task_now_ns(t) + (5 + c->index * 7 % 40) * LEAT_I_NS_PER_MS;
+    leat_err err = leat_semaphore_acquire(t, c->world->semaphore);
+    t->attempt_deadline_ns = LEAT_I_NEVER_NS;
+    if (err != LEAT_OK) {
+        leat_add_relaxed(&c->world->stopped, 1);
+        return err == LEAT_TIMEOUT ? LEAT_OK : err;
+    }
+    c->world->order[c->world->order_count++] = c->index;
+    LEAT_TRY(leat_sleep_ms(t, 6));
+    leat_semaphore_release(c->world->semaphore);
+    return LEAT_OK;
+}
+
+static leat_err all_come_and_may_leave(leat_task *t, void *arg, const void **result)
+{
+    struct comer *c = leat_task_alloc(t, 64 * sizeof *c);
+    leat_future *f[64];
+    (void)result;
+    for (int i = 0; i < 64; i++) {
+        c[i] = (struct comer){ arg, i };
+        f[i] = leat_task_start(t, comes_and_may_leave, &c[i]);
+    }
+    LEAT_TRY(leat_await_all(t, f, 64));
+    return leat_semaphore_acquire(t, c[0].world->semaphore); /* The permit is back. */
+}
+
+static void who_leaves_the_line_leaves_the_others_in_order(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(count)
+    {
+        struct world w = { 0 };
+        leat_runtime *rt = runtime_with(count, true);
+        assert_int_equal(leat_semaphore_new(&w.semaphore, 1), LEAT_OK);
+        assert_int_equal(leat_task_run(rt, all_come_and_may_leave, &w, NULL), LEAT_OK);
+        assert_int_equal(w.order_count + leat_load_relaxed(&w.stopped), 64);
+        assert_in_range(leat_load_relaxed(&w.stopped), 10, 45);
+        for (int i = 1; i < w.order_count; i++)
+            assert_true(w.order[i - 1] < w.order[i]);
+        leat_semaphore_free(w.semaphore);
+        leat_runtime_free(rt);
+    }
+}
+
 /* Acquires that are stopped by a deadline at the very moment when permits come back. */
 static leat_err acquires_in_vain(leat_task *t, void *arg, const void **result)
 {
@@ -200,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_more_than_the_permits_are_out),
         cmocka_unit_test(permits_go_out_in_the_order_of_asking),
+        cmocka_unit_test(who_leaves_the_line_leaves_the_others_in_order),
         cmocka_unit_test(no_permit_is_lost_when_acquires_are_stopped),
         cmocka_unit_test(any_thread_may_release),
         cmocka_unit_test(wrong_counts_and_short_memory_are_refused),

@@ -21,7 +21,7 @@
  * One wakes one: a woken worker starts as a searcher on the waker's count, and when it has found something, and there is more, it
  * wakes the next.
  *
- * A stack that is woken by another thread goes to its home's inbox, and wakes just that worker, if it is parked.
+ * A stack that is woken by another thread goes to its home's inbox, and who found that empty wakes just that worker, if it is parked.
  */
 #include "runtime.h"
 

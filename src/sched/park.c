@@ -35,7 +35,9 @@ void leat_i_unpark(leat_i_waiter *s)
     do {
         s->link = old;
     } while (!leat_cas_weak_release(&home->inbox, &old, s)); /* release: pairs with the take-all in worker.c */
-    leat_i_worker_wake(home);
+    /* Who found it empty wakes for all who follow, be it later, when it holds its wakes back: an inbox that is not empty is seen by its
+     * worker before it parks. */
+    if (!old) leat_i_worker_wake(home);
 }
 
 /* Called by the home worker when a timer has left the heap because it was due. */

@@ -16,6 +16,7 @@
 #include <signal.h>
 
 #define LEAT_I_WORKERS_MAX 256u
+#define LEAT_I_WAITS_KNOWN 8u
 #define LEAT_I_IDLE_WORDS  (LEAT_I_WORKERS_MAX / 64u)
 
 typedef struct leat_i_batch leat_i_batch;
@@ -67,7 +68,9 @@ struct leat_i_worker {
     leat_i_batch_tally batch;
     leat_i_detached_tally detached;
     leat_i_fork *free_forks;
-    leat_fork_slot *stolen; /* a fork that was taken from another worker and is run next */
+    leat_fork_slot *stolen;                /* a fork that was taken from another worker and is run next */
+    const void *waits[LEAT_I_WAITS_KNOWN]; /* where its tasks waited last, maybe gone: for prefetching only (semaphore.c) */
+    uint32_t waits_count;
     uint32_t index;
     uint32_t tick;       /* rounds, for what is looked at only now and then */
     uint32_t fresh_tick; /* fresh tasks, so that each n-th is the oldest */
@@ -170,6 +173,13 @@ void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
 leat_task *leat_i_task_of_job(leat_i_job *job); /* NULL when it is something else */
 void leat_i_task_cancel(leat_task *task);       /* any thread, while the task's memory lives */
+
+/* A hint: the task, or the job that may be one, is used soon. A task is written whole when it begins, and in most lines when it ends. */
+static inline void leat_i_task_prefetch(const void *task)
+{
+    for (size_t at = 0; at < sizeof(leat_task); at += 64)
+        __builtin_prefetch((const char *)task + at, 1);
+}
 
 /* task_pool.c */
 leat_task *leat_i_task_alloc(leat_i_worker *w);              /* not initialised; NULL when memory is short */

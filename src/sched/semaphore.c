@@ -16,22 +16,24 @@
 #include "../base/lock.h"
 
 /* With thousands in line each waiter is a cache miss, and the next one is known only after it: so each knows one further on. */
-#define AHEAD 4u
+#define AHEAD LEAT_I_WAITS_KNOWN
 
 struct semaphore_waiter {
-    struct semaphore_waiter *next, *prev;
-    const struct semaphore_waiter *ahead; /* stood so many places behind it, if any did; maybe gone: for prefetching only */
+    struct semaphore_waiter *prev, *next;
+    const struct semaphore_waiter *ahead; /* so many places further on in the next walk; maybe gone: for prefetching only */
     leat_i_waiter *stack;
     bool in_line; /* guarded by lock */
     LEAT_ATOMIC(bool) granted;
 };
 
+/*
+ * Who comes writes to the semaphore and to itself, and not to the one before it, which lies in the cache of whoever came last: so the
+ * line is linked by `prev` alone at first, and by `next` up to `linked`. The rest is linked when somebody has to go on from there.
+ */
 struct leat_semaphore {
     _Alignas(64) leat_i_lock lock;
     uint32_t free;
-    struct semaphore_waiter *first, *last;
-    struct semaphore_waiter *recent[AHEAD]; /* the last to come, as far as they are in line; the oldest at `recent_at` */
-    uint32_t recent_at;
+    struct semaphore_waiter *first, *linked, *last;
 };
 
 leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count)
@@ -57,21 +59,29 @@ static void line_append(leat_semaphore *s, struct semaphore_waiter *me)
 {
     me->in_line = true;
     me->prev = s->last;
-    if (s->last)
-        s->last->next = me;
-    else
-        s->first = me;
     s->last = me;
-    struct semaphore_waiter **recent = &s->recent[s->recent_at++ % AHEAD];
-    if (*recent) (*recent)->ahead = me;
-    *recent = me;
+    if (!me->prev) s->first = s->linked = me;
+}
+
+/* Links all by `next`, from the last one back. */
+static void line_link(leat_semaphore *s)
+{
+    const struct semaphore_waiter *walked[AHEAD] = { NULL };
+    uint32_t at = 0;
+    for (struct semaphore_waiter *me = s->last; me != s->linked; me = me->prev) {
+        __builtin_prefetch(me->ahead, 1);
+        me->ahead = walked[at];
+        walked[at] = me;
+        if (++at == AHEAD) at = 0;
+        me->prev->next = me;
+    }
+    s->linked = s->last;
 }
 
 static void line_remove(leat_semaphore *s, struct semaphore_waiter *me)
 {
+    if (!me->next) line_link(s); /* it is the last one, or the next one is not known yet */
     me->in_line = false;
-    for (uint32_t i = 0; i < AHEAD; i++)
-        if (s->recent[i] == me) s->recent[i] = NULL;
     if (me->prev)
         me->prev->next = me->next;
     else
@@ -79,7 +89,7 @@ static void line_remove(leat_semaphore *s, struct semaphore_waiter *me)
     if (me->next)
         me->next->prev = me->prev;
     else
-        s->last = me->prev;
+        s->linked = s->last = me->prev;
 }
 
 /* Takes a permit if nobody is before us, else stands in line. */
@@ -122,11 +132,20 @@ static leat_err semaphore_wait(leat_task *t, leat_semaphore *s, struct semaphore
     return LEAT_OK;
 }
 
+/* What a task of this worker waited with some waits ago, and may still stand in the same line. */
+static const void *worker_waits(leat_i_worker *w, const void *now)
+{
+    const void **place = &w->waits[w->waits_count++ % LEAT_I_WAITS_KNOWN], *then = *place;
+    *place = now;
+    return then;
+}
+
 leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 {
     LEAT_I_TASK_TRY(t);
-    struct semaphore_waiter me = { .stack = leat_i_task_waiter(t) };
+    struct semaphore_waiter me = { .stack = t->waiter };
     LEAT_TRY(leat_i_task_check(t));
+    me.ahead = worker_waits(t->waiter->home, &me);
     if (semaphore_try(s, &me)) return LEAT_OK;
     int64_t begin_ns = leat_i_wait_begin(t);
     leat_err err = semaphore_wait(t, s, &me);
@@ -144,7 +163,7 @@ void leat_semaphore_release(leat_semaphore *s)
         return;
     }
     line_remove(s, first);
-    if (first->ahead) __builtin_prefetch(first->ahead, 1);
+    __builtin_prefetch(first->ahead, 1);
     if (s->first) __builtin_prefetch(s->first->stack, 1);
     leat_i_lock_give(&s->lock);
     leat_i_waiter *stack = first->stack;

@@ -100,6 +100,7 @@ leat_task *leat_i_task_alloc(leat_i_worker *w)
     if (!task) return block_take(c);
     c->list = (leat_task *)task->job.link;
     c->count--;
+    if (c->list) leat_i_task_prefetch(c->list);
     return task;
 }
 

@@ -77,9 +77,12 @@ static leat_i_waiter *worker_pop_ready(leat_i_worker *w)
         w->ready.last = NULL;
         return s;
     }
-    /* With thousands of stacks each one comes back cold: the next one's memory is asked for while this one runs. */
+    /* With thousands of stacks each one comes back cold: memory is asked for two stacks ahead, of which the head has come by then. */
+    next = next->link;
+    if (!next) return s;
     leat_i_fiber_prefetch(&next->fiber);
-    if (next->link) __builtin_prefetch(next->link);
+    leat_i_task_prefetch(next->task);
+    __builtin_prefetch(next->link);
     return s;
 }
 

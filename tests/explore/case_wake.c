@@ -176,6 +176,34 @@ static void wake_home(void)
     EXPLORE_CHECK(world_worker[0].ready.count == 1 && !leat_load_relaxed(&world_worker[0].inbox));
 }
 
+/* Two wake a stack of the same home each: who finds its inbox empty wakes for the other too. */
+static void unpark_one(void *s)
+{
+    leat_i_unpark(s);
+}
+
+static void home_of_two(void *worker)
+{
+    leat_i_worker *w = worker;
+    world_be(w);
+    while (w->ready.count < 2) {
+        world_poll(w);
+        if (w->ready.count == 2 || leat_i_worker_search(w)) continue;
+        leat_i_worker_sleep(w);
+    }
+}
+
+static void wake_inbox(void)
+{
+    begin(2, job_run, 0);
+    leat_i_waiter *s[2] = { parked_at(&world_worker[0]), parked_at(&world_worker[0]) };
+    explore_start(home_of_two, &world_worker[0]);
+    explore_start(unpark_one, s[0]);
+    explore_start(unpark_one, s[1]);
+    explore_join_all();
+    EXPLORE_CHECK(world_worker[0].ready.count == 2 && !leat_load_relaxed(&world_worker[0].inbox));
+}
+
 /* Two homes and one who wakes stacks of both, one of them twice, and holds the wakes back meanwhile. */
 static leat_i_waiter *parked[3];
 
@@ -219,4 +247,5 @@ const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 1000
 const explore_case explore_wake_parked = { "wake_parked", wake_parked, { 2, 1, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
 const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
+const explore_case explore_wake_inbox = { "wake_inbox", wake_inbox, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
 const explore_case explore_wake_held = { "wake_held", wake_held, { 2, 1, 2, 10000 }, { 4, 2, 4, 500000 }, false };

@@ -72,6 +72,11 @@ inline run_inbox()
 #ifdef AND_A_STACK
 #define WITH_INBOX
 #endif
+#ifdef TWO_STACKS
+#define STACKS 2
+#else
+#define STACKS 1
+#endif
 #include "idle.pml"
 
 proctype worker(byte id)
@@ -87,11 +92,15 @@ proctype worker(byte id)
     loop()
 }
 
+/* Who finds the inbox empty wakes for all who follow. */
 proctype waker()
 {
-    bool won;
-    inbox[0]++;
-    wake_home(0)
+    bool won, first;
+    d_step { first = inbox[0] == 0; inbox[0]++ }
+    if
+    :: first -> wake_home(0)
+    :: else
+    fi
 }
 
 init {
@@ -110,9 +119,12 @@ init {
         :: else -> at = 0; break
         od;
 #ifdef AND_A_STACK
+        run waker();
+#ifdef TWO_STACKS
         run waker()
+#endif
 #else
-        resumed = 1
+        resumed = STACKS
 #endif
     }
 #ifdef FROM_OUTSIDE
@@ -121,7 +133,7 @@ init {
     :: else -> at = 0; break
     od;
 #endif
-    begun >= N && resumed == 1;
+    begun >= N && resumed == STACKS;
     stop = true;
     do
     :: at < N -> wake_home(at); at++
@@ -130,4 +142,4 @@ init {
 }
 
 /* Two thieves could take one task from each other's deques for ever, each before the other runs it: no chance leads there. */
-ltl all_begin { (<> (begun >= N && resumed == 1)) || ([]<> odd_theft && []<> !odd_theft) }
+ltl all_begin { (<> (begun >= N && resumed == STACKS)) || ([]<> odd_theft && []<> !odd_theft) }

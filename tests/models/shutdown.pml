@@ -77,10 +77,14 @@ inline unpark(k)
     }
     if
     :: was_parked ->
-        was_parked = false;
         /*@ load_relaxed inbox: what the CAS expects */ /*@ cas_weak_release inbox */
-        atomic { task_of[k].in_inbox = true; inbox[task_of[k].home]++ }
-        wake_home(task_of[k].home) /*@ call leat_i_worker_wake */
+        atomic { was_parked = inbox[task_of[k].home] == 0; task_of[k].in_inbox = true; inbox[task_of[k].home]++ }
+        if
+        :: was_parked ->
+            was_parked = false;
+            wake_home(task_of[k].home) /*@ call leat_i_worker_wake */
+        :: else /* who found the inbox empty wakes for all who follow */
+        fi
     :: else
     fi
 }
