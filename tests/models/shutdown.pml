@@ -68,7 +68,7 @@ inline wake_word(word)
 }
 
 /* By a worker or from outside: `inbox` counts, `in_inbox` tells who. */
-/*@ park.c: leat_i_unpark 463c2cfc */
+/*@ park.c: leat_i_unpark 22d053dc */
 inline unpark(k)
 {
     atomic { /*@ exchange_acq_rel token */
