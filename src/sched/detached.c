@@ -10,15 +10,20 @@
  * thread, which gives back what it has not used when it ends. So a block outlives neither its slots nor its thread, and belongs to no
  * runtime. Workers count what they give back and tell the block when they come to another one, or have nothing to do.
  *
+ * A thread that uses a block up within a millisecond gets one of twice the size next time, up to BLOCK_BYTES_MAX: when more is submitted
+ * than is done, each page of what piles up is new, and asking the kernel for many at once is several times cheaper than touching one
+ * after the other. Who submits at leisure holds no more than BLOCK_BYTES.
+ *
  * In the same way rt->detached, which leat_runtime_free waits for, is told of ends in batches.
  */
 #include "runtime.h"
 
 #include "../base/check.h"
 
-#define BLOCK_BYTES 4096u
-#define BLOCK_SLOTS ((uint32_t)((BLOCK_BYTES - sizeof(struct leat_i_detached_block)) / sizeof(struct detached)))
-#define ENDED_MAX   64u
+#define BLOCK_BYTES     4096u
+#define BLOCK_BYTES_MAX 65536u
+#define BLOCK_SOON_NS   (1 * LEAT_I_NS_PER_MS)
+#define ENDED_MAX       64u
 
 struct detached {
     leat_i_job job; /* its first member */
@@ -30,14 +35,21 @@ struct detached {
 struct leat_i_detached_block {
     LEAT_ATOMIC(uint32_t) held;
     uint32_t used; /* by the thread whose block it is */
+    uint32_t room; /* slots */
+    int64_t opened_ns;
     struct detached slot[];
 };
 
-static _Thread_local leat_i_detached_block *block_of_thread __attribute__((tls_model("initial-exec")));
+struct block_place {
+    leat_i_detached_block *block; /* the open one; NULL = none */
+    uint32_t bytes;               /* of the next one; 0 = of the smallest */
+};
+
+static _Thread_local struct block_place block_of_thread __attribute__((tls_model("initial-exec")));
 /* Opaque to the compiler, as leat_i_worker_current is. */
-LEAT_WAKE_PATH static __attribute__((noinline)) leat_i_detached_block **block_place(void)
+LEAT_WAKE_PATH static __attribute__((noinline)) struct block_place *block_place(void)
 {
-    leat_i_detached_block **place = &block_of_thread;
+    struct block_place *place = &block_of_thread;
     __asm__ volatile("" : "+r"(place));
     return place;
 }
@@ -55,8 +67,8 @@ static void block_give(leat_i_detached_block *block, uint32_t count)
 static void block_close(void *block)
 {
     leat_i_detached_block *b = block;
-    *block_place() = NULL;
-    if (b->used < BLOCK_SLOTS) block_give(b, BLOCK_SLOTS - b->used);
+    block_place()->block = NULL;
+    if (b->used < b->room) block_give(b, b->room - b->used);
 }
 
 static void key_make(void)
@@ -68,28 +80,39 @@ static void key_make(void)
 static leat_i_detached_block *block_open(void)
 {
     pthread_once(&key_once, key_make);
-    leat_i_detached_block *block = key_made ? leat_i_alloc(BLOCK_BYTES) : NULL;
+    struct block_place *place = block_place();
+    uint32_t bytes = place->bytes ? place->bytes : BLOCK_BYTES;
+    leat_i_detached_block *block = key_made ? leat_i_alloc(bytes) : NULL;
     if (!block) return NULL;
+    if (bytes > BLOCK_BYTES) leat_i_os_populate(block, bytes);
     if (pthread_setspecific(key, block) != 0) {
         leat_i_free(block);
         return NULL;
     }
-    leat_store_relaxed(&block->held, BLOCK_SLOTS); /* relaxed: the injection publishes it */
     block->used = 0;
-    *block_place() = block;
+    block->room = (uint32_t)((bytes - sizeof *block) / sizeof block->slot[0]);
+    block->opened_ns = leat_i_os_now_ns();
+    leat_store_relaxed(&block->held, block->room); /* relaxed: the injection publishes it */
+    place->block = block;
     return block;
 }
 
 /* The thread has used its block up: it belongs to the slots now. */
-static void block_forget(void)
+static void block_forget(const leat_i_detached_block *block)
 {
-    *block_place() = NULL;
+    struct block_place *place = block_place();
+    place->block = NULL;
+    uint32_t bytes = place->bytes ? place->bytes : BLOCK_BYTES;
+    if (leat_i_os_now_ns() - block->opened_ns > BLOCK_SOON_NS)
+        place->bytes = BLOCK_BYTES;
+    else if (bytes < BLOCK_BYTES_MAX)
+        place->bytes = bytes * 2;
     pthread_setspecific(key, NULL); /* cannot fail: it has been set before */
 }
 
 void leat_i_detached_close(void)
 {
-    leat_i_detached_block *block = *block_place();
+    leat_i_detached_block *block = block_place()->block;
     if (!block) return;
     pthread_setspecific(key, NULL);
     block_close(block);
@@ -145,12 +168,12 @@ LEAT_WAKE_PATH static void detached_run(leat_i_job *job, leat_i_waiter *s)
 
 LEAT_WAKE_PATH leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
 {
-    leat_i_detached_block *block = *block_place();
+    leat_i_detached_block *block = block_place()->block;
     if (LEAT_UNLIKELY(!block)) block = block_open();
     if (!block) return LEAT_NOMEM;
     struct detached *d = &block->slot[block->used++];
     *d = (struct detached){ .job.run = detached_run, .fn = fn, .arg = arg, .block = block };
-    if (block->used == BLOCK_SLOTS) block_forget();
+    if (block->used == block->room) block_forget(block);
     leat_add_relaxed(&rt->detached, 1); /* relaxed: comes before the release of the injection, which its end has acquired */
     leat_i_runtime_inject(rt, &d->job, &d->job);
     return LEAT_OK;

@@ -301,6 +301,11 @@ void leat_i_os_discard(void *p, size_t bytes)
     (void)p, (void)bytes;
 }
 
+void leat_i_os_populate(void *p, size_t bytes)
+{
+    (void)p, (void)bytes;
+}
+
 int leat_i_os_guard_install(void *p, size_t bytes)
 {
     (void)p, (void)bytes;
