@@ -125,6 +125,11 @@ static const struct row {
       .error = true, .output = true },
     { "event: error\ndata: out of \"memory\"\n\n" DONE, NULL, .error = true },
     { "event: error\ndata: {\"message\":\"m\"}\n\n" DONE, NULL, .error = true },
+    { CHUNK("\"error\":{},\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]") CHUNK("\"error\":\"\",\"choices\":[]")
+          DONE,
+      HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}", .complete = true,
+      .done = true, .output = true },
+    { CHUNK("\"error\":500") DONE, NULL, .error = true },
     { DELTA("{\"content\":\"a\"}", "null") "data: [DONE] \n\n",
       HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"finish_reason\":null}]}", .complete = true,
       .done = true, .output = true },

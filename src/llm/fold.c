@@ -5,6 +5,7 @@
 
 #include "../base/mem.h"
 #include "../base/os.h"
+#include "form.h"
 
 enum { EXCERPT_BYTES = 200 };
 
@@ -116,7 +117,9 @@ static bool fold_object(leat_i_fold *f, const char *type, leat_i_json chunk)
 {
     bool is_error = strcmp(type, "error") == 0;
     leat_i_json error = leat_i_json_get(chunk, "error");
-    if ((error.type != LEAT_I_JSON_NONE && error.type != LEAT_I_JSON_NULL) || is_error) return leat_i_fold_error(f, chunk);
+    /* An empty one is a member that some put into every chunk. */
+    bool says = leat_i_json_is_filled(error) || error.type == LEAT_I_JSON_NUMBER || error.type == LEAT_I_JSON_TRUE;
+    if (says || is_error) return leat_i_fold_error(f, chunk);
     if (!f->state && !(f->state = leat_i_alloc_zeroed(f->way->state_bytes))) {
         f->failed = true;
         return false;

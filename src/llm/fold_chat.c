@@ -159,7 +159,7 @@ static bool chat_event(leat_i_fold *f, const char *type, leat_i_json chunk)
 {
     /* The last is padding, against those who look at the lengths of packets. */
     static const char *const keys[] = { "choices", "usage",  "id",          "created", "model", "system_fingerprint",
-                                        "x_groq",  "object", "obfuscation", NULL };
+                                        "x_groq",  "object", "obfuscation", "error",   NULL };
     chat *s = f->state;
     leat_i_json v[7], entry;
     bool output = false;

@@ -107,7 +107,7 @@ static bool candidate_take(leat_i_fold *f, leat_i_json value)
 static bool generate_event(leat_i_fold *f, const char *type, leat_i_json event)
 {
     static const char *const keys[] = {
-        "candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", NULL
+        "candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId", "error", NULL
     };
     generate *s = f->state;
     leat_i_json v[5], value;
