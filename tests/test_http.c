@@ -445,6 +445,38 @@ static void a_connection_closed_while_idle_does_no_harm(void **state)
 }
 
 /* Connections that nobody used for a while are closed by us, and what comes later opens new ones. */
+/* Also in TLS, and where HTTP/2 was offered and declined. */
+static void what_nobody_asked_for_is_no_reply(void **state)
+{
+    static const fault_step twice[] = { DO(ECHO_MARK), SEND(fault_ok), DO(KEEP) };
+    (void)state;
+    for (int mode = 0; mode < 3; mode++) {
+        fault_script script = { .step = twice };
+        fault_server *s = fault_server_new(
+            &(fault_opts){ .script = &script, .script_count = 1, .tls = mode ? FAULT_TLS_GOOD : FAULT_TLS_NONE });
+        leat_i_http_origin *o = NULL;
+        leat_i_http_origin_opts opts = { .base_url = fault_server_url(s),
+                                         .cacert = mode ? fault_server_ca_file(s) : NULL,
+                                         .http2 = mode == 2,
+                                         .total_timeout_ms = 30000 };
+        assert_int_equal(leat_i_http_origin_new(&o, rt, &opts), LEAT_OK);
+        for (uint32_t i = 1; i <= 4; i++) {
+            leat_i_http_request q;
+            request_to(o, &q);
+            q.body = "[[mine]]";
+            q.body_bytes = 8;
+            exchange_result x = exchange_run(rt, &q, 0);
+            assert_int_equal(x.reply.end, LEAT_I_HTTP_REPLY);
+            if (!strstr(x.body, "[[mine]]")) fail_msg("mode %d, request %u: %s", mode, i, x.body);
+            assert_true(fault_server_wait_served(s, i));
+            free(x.body);
+        }
+        assert_int_equal(fault_server_counts(s).requests, 4);
+        leat_i_http_origin_free(o);
+        fault_server_free(s);
+    }
+}
+
 static void rest_gives_connections_back(void **state)
 {
     fault_server *s = server_of(NULL, 0);
@@ -549,6 +581,7 @@ int main(void)
         cmocka_unit_test(refusals_are_collected_not_streamed),
         cmocka_unit_test(nothing_is_sent_twice),
         cmocka_unit_test(a_connection_closed_while_idle_does_no_harm),
+        cmocka_unit_test(what_nobody_asked_for_is_no_reply),
         cmocka_unit_test(rest_gives_connections_back),
         cmocka_unit_test(an_early_answer_is_read),
         cmocka_unit_test(a_refused_connection_is_told),

@@ -70,6 +70,7 @@ typedef struct leat_i_fd { /* one per descriptor number */
 
 typedef struct leat_i_kept {
     int fd, local_port;
+    bool is_http1; /* it has answered so, where HTTP/2 was asked for */
 } leat_i_kept;
 
 struct leat_i_loop {
@@ -172,7 +173,7 @@ struct leat_i_exchange {
     size_t header_bytes, body_bytes;
     size_t counted_bytes; /* of the body, when the last content came */
     uint64_t length;      /* Content-Length + 1; 0 = none */
-    int local_errno;
+    int local_errno, local_port;
     int opened[LEAT_I_OPENED_MAX]; /* the last sockets that were opened for it */
     uint32_t opened_count;
     uint8_t stop;     /* leat_i_http_end + 1 of a stop by our own callbacks; 0 = none */
@@ -202,6 +203,7 @@ int leat_i_socket_want(CURL *easy, curl_socket_t fd, int what, void *pool, void 
 curl_socket_t leat_i_socket_open(void *slot, curlsocktype purpose, struct curl_sockaddr *address);
 void leat_i_socket_established(leat_i_exchange *x, int local_port);
 bool leat_i_socket_is_stale(const leat_i_pool *pool, int local_port);
+void leat_i_socket_speaks_http1(leat_i_pool *pool, int local_port);
 int leat_i_socket_close(void *pool, curl_socket_t fd);
 void leat_i_socket_event(leat_i_loop *loop, int fd, uint32_t events);
 

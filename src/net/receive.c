@@ -44,6 +44,8 @@ static void header_status(leat_i_exchange *x, const char *line, size_t size)
     r->retry_after = r->retry_after_ms = r->date = r->request_id = r->content_type = r->should_retry = r->limits = NULL;
     if (status < 200) return; /* 1xx: the reply is still to come. */
     r->status = status;
+    if (x->origin->http2 && size > 6 && memcmp(line, "HTTP/1", 6) == 0)
+        leat_i_socket_speaks_http1(x->slot->pool, x->local_port);
     x->first_ns = x->content_ns = leat_i_os_now_ns();
     leat_i_exchange_arm(x);
 }
@@ -229,6 +231,7 @@ int leat_i_receive_prereq(void *slot_arg, char *remote_ip, char *local_ip, int r
     (void)remote_ip, (void)local_ip, (void)remote_port;
     if (LEAT_NEVER(!x)) return CURL_PREREQFUNC_ABORT;
     int64_t now_ns = leat_i_os_now_ns();
+    x->local_port = local_port;
     if (x->sent_ns) {
         if (!x->lost_ns) x->lost_ns = now_ns;
         return CURL_PREREQFUNC_ABORT;

@@ -142,7 +142,8 @@ void leat_i_socket_established(leat_i_exchange *x, int local_port)
         if (ntohs(port) != local_port || !entry || entry->pool != pool || entry->may_linger) continue;
         entry->may_linger = true;
         pool->open_count++;
-        if (pool->kept_count < LEAT_I_KEPT_MAX) pool->kept[pool->kept_count++] = (leat_i_kept){ x->opened[i], local_port };
+        if (pool->kept_count < LEAT_I_KEPT_MAX)
+            pool->kept[pool->kept_count++] = (leat_i_kept){ .fd = x->opened[i], .local_port = local_port };
         return;
     }
 }
@@ -153,6 +154,12 @@ static void kept_remove(leat_i_pool *pool, int fd)
         if (pool->kept[i].fd == fd) pool->kept[i--] = pool->kept[--pool->kept_count];
 }
 
+void leat_i_socket_speaks_http1(leat_i_pool *pool, int local_port)
+{
+    for (uint32_t i = 0; i < pool->kept_count; i++)
+        if (pool->kept[i].local_port == local_port) pool->kept[i].is_http1 = true;
+}
+
 /*
  * Whether something waits to be read on the kept connection of this port, before a request goes out on it: a reply that nobody asked
  * for. curl would take it for the reply to what it sends next, and each later reply on the connection for that to the request after.
@@ -161,9 +168,11 @@ static void kept_remove(leat_i_pool *pool, int fd)
 bool leat_i_socket_is_stale(const leat_i_pool *pool, int local_port)
 {
     char first;
-    for (uint32_t i = 0; i < pool->kept_count && !pool->origin->http2; i++)
-        if (pool->kept[i].local_port == local_port && recv(pool->kept[i].fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
-            return true;
+    for (uint32_t i = 0; i < pool->kept_count; i++) {
+        const leat_i_kept *kept = &pool->kept[i];
+        if (kept->local_port != local_port || (pool->origin->http2 && !kept->is_http1)) continue;
+        if (recv(kept->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return true;
+    }
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include "fault_server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -434,7 +435,10 @@ static void *accept_thread(void *arg)
         struct pollfd p[2] = { { .fd = s->listen_fd, .events = POLLIN }, { .fd = s->stop_fd, .events = POLLIN } };
         if (poll(p, 2, -1) > 0 && p[1].revents) return NULL;
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) connection_start(s, fd);
+        if (fd < 0) continue;
+        /* What is sent is there at once: else the kernel holds a second small piece back until the first is acknowledged. */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        connection_start(s, fd);
     }
 }
 
