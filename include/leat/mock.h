@@ -51,7 +51,7 @@ typedef struct leat_mock_stats {
     uint64_t refused_429;    /* over the limits, or an ordered error_status of 429 */
     uint64_t refused_503;    /* over in_flight_max */
     uint64_t errors;         /* every other status of 400 and above: not valid, ordered, or our own */
-    uint64_t cut;            /* cut by cut_rate */
+    uint64_t cut;            /* the connection was ended, as ordered, before the answer or in its middle */
     uint64_t window_max;     /* most requests accepted in any window of 60 s, over all keys; exact to a microsecond */
     uint64_t log_lost;       /* lines of the log that could not be written */
     uint32_t in_flight_peak; /* accepted requests open at once, at most */

@@ -1,7 +1,7 @@
 /*
  * sched.h: what the other rooms use of the scheduler.
  *
- * The life of a task: made (leat_i_task_new) -> queued on a deque or the injection list -> started by any worker, on that
+ * The life of a task: made (leat_i_task_init) -> queued on a deque or the injection list -> started by any worker, on that
  * worker's current stack -> runs, parks and resumes on that stack, always on the same worker (its home) -> done: its future is
  * completed -> freed by its owner (the parent's end, a batch that is finished with the item, or leat_handle_free).
  *
