@@ -109,7 +109,7 @@ static double share_explained(double before)
 static double trial_grants(const leat_i_refusals *r)
 {
     double grants = TRIAL_EXPECTED / r->trial_share;
-    if (r->trial_share > DOUBTFUL) return DOUBTFUL_GRANTS;
+    if (r->trial_share > DOUBTFUL && r->cut_count > 0) return DOUBTFUL_GRANTS; /* None at all is soon clear enough. */
     if (grants < TRIAL_GRANTS_LEAST) return TRIAL_GRANTS_LEAST;
     return grants < TRIAL_GRANTS_MOST ? grants : TRIAL_GRANTS_MOST;
 }

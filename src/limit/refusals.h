@@ -10,13 +10,13 @@
  *            is none: an endpoint that has not shown otherwise is obeyed soon, and one that refuses all after five calls.
  *   TRIAL    A refusal without credit cuts the rate, to 70 %. The cut is also the question whether the rate was the cause: it
  *            stays for some calls (2 to 60 s), 40 to 150 of them and the fewer the clearer it was, but 120 where it was more than one
- *            in five, for there luck may have it look like what it is not; and those that are refused meanwhile are counted.
+ *            in five and some still are, for there luck may have it look like what it is not; and those that are refused meanwhile are counted.
  *            If the rate is the cause, fewer are: of a limit L are refused 1 - L / rate. If it is not, as many are. When what is
  *            refused is nearer to the former, the cut stands, and the rate climbs (ceiling.h).
  *   NOISE    Else the cut is taken back. What was refused beyond what the rate explains is noise: for five minutes grants earn
  *            one and a half of it beside the 3 %, or until another trial finds less; then it has to be found anew. A third
  *            and more is never taken for noise, nor what may well be a half, at four sigmas, so that one who shares a key with
- *            others gives way: that half of all is taken for noise happens less than once in a thousand trials.
+ *            others gives way: half of all is taken for noise in some one of a thousand trials at most.
  *   FULL     More than half of what went since the last cut or wait is refused: the endpoint is simply full, and how fast it is
  *            asked does not matter. Nobody goes for a while, which doubles, from half a second to 32 s, until something good
  *            comes.
