@@ -6,7 +6,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPERATION = re.compile(
     r"\bleat_(?:word_)?((?:load|store|exchange|add|sub|or|and|cas|cas_weak)_(?:acquire|release|acq_rel|seq_cst))\(|\b(LEAT_FENCE_SEQ_CST)\(\)"
 )
-ROW = re.compile(r"^\| `(\w+)` \| `(\w+\.[ch])`: `(\w+)` \| `(\w+)` \| (.+?) \| (.+?) \|$", re.M)
+ROW = re.compile(r"^\| `(\w+)` \| `(\w+\.[ch])`: `(\w+)` \| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", re.M)
 ORDERS = ("acq_rel", "seq_cst", "acquire", "release")
 
 
@@ -30,6 +30,15 @@ def first_argument(text, at):
     return text[at:]
 
 
+def call_end(text, at):
+    """Behind the parenthesis that closes the one before `at`."""
+    depth = 1
+    while depth:
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        at += 1
+    return at
+
+
 def function_at(text, at):
     """The name of the function whose body holds `at`: what stands before the last brace in the first column."""
     head = text[: text.rfind("\n{", 0, at)]
@@ -51,7 +60,7 @@ def occurrences():
                 argument = re.sub(r"\[.*\]", "", first_argument(text, m.end()))
                 word, operation = re.findall(r"\w+", argument)[-1], m.group(1)
             first = text.count("\n", 0, m.start()) + 1
-            last = text.count("\n", 0, text.find(";", m.start())) + 1
+            last = text.count("\n", 0, m.end() if m.group(2) else call_end(text, m.end())) + 1
             found.append(((word, path.name, function_at(text, m.start()), operation), path, first, last))
     return found
 
@@ -67,6 +76,32 @@ def split(operation):
 def rows():
     """[(operation as above, partners, why, what shows it)] of the tables."""
     return [(m[:4], *m[4:]) for m in ROW.findall((ROOT / "docs/runtime.md").read_text(encoding="utf-8"))]
+
+
+HALVES = {"seq_cst": "s", "acquire": "a", "release": "r"}  # as the explorer has them
+PART = re.compile(r"(?:\((\d+)\) ?)?(?:(seq_cst|acquire|release): )?(.*)", re.S)
+
+
+def claims(cell):
+    """{(number of the operation or 0, half): what is said} of the last column: cases in backquotes, or a sentence."""
+    said = {}
+    for part in cell.split("; "):
+        number, half, text = PART.fullmatch(part).groups()
+        for one in [half] if half else HALVES:
+            said.setdefault((int(number or 0), one), text)
+    return said
+
+
+def halves(operation, said, number=1):
+    """What of an operation can be taken away by itself. The rest of a sequentially consistent one only where nobody misses its order."""
+    kind, order = split(operation)
+    rest = [h for h in ("acquire", "release") if not (kind, h) in (("load", "release"), ("store", "acquire"))]
+    if order == "acq_rel":
+        return rest
+    if order != "seq_cst":
+        return [order]
+    claim = said.get((number, "seq_cst")) or said.get((0, "seq_cst")) or ""
+    return ["seq_cst"] if claim.startswith("`") or kind == "fence" else ["seq_cst", *rest]
 
 
 EVERY = re.compile(

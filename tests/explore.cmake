@@ -20,7 +20,7 @@ target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore
   epoll_create1=explore_epoll_create1
   epoll_ctl=explore_epoll_ctl epoll_wait=explore_epoll_wait poll=explore_poll fcntl=explore_fcntl
   pthread_key_create=explore_key_create pthread_setspecific=explore_setspecific)
-target_compile_options(explore_shipped PRIVATE -O1 -g -U_FORTIFY_SOURCE -fsanitize=thread -fno-builtin-memset -fno-builtin-memcpy
+target_compile_options(explore_shipped PRIVATE -O1 -g -U_FORTIFY_SOURCE -fno-optimize-sibling-calls -fsanitize=thread -fno-builtin-memset -fno-builtin-memcpy
   "SHELL:-include string.h" -Wno-missing-prototypes -Wno-unused-function)
 
 add_executable(explore explore/main.c explore/cases.c explore/choice.c explore/descriptors.c explore/doors.c explore/entry.c explore/memory.c explore/race.c explore/sites.c

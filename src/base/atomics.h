@@ -33,6 +33,7 @@
 #define leat_sub_acq_rel(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define leat_sub_seq_cst(p, v)      atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 #define leat_or_acquire(p, v)       atomic_fetch_or_explicit((p), (v), memory_order_acquire)
+#define leat_or_acq_rel(p, v)       atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define leat_or_seq_cst(p, v)       atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 #define leat_and_acquire(p, v)      atomic_fetch_and_explicit((p), (v), memory_order_acquire)
 #define leat_and_release(p, v)      atomic_fetch_and_explicit((p), (v), memory_order_release)

@@ -183,10 +183,10 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
     leat_runtime *rt = h->task.rt;
     h->on_done = fn;
     h->on_done_arg = arg;
-    /* seq_cst: release publishes fn and arg to the end, which calls them unless it came first. */
-    if (!(leat_or_seq_cst(&h->state, STATE_CALLBACK) & STATE_DONE)) return LEAT_OK;
+    /* release: publishes fn and arg to the end, which calls them unless it came first; acquire: it has. */
+    if (!(leat_or_acq_rel(&h->state, STATE_CALLBACK) & STATE_DONE)) return LEAT_OK;
     h->call.run = callback_run;
-    leat_add_acq_rel(&h->busy, 1);
+    leat_add_relaxed(&h->busy, 1); /* relaxed: whoever may free it does so after this call */
     leat_add_relaxed(&rt->roots, 1);
     leat_i_runtime_inject(rt, &h->call, &h->call);
     return LEAT_OK;
@@ -197,7 +197,7 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
 int leat_handle_fd(leat_handle *h)
 {
     if (!h || leat_i_runtime_is_forked(h->task.rt)) return -1;
-    int fd = leat_load_acquire(&h->fd);
+    int fd = leat_load_relaxed(&h->fd); /* relaxed: a number alone */
     if (fd >= 0) return fd;
     int made = leat_i_os_eventfd();
     if (made < 0) return -1;
@@ -219,7 +219,7 @@ void leat_handle_cancel(leat_handle *h)
 
 void leat_i_handle_drop(leat_handle *h)
 {
-    uint32_t busy = leat_or_seq_cst(&h->busy, BUSY_FREE_LATER);
+    uint32_t busy = leat_or_acq_rel(&h->busy, BUSY_FREE_LATER); /* acq_rel: as in handle_leave */
     if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
 }
 
@@ -233,7 +233,7 @@ void leat_handle_free(leat_handle *h)
     }
     uint32_t busy = leat_load_acquire(&h->busy); /* acquire: pairs with the release in handle_leave */
     while (busy & BUSY_COUNT) {
-        busy = leat_or_seq_cst(&h->busy, BUSY_FREE_WAITS) | BUSY_FREE_WAITS;
+        busy = leat_or_acquire(&h->busy, BUSY_FREE_WAITS) | BUSY_FREE_WAITS;
         if (busy & BUSY_COUNT) leat_i_os_futex_wait(&h->busy, busy, LEAT_I_NEVER_NS);
         busy = leat_load_acquire(&h->busy);
     }

@@ -126,7 +126,7 @@ static void feeds_later(leat_fork *f, void *arg)
     leat_fork_sync(f);
 }
 
-static leat_task *region_task;
+static LEAT_ATOMIC(leat_task *) region_task;
 static explore_flag go;
 
 static leat_err lets_go(leat_task *t, void *arg, const void **result)
@@ -153,7 +153,7 @@ static void parks(leat_fork *f, void *arg)
         leat_fork_sync(f);
         leat_i_os_relax();
     }
-    (void)leat_task_start(region_task, lets_go, NULL);
+    (void)leat_task_start(leat_load_relaxed(&region_task), lets_go, NULL);
     leat_fork_sync(f);
     EXPLORE_CHECK(value[0] == 1);
     leat_fork_spawn(f, leaf, &value[1]); /* goes on as before */
@@ -165,16 +165,27 @@ static leat_fork_fn place;
 static leat_err runs_place(leat_task *t, void *arg, const void **result)
 {
     (void)result;
-    region_task = t;
+    leat_store_release(&region_task, t); /* release: its stack, for meet */
     return leat_fork_run(t, place, arg);
 }
 
 static void meet(leat_fork_fn fn, uint32_t workers, int forks)
 {
     int value[3] = { 0 };
+    leat_handle *h;
     place = fn;
+    go = (explore_flag){ 0 };
+    leat_store_relaxed(&region_task, NULL);
     begin(workers);
-    EXPLORE_CHECK(leat_task_run(rt, runs_place, value, NULL) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, runs_place, value, &h) == LEAT_OK);
+    if (fn == parks) { /* A stack may be woken without cause, also while it waits in a join. */
+        explore_flag_await(&go, 1);
+        leat_task *t;
+        while (!(t = leat_load_acquire(&region_task))) /* acquire: pairs with runs_place */
+            leat_i_os_relax();
+        leat_i_unpark(leat_i_task_waiter(t));
+    }
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_OK);
     for (int i = 0; i < forks; i++)
         EXPLORE_CHECK(value[i] == 1);
     explore_finish();
@@ -197,7 +208,6 @@ static void fork_retake(void)
 
 static void fork_park(void)
 {
-    go = (explore_flag){ 0 };
     meet(parks, 2, 2);
 }
 

@@ -105,4 +105,4 @@ const explore_case explore_descriptor_wait = {
 const explore_case explore_descriptor_two = {
     "descriptor_two", descriptor_two, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
 };
-const explore_case explore_handle_fd = { "handle_fd", handle_fd, { 2, 1, 2, 2000 }, { 4, 2, 4, 100000 }, false };
+const explore_case explore_handle_fd = { "handle_fd", handle_fd, { 2, 1, 3, 2000 }, { 4, 2, 4, 100000 }, false };

@@ -206,6 +206,20 @@ static void gate_line(void)
     gate_run(3, holds, lets_go);
 }
 
+/* The one that was woken finds the gate held for longer than it looks: it is the heir before the holder leaves. */
+static void lets_go_late(void)
+{
+    explore_settle();
+    explore_flag_add(&go, 1);
+    explore_settle();
+    explore_flag_add(&go, 1);
+}
+
+static void gate_heir(void)
+{
+    gate_run(3, holds, lets_go_late);
+}
+
 const explore_case explore_semaphore_take = {
     "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
 };
@@ -216,3 +230,4 @@ const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3
 const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_semaphore_stop = { "semaphore_stop", semaphore_stop, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
 const explore_case explore_semaphore_free = { "semaphore_free", semaphore_free, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
+const explore_case explore_gate_heir = { "gate_heir", gate_heir, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };

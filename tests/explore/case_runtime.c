@@ -230,6 +230,27 @@ static void future_any(void)
     explore_finish();
 }
 
+/* A cancel of the parent is passed on to what it joins, before or while it waits. */
+static leat_err joins_shielded(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_future *f = leat_task_start(t, waits_for_cancel, arg);
+    EXPLORE_CHECK(leat_i_await_shielded(t, f) == LEAT_CANCELED);
+    return LEAT_OK;
+}
+
+static void future_joined(void)
+{
+    leat_handle *h;
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit(rt, joins_shielded, NULL, &h) == LEAT_OK);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* ---- blocking calls ---- */
 
 static leat_err blocks(void *arg)
@@ -268,3 +289,4 @@ const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1
 const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_future_stuck = { "future_stuck", future_stuck, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_future_joined = { "future_joined", future_joined, { 2, 1, 3, 2000 }, { 3, 2, 3, 100000 }, false };

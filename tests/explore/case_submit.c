@@ -59,6 +59,16 @@ static void submit_end(void)
     EXPLORE_CHECK(ran[0] <= 1);
 }
 
+/* The same for a task whose handle is forgotten. */
+static void submit_root(void)
+{
+    leat_handle *h;
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[0], &h) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
 /* ---- the end of a runtime that is in use ---- */
 
 static void runtime_cancel(void)
@@ -98,6 +108,15 @@ static void batch_cancel(void)
     explore_finish();
 }
 
+/* Let go at once, while it runs or when it has ended. */
+static void batch_forget(void)
+{
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, runs, ran, sizeof ran[0], 1, NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
 static explore_flag begun;
 
 static leat_err meets(leat_task *t, void *arg, const void **result)
@@ -131,6 +150,35 @@ static void batch_stop(void)
     leat_handle_cancel(h);
     leat_err err = leat_handle_wait(h, -1, NULL, NULL);
     EXPLORE_CHECK(err == LEAT_OK && ran[0] == 1 && ran[1] == 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
+static unsigned last; /* the item that begins its second wait when the cancel comes */
+
+/* Waits a second time, when it is listed already: the cancel finds it there, or it sees the cancel. */
+static leat_err waits_again(leat_task *t, void *arg, const void **result)
+{
+    explore_flag_add(&begun, 1);
+    explore_flag_await(&begun, 2); /* each on a worker of its own */
+    EXPLORE_CHECK(leat_sleep_ms(t, arg == &ran[last] ? 2 : 1) == LEAT_OK);
+    explore_flag_add(&begun, 1);
+    return waits(t, arg, result);
+}
+
+static void batch_again(void)
+{
+    leat_handle *h;
+    begun = (explore_flag){ 0 };
+    begin(2);
+    last = explore_any(2);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, waits_again, ran, sizeof ran[0], 2, &h) == LEAT_OK);
+    explore_quiet(true); /* up to here it is as in batch_cancel */
+    explore_flag_await(&begun, 3);
+    explore_quiet(false);
+    explore_flag_await(&begun, 4);
+    leat_handle_cancel(h);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_CANCELED && ran[0] == 1 && ran[1] == 1);
     leat_handle_free(h);
     explore_finish();
 }
@@ -183,4 +231,7 @@ const explore_case explore_handle_callback = {
 const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_handle_later = { "handle_later", handle_later, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1, 2, 1000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 3, 2, 4, 100000 }, false };
+const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_submit_root = { "submit_root", submit_root, { 2, 1, 3, 500 }, { 3, 1, 4, 100000 }, false };

@@ -254,7 +254,7 @@ inline cancel()
 }
 
 /* From outside the pool. */
-/*@ handle.c: leat_handle_free 177aa5f1 */
+/*@ handle.c: leat_handle_free e67b365b */
 inline give_back()
 {
     if
@@ -265,7 +265,7 @@ inline give_back()
     do
     :: T.busy == 0 -> break /*@ load_acquire busy */
     :: else ->
-        atomic { T.free_waits = true; seen = T.busy == 0 } /*@ or_seq_cst busy */
+        atomic { T.free_waits = true; seen = T.busy == 0 } /*@ or_acquire busy */
         if
         :: seen -> seen = false; break
         :: else -> sleep_on(BUSY_OF(t), T.busy > 0) /*@ call leat_i_os_futex_wait */
