@@ -7,7 +7,7 @@
  * as workers and an item costs no task; with items that wait there are as many as places.
  *
  * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do while another
- * worker looks for work, the runner starts a successor, which any worker may take, hands its place over, and ends. Between two
+ * worker looks for work and can take nothing of it, the runner starts a successor, which any worker may take, hands its place over, and ends. Between two
  * items it lets others go on that wait for its worker: a batch that never waits must not starve them.
  *
  * Where attempts need permits of a run's budget (`paced`), a runner starts the other one when it holds its first permit, and ends

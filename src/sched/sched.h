@@ -184,7 +184,8 @@ static inline void leat_i_wait_end(leat_task *t, leat_i_wait what, int64_t begin
 /* For those who do one piece of work after another in one task. Lets go on what waits for this worker, if anything does; neither a
  * cancel nor a deadline ends it. */
 void leat_i_task_breathe(leat_task *t);
-/* Tells whether another worker looks for work while this one has more than `t` to do: time to hand work over. */
+/* Tells whether another worker looks for work while this one has more than `t` to do, of which nothing can be taken: time to hand work
+ * over. */
 bool leat_i_task_is_crowded(const leat_task *t);
 
 /* Suspends until unparked, canceled or until_ns (LEAT_I_NEVER_NS = none). LEAT_OK (maybe without cause); LEAT_TIMEOUT when
