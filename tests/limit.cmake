@@ -2,9 +2,10 @@ leat_test(test_limiter)
 foreach(unit change learn noise runs several)
   leat_test(test_limiter_${unit})
 endforeach()
-foreach(unit estimate grants luck member pace property spread window)
+foreach(unit estimate grants luck member pace spread window)
   leat_test(test_limiter_${unit} PURE)
 endforeach()
+leat_test(test_limiter_property PURE TIMEOUT 1200) # A million schedules in its long form.
 if(NOT LEAT_SANITIZE) # they have a clock_gettime of their own
   leat_test(test_wall_clock)
 endif()

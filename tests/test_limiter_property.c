@@ -428,24 +428,19 @@ static double allowed_since(const schedule *s, int i, int j, int kind, int64_t n
     return sum;
 }
 
-/* Whether since some request at least 97 % of the limit was used: then it is right to wait. What became known of requests before it
- * counts too, where it was more than had been thought. */
+/* Whether since the last grant at least 97 % of the limit was used, since it was large: then it is right to wait. What became known of
+ * requests before it counts too, where it was more than had been thought. */
 static bool is_spread(const schedule *s, int i, int kind, int64_t now)
 {
-    double since = 0;
-    if (limit_of(&epoch_of(s, i)->opts, kind) == 0) return false;
-    for (int j = i - 1; j >= 0; j--) {
-        const request *r = &s->request[j];
-        since += size_of(r, kind, now);
-        double allowed = allowed_since(s, i, j, kind, now), debts = 0;
-        if (allowed < 0) return false;
-        for (int k = 0; k < j; k++) {
-            double more = size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, r->granted);
-            debts += more > 0 ? more : 0;
-        }
-        if (since + debts >= 0.97 * allowed) return true;
+    if (i == 0 || limit_of(&epoch_of(s, i)->opts, kind) == 0) return false;
+    int64_t last = s->request[i - 1].granted;
+    double since = size_of(&s->request[i - 1], kind, now), allowed = allowed_since(s, i, i - 1, kind, now);
+    for (int k = 0; k < i - 1; k++) {
+        double more =
+            s->request[k].settled > last ? size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, last) : 0;
+        since += more > 0 ? more : 0;
     }
-    return false;
+    return allowed >= 0 && since >= 0.97 * allowed;
 }
 
 /* In any time of `w` seconds no more than limit * (w + 10) / 60 and the last one, as far as it was known then. */
@@ -461,6 +456,7 @@ static void check_spread(schedule *s, int i)
             since += size_of(r, kind, now);
             if (since > limit || now - r->granted > 60 * S) break; /* That is the log's business. */
             for (int k = 0; k < j; k++) {
+                if (s->request[k].settled <= r->granted) continue;
                 double less = size_of(&s->request[k], kind, r->granted) - size_of(&s->request[k], kind, now);
                 back += less > 0 ? less : 0;
             }

@@ -9,8 +9,9 @@
  *            of its own request: nobody else waits, nothing is cut. At first there is credit for one, and after a cut there
  *            is none: an endpoint that has not shown otherwise is obeyed soon, and one that refuses all after five calls.
  *   TRIAL    A refusal without credit cuts the rate, to 70 %. The cut is also the question whether the rate was the cause: it
- *            stays for some calls (2 to 60 s), 40 to 150 of them and the fewer the clearer it was, but 120 where it was more than one
- *            in five and some still are, for there luck may have it look like what it is not; and those that are refused meanwhile are counted.
+ *            stays for 10 to 150 calls (2 to 60 s), the fewer the clearer it was. Where it was more than one in five and some are
+ *            refused still, luck may have it look like what it is not: then it stays for 120 calls (180 s), and those that are
+ *            refused meanwhile are counted.
  *            If the rate is the cause, fewer are: of a limit L are refused 1 - L / rate. If it is not, as many are. When what is
  *            refused is nearer to the former, the cut stands, and the rate climbs (ceiling.h).
  *   NOISE    Else the cut is taken back. What was refused beyond what the rate explains is noise: for five minutes grants earn
