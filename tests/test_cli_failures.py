@@ -332,6 +332,7 @@ class Endpoint(Cli):
         mocked = self.mock("--key", "the right one")
         ended = self.ends(5, *self.args(mocked.url), env=self.env())
         self.assertIn("leat run: the key of the variable OPENAI_API_KEY was refused: HTTP 401: ", ended.err)
+        self.assertNotIn("output:", ended.err)  # There is none.
         self.nothing_leaked(ended)
 
     def test_an_echoed_key_is_not_written(self):

@@ -101,8 +101,12 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     if (s->tokens_reasoning) counted_put(b, ", ", s->tokens_reasoning, " of those out reasoning");
     if (s->cost > 0) leat_i_buf_printf(b, "; cost %.6f", s->cost);
     if (s->provider && strcmp(s->provider, "openai") != 0) leat_i_buf_printf(b, "\nprovider:  %s", s->provider);
-    leat_i_buf_puts(b, "\noutput:    ");
-    if (strcmp(output, "-") == 0)
+    leat_i_buf_puts(b, "\n");
+    bool is_standard = strcmp(output, "-") == 0;
+    /* A run without a row leaves no output behind. */
+    if (!is_standard && s->rows_ok + s->rows_failed + s->rows_done_before == 0) return;
+    leat_i_buf_puts(b, "output:    ");
+    if (is_standard)
         leat_i_buf_puts(b, "standard output");
     else
         leat_i_clean_put(b, output, PATH_BYTES_MAX);
