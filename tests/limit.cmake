@@ -1,8 +1,8 @@
 leat_test(test_limiter)
-foreach(unit change learn noise runs several)
+foreach(unit change learn runs several)
   leat_test(test_limiter_${unit})
 endforeach()
-foreach(unit estimate grants luck member pace spread window)
+foreach(unit estimate grants luck member noise pace spread window)
   leat_test(test_limiter_${unit} PURE)
 endforeach()
 leat_test(test_limiter_property PURE TIMEOUT 1200) # A million schedules in its long form.
