@@ -50,6 +50,8 @@ ROWS = [
                                    "threads": ("threads", "wake", "p99_us"), "futex": ("threads", "wake_futex", "p99_us")}),
     ("f3 CPU meanwhile", "%", 2, {"leat": ("leat", "wake", "cpu_percent"), "oneTBB": ("oneTBB", "wake", "cpu_percent"),
                                   "threads": ("threads", "wake", "cpu_percent"), "futex": ("threads", "wake_futex", "cpu_percent")}),
+    ("f1 with a handle each, median", "us", 2, {"leat": ("leat", "wake_handle", "median_us"), "futex": ("threads", "wake_futex", "median_us")}),
+    ("f3 with a handle each, CPU", "%", 2, {"leat": ("leat", "wake_handle", "cpu_percent"), "futex": ("threads", "wake_futex", "cpu_percent")}),
     ("two-thread ceiling", "x", 2, {"threads": ("threads", "ceiling", "ceiling")}),
 ]
 

@@ -261,20 +261,21 @@ static leat_err tells_time(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
-static leat_err measure_wake(void)
+static leat_err measure_wake(int with_handle)
 {
     double us[PEER_WAKES];
     int64_t cpu_ns = peer_cpu_ns(), wall_ns = peer_now_ns();
     for (int i = 0; i < PEER_WAKES; i++) {
-        leat_handle *h;
+        leat_handle *h = NULL;
         int64_t end_ns;
         peer_pause();
         atomic_store(&ran_ns, 0);
         int64_t begin_ns = peer_now_ns();
-        LEAT_TRY(leat_task_submit(rt, tells_time, NULL, &h));
+        LEAT_TRY(leat_task_submit(rt, tells_time, NULL, with_handle ? &h : NULL));
         while (!(end_ns = atomic_load(&ran_ns)))
             ;
         us[i] = (double)(end_ns - begin_ns) / 1e3;
+        if (!with_handle) continue;
         LEAT_TRY(leat_handle_wait(h, -1, NULL, NULL));
         leat_handle_free(h);
     }
@@ -294,7 +295,8 @@ static leat_err measure(const char *name)
     if (strcmp(name, "submit_batch") == 0) return measure_submit_batch();
     if (strcmp(name, "yield") == 0) return leat_task_run(rt, yield_body, NULL, NULL);
     if (strcmp(name, "crowd") == 0) return measure_crowd();
-    if (strcmp(name, "wake") == 0) return measure_wake();
+    if (strcmp(name, "wake") == 0) return measure_wake(0);
+    if (strcmp(name, "wake_handle") == 0) return measure_wake(1);
     exit(PEER_NO_MEASURE);
 }
 
