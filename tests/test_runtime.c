@@ -178,11 +178,14 @@ static void threads_that_do_not_start_are_out_of_memory(void **state)
     assert_int_equal(leat_i_mem_live_count(), live);
 }
 
-/* Stacks run out while tasks want to wait: they wait where they are, and all goes on when one is free. */
-static leat_err sleeps_50(leat_task *t, void *arg, const void **result)
+/* Stacks run out while tasks want to wait: they wait where they are, and all goes on when one is free. The first must not be awake again
+ * before the last stack is taken, however slow the machine. */
+enum { LONG_SLEEP_MS = LEAT_TSAN || LEAT_ASAN ? 800 : 100 };
+
+static leat_err sleeps_long(leat_task *t, void *arg, const void **result)
 {
     (void)arg, (void)result;
-    return leat_sleep_ms(t, 50);
+    return leat_sleep_ms(t, LONG_SLEEP_MS);
 }
 
 static leat_err many_sleep(leat_task *t, void *arg, const void **result)
@@ -190,7 +193,7 @@ static leat_err many_sleep(leat_task *t, void *arg, const void **result)
     leat_future *f[500];
     (void)arg, (void)result;
     for (int i = 0; i < 500; i++)
-        f[i] = leat_task_start(t, sleeps_50, NULL);
+        f[i] = leat_task_start(t, sleeps_long, NULL);
     return leat_await_all(t, f, 500);
 }
 
