@@ -440,7 +440,9 @@ static bool is_spread(const schedule *s, int i, int kind, int64_t now)
             s->request[k].settled > last ? size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, last) : 0;
         since += more > 0 ? more : 0;
     }
-    return allowed >= 0 && since >= 0.97 * allowed;
+    /* A limit that was changed is judged from the last grant on. */
+    double changed = limit_of(&epoch_of(s, i)->opts, kind) * (double)(now - last) / 60e9;
+    return allowed >= 0 && since >= 0.97 * (allowed < changed ? allowed : changed);
 }
 
 /* In any time of `w` seconds no more than limit * (w + 10) / 60 and the last one, as far as it was known then. */
