@@ -14,9 +14,7 @@
  *   - without bursts, tokens and bytes are spread: in `w` seconds at most limit * (w + 10) / 60 and one request;
  *   - nobody waits without a reason: when a request waited, 97 % of some limit was used since some moment, or all but its own size.
  *     This is the promise of use, min(97 %, 1 - largest / limit), at every moment instead of on average.
- * 10,000 schedules; LEAT_LONG=1 makes it 1,000,000. The seed of a failing one is printed; LEAT_SEED=n runs that one alone.
- *
- * That the checker sees is shown too: limits kept a little wrong (too high, too low, over a window too short) must be found.
+ * 10,000 schedules; LEAT_LONG=1 makes it 1,000,000. The seed of a failing one is printed; LEAT_SEED=n runs that one alone. That the checker sees is shown too: limits kept a little wrong (too high, too low, over a window too short) must be found.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -405,14 +403,13 @@ static double limit_of(const leat_limiter_opts *o, int kind)
     return o->burst > 0 ? 0 : limit[kind];
 }
 
-/* What a request counts for at `now`, in whole bytes and 64ths of a token. */
+/* What it counts for at `now`, in whole bytes and 64ths of a token. */
 static double size_of(const request *r, int kind, int64_t now)
 {
     if (r->end == TAKEN_BACK && r->settled <= now) return 0;
     const double *known = r->settled <= now ? r->used : r->guess;
     if (kind == 3) return ceil(r->guess[2]);
-    double size[2] = { ceil(64 * known[0]) / 64, ceil(64 * known[1]) / 64 };
-    return kind == 2 ? size[0] + size[1] : size[kind];
+    return ((kind != 1 ? ceil(64 * known[0]) : 0) + (kind != 0 ? ceil(64 * known[1]) : 0)) / 64;
 }
 
 /* What the limits from the grant of request `j` until `now` would have let through; < 0 = there was none for some time. */
@@ -428,21 +425,27 @@ static double allowed_since(const schedule *s, int i, int j, int kind, int64_t n
     return sum;
 }
 
-/* Whether since the last grant at least 97 % of the limit was used, since it was large: then it is right to wait. What became known of
- * requests before it counts too, where it was more than had been thought. */
+/* Whether since some request at least 97 % of the limit was used: then it is right to wait. What became known of requests before it
+ * counts too, where it was more than had been thought. */
 static bool is_spread(const schedule *s, int i, int kind, int64_t now)
 {
-    if (i == 0 || limit_of(&epoch_of(s, i)->opts, kind) == 0) return false;
-    int64_t last = s->request[i - 1].granted;
-    double since = size_of(&s->request[i - 1], kind, now), allowed = allowed_since(s, i, i - 1, kind, now);
-    for (int k = 0; k < i - 1; k++) {
-        double more =
-            s->request[k].settled > last ? size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, last) : 0;
-        since += more > 0 ? more : 0;
+    double since = 0;
+    if (limit_of(&epoch_of(s, i)->opts, kind) == 0) return false;
+    for (int j = i - 1; j >= 0; j--) {
+        const request *r = &s->request[j];
+        since += size_of(r, kind, now);
+        double allowed = allowed_since(s, i, j, kind, now), debts = 0;
+        if (allowed < 0) return false;
+        for (int k = 0; k < j; k++) {
+            if (s->request[k].settled <= r->granted) continue;
+            double more = size_of(&s->request[k], kind, now) - size_of(&s->request[k], kind, r->granted);
+            debts += more > 0 ? more : 0;
+        }
+        /* A limit that was changed is judged from the last grant on. */
+        double changed = limit_of(&epoch_of(s, i)->opts, kind) * (double)(now - r->granted) / 60e9;
+        if (since + debts >= 0.97 * fmin(allowed, changed)) return true;
     }
-    /* A limit that was changed is judged from the last grant on. */
-    double changed = limit_of(&epoch_of(s, i)->opts, kind) * (double)(now - last) / 60e9;
-    return allowed >= 0 && since >= 0.97 * (allowed < changed ? allowed : changed);
+    return false;
 }
 
 /* In any time of `w` seconds no more than limit * (w + 10) / 60 and the last one, as far as it was known then. */
