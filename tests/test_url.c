@@ -39,6 +39,9 @@ static void bases_are_judged(void **state)
         { "http://", LEAT_USAGE, false, false },
         { "http://h:99999/", LEAT_USAGE, false, false },
         { "http://h x/", LEAT_USAGE, false, false },
+        { "http://%6cocalhost/", LEAT_OK, false, true },
+        { "http://%256cocalhost/", LEAT_USAGE, false, false },
+        { "http://h%%/", LEAT_USAGE, false, false },
         { "file:///etc/passwd", LEAT_USAGE, false, false },
     };
     (void)state;

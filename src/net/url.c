@@ -64,6 +64,15 @@ static leat_err url_take(leat_i_url *url, CURLU *u)
     return LEAT_OK;
 }
 
+/* curl has decoded the host once. What still holds a '%' would be decoded again wherever the origin is read, and be another host. */
+static bool host_is_final(CURLU *u)
+{
+    char *host = NULL;
+    bool final = curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || !strchr(host, '%');
+    curl_free(host);
+    return final;
+}
+
 static leat_err url_refuse(char *why, size_t why_bytes, const char *sentence)
 {
     snprintf(why, why_bytes, "%s", sentence);
@@ -87,6 +96,8 @@ leat_err leat_i_url_parse(leat_i_url *url, const char *text, char *why, size_t w
         err = url_refuse(why, why_bytes, "the URL must not hold a user name or password");
     else if (part_is_present(u, CURLUPART_FRAGMENT))
         err = url_refuse(why, why_bytes, "the URL must not hold a fragment ('#')");
+    else if (!host_is_final(u))
+        err = url_refuse(why, why_bytes, "the URL's host must not hold '%'");
     else
         err = url_take(url, u);
     curl_url_cleanup(u);
