@@ -1,7 +1,7 @@
 /*
  * case_clock.c: the virtual clock jumps when all wait, and not before: not while a task runs, and not while anything outside is awaited.
  *
- * clock_look drives the parking of two workers and what a helper thread does; the others have a whole runtime.
+ * clock_look and clock_woken drive the parking of two workers and what a helper thread does; the others have a whole runtime.
  */
 #include "begin.h"
 
@@ -55,7 +55,7 @@ static void waits_for_time(void *unused)
     explore_flag_add(&over, 1);
 }
 
-static void clock_look(void)
+static void clock_begin(void)
 {
     world_begin(2);
     world.virtual_clock = true;
@@ -66,8 +66,61 @@ static void clock_look(void)
     over = (explore_flag){ 0 };
     waiter = leat_i_alloc_zeroed(sizeof *waiter);
     waiter->home = &world_worker[0];
+}
+
+static void clock_look(void)
+{
+    clock_begin();
     explore_start(waits_for_time, NULL);
     explore_start(waits_outside, NULL);
+    explore_flag_await(&over, 1);
+    explore_finish();
+}
+
+/* ---- a worker wakes another during a look, and parks before its own bit is read ---- */
+
+static explore_flag looked;
+
+/* Computes until the look of the helper is over: the time stands until then. */
+static void is_woken(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[0];
+    world_be(w);
+    while (!w->ready.first) {
+        world_poll(w);
+        if (!w->ready.first) leat_i_worker_sleep(w);
+    }
+    explore_flag_await(&looked, 1);
+    EXPLORE_CHECK(time_stands());
+    for (;;)
+        leat_i_worker_sleep(w);
+}
+
+static void wakes_and_parks(void *unused)
+{
+    (void)unused;
+    world_be(&world_worker[1]);
+    leat_i_unpark(waiter);
+    waits_for_time(NULL);
+}
+
+static void looks(void *unused)
+{
+    (void)unused;
+    leat_i_runtime_external_end(&world);
+    explore_flag_add(&looked, 1);
+}
+
+static void clock_woken(void)
+{
+    clock_begin();
+    looked = (explore_flag){ 0 };
+    leat_store_relaxed(&waiter->token, 1u); /* parked, as stack_park in park.c leaves it */
+    leat_i_runtime_external_begin(&world);
+    explore_start(is_woken, NULL);
+    explore_start(wakes_and_parks, NULL);
+    explore_start(looks, NULL);
     explore_flag_await(&over, 1);
     explore_finish();
 }
@@ -132,6 +185,7 @@ static void clock_external(void)
 }
 
 const explore_case explore_clock_look = { "clock_look", clock_look, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
+const explore_case explore_clock_woken = { "clock_woken", clock_woken, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
 const explore_case explore_clock_jump = { "clock_jump", clock_jump, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };
 const explore_case explore_clock_external = {
     "clock_external", clock_external, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false

@@ -14,7 +14,7 @@
                         x(future_any) x(semaphore_limit) x(for_run) x(for_meet) x(descriptor_wait) x(descriptor_two)       \
                             x(handle_fd) x(semaphore_free) x(semaphore_stop) x(task_lists) x(handle_later) x(future_stuck) \
                                 x(fork_park) x(wake_parked) x(batch_again) x(future_joined) x(gate_heir) x(batch_forget)   \
-                                    x(submit_root) x(wake_inbox)
+                                    x(submit_root) x(wake_inbox) x(clock_woken)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,
