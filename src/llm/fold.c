@@ -109,7 +109,7 @@ static void fold_strange(leat_i_fold *f)
     for (int i = 0; cut && i < 3 && !leat_i_utf8_valid(text, size); i++)
         size--; /* Perhaps it is cut inside a character. */
     f->plain.size = size;
-    f->broken = size - strspn(text, " \t\r\n") >= sizeof "event:" - 1;
+    f->broken = size >= sizeof "event:" - 1;
     f->garbled = !leat_i_utf8_valid(text, size) || memchr(text, 0, size);
 }
 
@@ -174,6 +174,15 @@ static leat_i_fold_form form_of(const char *piece, size_t size)
     return LEAT_I_FOLD_UNKNOWN;
 }
 
+/* Keeps the first bytes of what has shown no line of a stream so far: the same ones, however it is cut into pieces. */
+static void fold_excerpt(leat_i_fold *f, const char *data, size_t size)
+{
+    while (!f->plain.size && size && *data && strchr(" \t\r\n", *data))
+        data++, size--;
+    size_t room = f->plain.size < EXCERPT_BYTES ? EXCERPT_BYTES - f->plain.size : 0;
+    (void)leat_i_buf_append(&f->plain, data, size < room ? size : room);
+}
+
 bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_piece *piece)
 {
     leat_i_fold *f = fold;
@@ -188,8 +197,7 @@ bool leat_i_fold_push(void *fold, const char *data, size_t size, leat_i_http_pie
     }
     f->is_content = false;
     bool go_on = leat_i_sse_push(&f->sse, data, size);
-    if (!f->sse.has_field && f->plain.size < EXCERPT_BYTES)
-        (void)leat_i_buf_append(&f->plain, data, size < EXCERPT_BYTES ? size : EXCERPT_BYTES);
+    if (!f->sse.has_field) fold_excerpt(f, data, size);
     if (leat_i_sse_failed(&f->sse)) f->failed = true;
     if (f->is_content)
         *piece = leat_i_fold_is_complete(f) && !leat_i_fold_needs_end(f) ? LEAT_I_HTTP_WHOLE : LEAT_I_HTTP_CONTENT;

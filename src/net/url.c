@@ -64,13 +64,13 @@ static leat_err url_take(leat_i_url *url, CURLU *u)
     return LEAT_OK;
 }
 
-/* curl has decoded the host once. What still holds a '%' would be decoded again wherever the origin is read, and be another host. */
-static bool host_is_final(CURLU *u)
+/* An encoded host is decoded by curl each time that it is read, and may be another one the next time; the zone of an IPv6 address is. */
+static bool host_is_encoded(const char *text)
 {
-    char *host = NULL;
-    bool final = curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || !strchr(host, '%');
-    curl_free(host);
-    return final;
+    const char *host = strstr(text, "://") + 3;
+    host += strspn(host, "/"); /* curl takes some more than two. */
+    const char *at = host + strcspn(host, "%/?#");
+    return host[0] != '[' && *at == '%';
 }
 
 static leat_err url_refuse(char *why, size_t why_bytes, const char *sentence)
@@ -96,7 +96,7 @@ leat_err leat_i_url_parse(leat_i_url *url, const char *text, char *why, size_t w
         err = url_refuse(why, why_bytes, "the URL must not hold a user name or password");
     else if (part_is_present(u, CURLUPART_FRAGMENT))
         err = url_refuse(why, why_bytes, "the URL must not hold a fragment ('#')");
-    else if (!host_is_final(u))
+    else if (host_is_encoded(text))
         err = url_refuse(why, why_bytes, "the URL's host must not hold '%'");
     else
         err = url_take(url, u);
