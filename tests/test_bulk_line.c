@@ -88,6 +88,63 @@ static void key_has_a_longest_form(void **state)
     }
 }
 
+static const struct {
+    const char *field, *line, *key, *why;
+} documents[] = {
+    { "id", "{\"text\":\"x\",\"id\":\"a\\u00e9\"}", "a\xc3\xa9", "" },
+    { "id", "{\"id\":7}", "7", "" },
+    { "id", "{\"id\":-1.50e3}", "-1.50e3", "" },
+    { "meta.id", "{\"meta\":{\"id\":\"m\"},\"id\":\"other\"}", "m", "" },
+    { "id", "{\"other\":{\"id\":\"m\"}}", NULL, "the id field \"id\" is missing" },
+    { "id", "{\"id\":null}", NULL, "the id field \"id\" is missing" },
+    { "id", "{\"id\":true}", NULL, "the id field \"id\" is neither text nor a number" },
+    { "id", "{\"id\":[7]}", NULL, "is neither text nor a number" },
+    { "id", "{\"id\":\"\"}", NULL, "the id field \"id\" is empty" },
+    { "id", "{\"id\":\"a\\u0000b\"}", NULL, "NUL" },
+    { "id", "{\"id\":\"a\\ud800b\"}", NULL, "surrogate" },
+    { "id", "plain text", NULL, "not valid JSON (byte 1)" },
+    { "id", "[{\"id\":7}]", NULL, "not a JSON object" },
+};
+
+static void a_document_carries_its_id(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        leat_i_arena arena = { 0 };
+        leat_i_batch_line out;
+        const char *line = documents[i].line;
+        assert_true(leat_i_document_line_parse(line, strlen(line), documents[i].field, &arena, &out));
+        if (documents[i].why[0] ? !strstr(out.why, documents[i].why) : out.why[0] != 0)
+            fail_msg("%s: got \"%s\", not \"%s\"", line, out.why, documents[i].why);
+        if (documents[i].key) {
+            assert_string_equal(out.key, documents[i].key);
+            assert_int_equal(out.key_bytes, strlen(documents[i].key));
+        } else {
+            assert_null(out.key);
+        }
+        leat_i_arena_fini(&arena);
+    }
+}
+
+static void the_id_of_a_document_has_a_longest_form(void **state)
+{
+    (void)state;
+    for (int text = 0; text < 2; text++) {
+        for (int over = 0; over < 2; over++) {
+            char line[2048], id[LEAT_I_KEY_BYTES_MAX + 2];
+            memset(id, '7', sizeof id);
+            id[LEAT_I_KEY_BYTES_MAX + over] = 0;
+            int n = snprintf(line, sizeof line, text ? "{\"id\":\"%s\"}" : "{\"id\":%s}", id);
+            leat_i_arena arena = { 0 };
+            leat_i_batch_line out;
+            assert_true(leat_i_document_line_parse(line, (size_t)n, "id", &arena, &out));
+            assert_int_equal(out.why[0] != 0, over);
+            assert_int_equal(out.key == NULL, over);
+            leat_i_arena_fini(&arena);
+        }
+    }
+}
+
 static void escaped_backslashes_are_no_surrogates(void **state)
 {
     (void)state;
@@ -161,6 +218,8 @@ int main(void)
         cmocka_unit_test(body_passes_byte_for_byte),
         cmocka_unit_test(each_defect_is_named),
         cmocka_unit_test(key_has_a_longest_form),
+        cmocka_unit_test(a_document_carries_its_id),
+        cmocka_unit_test(the_id_of_a_document_has_a_longest_form),
         cmocka_unit_test(escaped_backslashes_are_no_surrogates),
         cmocka_unit_test(memory_may_be_short_at_any_allocation),
         cmocka_unit_test(text_for_terminals_has_no_control_characters),

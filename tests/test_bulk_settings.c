@@ -70,6 +70,10 @@ static void each_setting_that_makes_rows_counts(void **state)
     check_differs(&o, &p, "the model differs from the earlier run: it was m, now it is n");
     p = o, p.model = NULL;
     check_differs(&o, &p, "now it is not set");
+    p = o, p.id_field = "id";
+    check_differs(&o, &p, "the id field differs from the earlier run: it was not set, now it is id");
+    check_differs(&p, &o, "it was id, now it is not set");
+    assert_int_equal(compare(&p, &p, &error), LEAT_OK);
     p = o, p.template_text = "{{text}}?";
     check_differs(&o, &p, "the template differs");
     p = o, p.system = "";

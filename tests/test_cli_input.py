@@ -132,6 +132,37 @@ class Formats(Cli):
         self.ends(0, "run", "docs/a.json", *args[1:], "-o", "files.jsonl", "--base-url", "mock:")
         self.assertEqual(sorted(self.rows("files.jsonl")), ["docs/a.json"])
 
+    def test_documents_carry_their_ids(self):
+        """Text or a number, inside too; what has none, or that of another, is an error row under its line."""
+        lines = ['{"id":"a","text":"One."}', '{"id":7,"text":"Two."}', '{"text":"Three."}', '{"id":"a","text":"Four."}',
+                 '{"id":"7","text":"Five."}', "plain", '{"id":"line-1","text":"Six."}']
+        self.write("in.jsonl", "\n".join(lines) + "\n")
+        args = ["--template", "{{name}}: {{text}}", "--id-field", "id"]
+        said = ['line 3: the id field "id" is missing', "line 4: the id a was used before", "line 5: the id 7 was used before",
+                "line 6: not valid JSON (byte 1)", "line 7: the id line-1 is reserved for a line without an id"]
+        checked = self.ends(3, "check", "in.jsonl", *args)
+        self.assertEqual(checked.out.splitlines()[:5], said)
+        self.assertIn("in.jsonl is taken as --format lines (--id-field names the id of its lines)", checked.err)
+        self.run_all("in.jsonl", *args, code=1)
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["7", "a", "line-3", "line-4", "line-5", "line-6", "line-7"])
+        self.assertEqual([rows[f"line-{n}"]["error"]["message"] for n in range(3, 8)], said)
+        self.assertEqual([rows[f"line-{n}"]["error"]["code"] for n in range(3, 8)],
+                         ["input", "duplicate_id", "duplicate_id", "input", "input"])
+        self.assertIn("a: {", rows["a"]["response"]["body"]["choices"][0]["message"]["content"])
+        self.run_all("-", *args[:2], "--id-field", "m.id", "--overwrite", input='{"m":{"id":"x\\"y"}}\n')
+        self.assertEqual(sorted(self.rows()), ['x"y'])
+
+    def test_an_id_field_belongs_to_lines(self):
+        self.batch("in.jsonl", 1)
+        self.write("docs/a.txt", "A document.")
+        common = ["-o", "out.jsonl", "--base-url", "mock:", "--id-field", "id"]
+        for more in (["in.jsonl", "--format", "batch"], ["docs", "--template", "{{text}}"]):
+            self.says(2, 'an id field (--id-field) is looked for in the format "lines" only', "run", *more, *common)
+            self.says(2, "--id-field", "check", *more, *common)
+        self.says(2, "(--id-field) is empty", "run", "in.jsonl", *common[:-1], "")
+        self.assertFalse((self.dir / "out.jsonl").exists())
+
     def test_a_check_looks_at_all_arguments(self):
         self.batch("in.jsonl", 1)
         self.write("one.txt", "A document.")

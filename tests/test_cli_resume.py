@@ -71,6 +71,23 @@ class Resume(Cli):
         self.ends(0, *self.args)
         self.assertEqual(self.requests(), 151)
 
+    def test_documents_with_ids_may_move(self):
+        """Rows are found by the id: in another order, in a file of another name, with others between."""
+        lines = [json.dumps({"id": f"doc-{i}", "text": f"Text {i}. It is short."}) for i in range(10)]
+        args = ["-o", "out.jsonl", "--base-url", self.mocked.url, "--template", "Sum up: {{field.text}}", "--model", "m"]
+        self.write("one.jsonl", "\n".join(lines) + "\n")
+        self.ends(0, "run", "one.jsonl", "--id-field", "id", *args)
+        new = json.dumps({"id": "new", "text": "A new one."})
+        self.write("two.jsonl", "\n".join([new, *reversed(lines)]) + "\n")
+        self.assertIn("1 good, 0 failed, 10 done before", self.ends(0, "run", "two.jsonl", "--id-field", "id", *args).err)
+        self.assertEqual(sorted(self.rows()), sorted([f"doc-{i}" for i in range(10)] + ["new"]))
+        self.write("two.jsonl", "\n".join([new, *reversed(lines)]).replace("Text 4", "Test 4") + "\n")
+        self.says(3, "line 7 of the input (doc-4) was changed since its row was written", "run", "two.jsonl", "--id-field", "id", *args)
+        self.write("two.jsonl", "\n".join(lines) + "\n")
+        self.says(3, "has a row for new, which is not in the input any more", "run", "two.jsonl", "--id-field", "id", *args)
+        self.says(3, "the id field differs from the earlier run: it was id, now it is not set", "run", "one.jsonl", *args)
+        self.assertEqual(self.requests(), 11)
+
     def test_what_is_gone_is_noticed(self):
         self.batch("in.jsonl", 10)
         self.ends(0, *self.args)

@@ -21,7 +21,7 @@ typedef enum leat_bulk_format {
     LEAT_BULK_BATCH, /* OpenAI Batch JSONL; the key of a row is custom_id */
     LEAT_BULK_BODY,  /* a request body a line; keys line-<n> */
     LEAT_BULK_FILES, /* files, and folders with all below them but names that start with a dot; the key is the path as given */
-    LEAT_BULK_LINES, /* a document a line; keys <file>:<n> */
+    LEAT_BULK_LINES, /* a document a line; keys <file>:<n>, or the member `id_field` */
 } leat_bulk_format;
 
 typedef enum leat_bulk_sync {
@@ -59,6 +59,7 @@ typedef struct leat_bulk_opts {
     const char *output; /* path; "-" = standard output, without resume */
     leat_bulk_format format;
     const char *template_text; /* FILES, LINES: prompt with {{text}}, {{name}} and {{field.X}} */
+    const char *id_field;      /* LINES: documents are JSON, and this member ("a.b" = b of a) is the key; NULL = none */
     const char *url;           /* URL path for formats without their own; NULL = "/v1/chat/completions" */
     leat_llm *llm;             /* the endpoint; borrowed */
     const char *model;         /* for formats that build the body; part of the settings' hash */

@@ -1,5 +1,5 @@
 /*
- * batch_line.c: takes a line of OpenAI Batch input apart.
+ * batch_line.c: takes a line of OpenAI Batch input apart, and finds the id of a document's line.
  *
  * The body is not rebuilt: it goes out as it came in. So what the endpoint would refuse, or answer in a way that has no row
  * (a stream), is found here and becomes an error row that names the line.
@@ -74,27 +74,31 @@ static bool text_has_half(leat_i_json string)
     return leat_i_json_parse(string.at, string.size, NULL).lone;
 }
 
-static bool key_check(leat_i_json id, bool lone, leat_i_arena *arena, leat_i_batch_line *out)
+/* The string `id`, which messages call `name`, becomes the line's key if it can be one. */
+static bool key_take(leat_i_json id, const char *name, bool lone, leat_i_arena *arena, leat_i_batch_line *out)
 {
-    if (id.type != LEAT_I_JSON_STRING) {
-        LINE_WRONG(out, id.type == LEAT_I_JSON_NONE ? "custom_id is missing" : "custom_id is not a string");
-        return true;
-    }
     size_t size = 0;
     const char *text = leat_i_json_text(id, arena, &size);
     if (!text) return false;
     if (size == 0)
-        LINE_WRONG(out, "custom_id is empty");
+        LINE_WRONG(out, "%s is empty", name);
     else if (size > LEAT_I_KEY_BYTES_MAX)
-        LINE_WRONG(out, "custom_id is longer than %d bytes", LEAT_I_KEY_BYTES_MAX);
+        LINE_WRONG(out, "%s is longer than %d bytes", name, LEAT_I_KEY_BYTES_MAX);
     else if (memchr(text, 0, size))
-        LINE_WRONG(out, "custom_id holds a NUL character");
+        LINE_WRONG(out, "%s holds a NUL character", name);
     else if (lone && text_has_half(id))
-        LINE_WRONG(out, "custom_id holds half of a surrogate pair");
+        LINE_WRONG(out, "%s holds half of a surrogate pair", name);
     else {
         out->key = text;
         out->key_bytes = size;
     }
+    return true;
+}
+
+static bool custom_id_check(leat_i_json id, bool lone, leat_i_arena *arena, leat_i_batch_line *out)
+{
+    if (id.type == LEAT_I_JSON_STRING) return key_take(id, "custom_id", lone, arena, out);
+    LINE_WRONG(out, id.type == LEAT_I_JSON_NONE ? "custom_id is missing" : "custom_id is not a string");
     return true;
 }
 
@@ -116,7 +120,7 @@ bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena,
         return true;
     }
     /* In the order of importance: the first thing that is wrong is the one that is told. */
-    if (!key_check(v[IN_ID], whole.lone, arena, out)) return false;
+    if (!custom_id_check(v[IN_ID], whole.lone, arena, out)) return false;
     if (out->why[0]) return true;
     /* There is no other method, so a line may leave it out. */
     if (v[IN_METHOD].type != LEAT_I_JSON_NONE && !leat_i_json_str_eq(v[IN_METHOD], "POST")) {
@@ -140,4 +144,41 @@ void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *ou
         LINE_WRONG(out, "not a JSON object");
     else
         body_check(whole, v, whole.lone, out);
+}
+
+/* Data sets number their documents, so a number will do; its text is the key. */
+static bool number_take(leat_i_json id, const char *name, leat_i_arena *arena, leat_i_batch_line *out)
+{
+    if (id.size > LEAT_I_KEY_BYTES_MAX) {
+        LINE_WRONG(out, "%s is longer than %d bytes", name, LEAT_I_KEY_BYTES_MAX);
+        return true;
+    }
+    out->key = leat_i_arena_strndup(arena, id.at, id.size);
+    out->key_bytes = id.size;
+    return out->key != NULL;
+}
+
+bool leat_i_document_line_parse(const char *line, size_t size, const char *id_field, leat_i_arena *arena,
+                                leat_i_batch_line *out)
+{
+    memset(out, 0, sizeof *out);
+    size_t error_at = 0;
+    leat_i_json whole = leat_i_json_parse(line, size, &error_at);
+    if (whole.type == LEAT_I_JSON_NONE) {
+        wrong_json(line, size, error_at, out);
+        return true;
+    }
+    if (whole.type != LEAT_I_JSON_OBJECT) {
+        LINE_WRONG(out, "not a JSON object");
+        return true;
+    }
+    char name[100];
+    snprintf(name, sizeof name, "the id field \"%.60s\"", id_field);
+    leat_i_json id = leat_i_json_path(whole, id_field);
+    if (id.type == LEAT_I_JSON_STRING) return key_take(id, name, whole.lone, arena, out);
+    if (id.type == LEAT_I_JSON_NUMBER) return number_take(id, name, arena, out);
+    /* What is null is as good as absent, as in templates. */
+    bool absent = id.type == LEAT_I_JSON_NONE || id.type == LEAT_I_JSON_NULL;
+    LINE_WRONG(out, absent ? "%s is missing" : "%s is neither text nor a number", name);
+    return true;
 }

@@ -1,4 +1,4 @@
-/* batch_line.h: one line of OpenAI Batch input, or a bare body: its parts, or what is wrong with it. */
+/* batch_line.h: one line of OpenAI Batch input, a bare body, or a document with an id: its parts, or what is wrong with it. */
 #ifndef LEAT_I_BULK_BATCH_LINE_H
 #define LEAT_I_BULK_BATCH_LINE_H
 
@@ -11,7 +11,8 @@
 enum { LEAT_I_KEY_BYTES_MAX = 1024, LEAT_I_URL_BYTES_MAX = 1024 };
 
 typedef struct leat_i_batch_line {
-    const char *key; /* custom_id, NUL-ended, in the arena; NULL = it has none that is usable */
+    const char *
+        key; /* custom_id, or the id that the document carries; NUL-ended, in the arena; NULL = it has none that is usable */
     size_t key_bytes;
     const char *url;  /* NUL-ended, in the arena */
     const char *body; /* span of the line, byte for byte */
@@ -24,5 +25,9 @@ typedef struct leat_i_batch_line {
 bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out);
 /* The same for a line that is a request body: no key, no URL. */
 void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *out);
+/* The same for a line that is a document in JSON: its key is the member `id_field` ("a.b" = the member b of a), text or a number. No
+ * URL, no body. False = memory short. */
+bool leat_i_document_line_parse(const char *line, size_t size, const char *id_field, leat_i_arena *arena,
+                                leat_i_batch_line *out);
 
 #endif

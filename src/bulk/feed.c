@@ -28,6 +28,10 @@ leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids
     f->seen = LEAT_I_ID_SEEN;
     f->url = opts->url ? opts->url : "/v1/chat/completions";
     if (f->url[0] != '/') return leat_i_fail(error, LEAT_USAGE, "the URL path %.80s does not start with /", f->url);
+    if (opts->id_field && (opts->format != LEAT_BULK_LINES || !opts->id_field[0]))
+        return leat_i_fail(error, LEAT_USAGE,
+                           opts->id_field[0] ? "an id field (--id-field) is looked for in the format \"lines\" only"
+                                             : "the name of the id field (--id-field) is empty");
     if (format_is_built(opts)) {
         leat_i_template_opts to = { .text = opts->template_text,
                                     .url = f->url,
@@ -168,10 +172,14 @@ static leat_err path_key(struct leat_i_doc *d, const leat_i_piece *p, bool with_
 /* A line of JSON: key and parts, from the reader's buffer; nothing is copied for a line that is skipped. */
 static leat_err json_piece(const leat_i_feed *f, struct leat_i_doc *d, const leat_i_piece *p, leat_i_batch_line *line)
 {
+    bool enough = true;
     if (f->opts->format == LEAT_BULK_BODY)
         leat_i_body_line_parse(p->text, p->bytes, line);
-    else if (!leat_i_batch_line_parse(p->text, p->bytes, &d->arena, line))
-        return LEAT_NOMEM;
+    else if (f->opts->format == LEAT_BULK_LINES)
+        enough = leat_i_document_line_parse(p->text, p->bytes, f->opts->id_field, &d->arena, line);
+    else
+        enough = leat_i_batch_line_parse(p->text, p->bytes, &d->arena, line);
+    if (!enough) return LEAT_NOMEM;
     if (!line->url) line->url = f->url;
     d->doc.key = line->key;
     return LEAT_OK;
@@ -182,10 +190,10 @@ static leat_err piece_look(const leat_i_feed *f, struct leat_i_doc *d, const lea
 {
     char name[200];
     const char *why = p->why;
-    bool is_json = f->opts->format == LEAT_BULK_BATCH || f->opts->format == LEAT_BULK_BODY;
+    bool is_json = f->opts->format == LEAT_BULK_BATCH || f->opts->format == LEAT_BULK_BODY || f->opts->id_field;
     memset(line, 0, sizeof *line);
     if (f->opts->format == LEAT_BULK_FILES) LEAT_TRY(path_key(d, p, false));
-    if (f->opts->format == LEAT_BULK_LINES) LEAT_TRY(path_key(d, p, true));
+    if (f->opts->format == LEAT_BULK_LINES && !is_json) LEAT_TRY(path_key(d, p, true));
     if (is_json && !why[0]) {
         LEAT_TRY(json_piece(f, d, p, line));
         why = line->why;

@@ -44,6 +44,7 @@ leat_err leat_i_settings_make(leat_i_settings *s, const leat_bulk_opts *opts, le
     if (opts->format != LEAT_BULK_BATCH) s->url = opts->url ? opts->url : "/v1/chat/completions";
     if (built) {
         s->model = opts->model;
+        s->id_field = opts->id_field;
         s->template_hash = text_hash(opts->template_text);
         s->system_hash = text_hash(opts->system);
         s->extra_hash = text_hash(opts->extra_body);
@@ -96,6 +97,7 @@ static leat_err paths_compare(const leat_i_settings *old, const leat_i_settings 
 leat_err leat_i_settings_compare_making(const leat_i_settings *old, const leat_i_settings *now, leat_error *error)
 {
     LEAT_TRY(text_compare("input format", old->format, now->format, error));
+    LEAT_TRY(text_compare("id field", old->id_field, now->id_field, error));
     LEAT_TRY(text_compare("URL path", old->url, now->url, error));
     LEAT_TRY(text_compare("model", old->model, now->model, error));
     if (old->provider && now->provider)

@@ -16,7 +16,7 @@
 struct leat_i_earlier;
 
 typedef struct leat_i_settings {
-    const char *format, *url, *model;                /* NULL where the format does not use it */
+    const char *format, *url, *model, *id_field;     /* NULL where the format does not use it */
     const char *provider;                            /* whose form the replies in the rows have; NULL = not known */
     uint64_t template_hash, system_hash, extra_hash; /* XXH3-64; 0 = not used or not set */
     bool extras;                                     /* rows have the `leat` object */

@@ -46,6 +46,7 @@ static void put_making(leat_i_buf *b, const leat_i_settings *s)
 {
     put_text(b, "format", s->format);
     put_text(b, "url", s->url);
+    put_text(b, "id_field", s->id_field);
     put_text(b, "model", s->model);
     put_text(b, "provider", s->provider);
     put_hex(b, "template", &s->template_hash, 1);
@@ -141,6 +142,7 @@ static leat_err get_making(leat_i_json whole, leat_i_arena *arena, leat_i_settin
     s->extras = extras.type == LEAT_I_JSON_TRUE;
     LEAT_TRY(get_text(whole, "format", false, arena, &s->format));
     LEAT_TRY(get_text(whole, "url", false, arena, &s->url));
+    LEAT_TRY(get_text(whole, "id_field", true, arena, &s->id_field));
     LEAT_TRY(get_text(whole, "model", false, arena, &s->model));
     LEAT_TRY(get_text(whole, "provider", true, arena, &s->provider));
     LEAT_TRY(get_hex(whole, "template", &s->template_hash, 1));

@@ -3,7 +3,9 @@
  *
  *   folders                        files, if there is a template
  *   standard input                 batch; with a template lines
- *   a template with fields         lines, if the first one is a JSON object or the name ends in .jsonl
+ *   --id-field, standard input     lines
+ *   a template with fields,
+ *   or --id-field                  lines, if the first one is a JSON object or the name ends in .jsonl
  *   first line is a JSON object    batch if it has custom_id, body or url; body if it has what requests have
  *   name ends in .jsonl            batch, so that its bad lines are told as such
  *   any other file                 files, if there is a template
@@ -96,11 +98,16 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
     static const char *const BATCH_KEYS[] = { "custom_id", "body", "url", NULL };
     static const char *const BODY_KEYS[] = { "messages", "model", "prompt", "input", NULL };
     bool has_template = args->template_text != NULL;
-    *format = has_template ? LEAT_BULK_LINES : LEAT_BULK_BATCH;
+    *format = has_template || args->id_field ? LEAT_BULK_LINES : LEAT_BULK_BATCH;
+    if (l->is_stdin && args->id_field) return "--id-field names the id of its lines";
     if (l->is_stdin) return has_template ? "standard input, a document a line for the template" : "standard input";
     *format = LEAT_BULK_FILES;
     if (l->is_dir || input_has_dir(args)) return has_template ? "a folder, and a template for its documents" : NULL;
     bool of_json = l->is_jsonl || l->first.type == LEAT_I_JSON_OBJECT;
+    if (of_json && args->id_field) {
+        *format = LEAT_BULK_LINES;
+        return "--id-field names the id of its lines";
+    }
     if (of_json && has_template && leat_i_template_wants_fields(args->template_text)) {
         *format = LEAT_BULK_LINES;
         return "a template with fields, for its lines of JSON";

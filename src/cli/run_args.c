@@ -245,6 +245,7 @@ void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts)
     opts->output = args->output;
     opts->format = (leat_bulk_format)args->format;
     opts->template_text = args->template_text;
+    opts->id_field = args->id_field;
     opts->url = args->url;
     opts->model = args->model;
     if (!opts->model && leat_i_run_args_mock(args) && !extra_body_has_model(args)) opts->model = "leat-extract";

@@ -14,7 +14,7 @@ typedef struct leat_i_run_args {
     leat_i_list input;                               /* -i, then the words */
     int format;                                      /* leat_bulk_format, or LEAT_I_FORMAT_GUESS */
     const char *template_text, *system, *extra_body; /* as given: text, or a file's name */
-    const char *model, *url;
+    const char *model, *url, *id_field;
     uint64_t line_bytes_max;
     /* Output. */
     const char *output;

@@ -47,6 +47,9 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "template", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|FILE", .at = FIELD(template_text), .fallback = "{{text}}",
       .help = "The prompt of formats files and lines: {{text}} is the document, {{name}} its name, {{field.X}} the member X of one "
               "that is a JSON object. What holds '{{' is the text itself, else it is a file; @FILE is a file in any case." },
+    { .name = "id-field", .kind = LEAT_I_OPTION_TEXT, .arg = "X", .at = FIELD(id_field), .fallback = "<file>:<n> is the id",
+      .help = "The member of a document in JSON (format lines) that is its id, text or a number; a.b is the member b of a. The row has it "
+              "as custom_id, and a run goes on by it." },
     { .name = "model", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(model), .fallback = "leat-extract with mock:",
       .help = "The model of formats files and lines." },
     { .name = "system", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|@FILE", .at = FIELD(system),
