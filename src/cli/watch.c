@@ -21,7 +21,7 @@ static struct watch {
     int signal_fd, end_fd;
     bool running;
     pthread_t thread;
-    int64_t first_ns;              /* when the first signal was read; the thread's own */
+    int64_t first_ns;              /* when the first signal had been told of; the thread's own */
     LEAT_ATOMIC(int) count, first; /* the thread writes; relaxed, since they guard nothing */
 } watch = { .signal_fd = -1, .end_fd = -1 };
 
@@ -53,19 +53,34 @@ static void line_begin(void)
 }
 
 /* One wish can come as two signals: timeout(1) tells the process and then its group, and a terminal's driver the group of a script
- * that passes it on. Nobody means two within this time. */
+ * that passes it on. Nobody means two within this time, nor before he was told what the first one does. */
 enum { SAME_WISH_MS = 100 };
+
+/* The next signal that has come, or 0. */
+static int signal_next(void)
+{
+    struct signalfd_siginfo info;
+    return leat_i_os_read(watch.signal_fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+static void signal_first(int number)
+{
+    leat_store_relaxed(&watch.first, number);
+    leat_i_say_note(watch.command, "stopping: what is in flight is being finished; again (Ctrl-C) stops at once");
+    /* On a busy machine, or where nobody reads what is said, that took its time: what came meanwhile is the same wish. */
+    while (signal_next() > 0) {
+    }
+    watch.first_ns = leat_i_os_now_ns();
+}
 
 static void signal_take(int number)
 {
-    int64_t now_ns = leat_i_os_now_ns();
-    if (leat_load_relaxed(&watch.count) == 1 && now_ns - watch.first_ns < SAME_WISH_MS * LEAT_I_NS_PER_MS) return;
-    if (leat_load_relaxed(&watch.count) == 0) watch.first_ns = now_ns;
+    if (leat_load_relaxed(&watch.count) == 1 && leat_i_os_now_ns() - watch.first_ns < SAME_WISH_MS * LEAT_I_NS_PER_MS)
+        return;
     int before = leat_add_relaxed(&watch.count, 1);
-    if (before == 0) leat_store_relaxed(&watch.first, number);
     if (before < 2) line_begin();
     if (before == 0)
-        leat_i_say_note(watch.command, "stopping: what is in flight is being finished; again (Ctrl-C) stops at once");
+        signal_first(number);
     else if (before == 1)
         leat_i_say_note(watch.command, "stopping at once: what is in flight is given up, and asked again by the next run");
     else
@@ -79,9 +94,8 @@ static void *watch_main(void *arg)
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR) return NULL;
         if (fds[1].revents) return NULL;
-        struct signalfd_siginfo info;
-        if (fds[0].revents && leat_i_os_read(watch.signal_fd, &info, sizeof info) == sizeof info)
-            signal_take((int)info.ssi_signo);
+        int number = fds[0].revents ? signal_next() : 0;
+        if (number > 0) signal_take(number);
     }
 }
 
