@@ -87,11 +87,48 @@ static void test_a_model_that_is_being_loaded(void **state)
     int first = arrivals(x, 0, 0.05, ALL), probes = arrivals(x, 0.05, 1.5, ALL);
     print_message("loading: %d requests at first, %d probes, the minutes then: %d %d\n", first, probes,
                   arrivals(x, 2, 3, ALL), arrivals(x, 3, 4, ALL));
-    assert_true(first <= 260 && probes >= 2 && probes <= 10);
+    assert_true(first <= 260 && probes >= 15 &&
+                probes <= 30); /* Some doubling at first, then one in four to five seconds. */
     for (int i = first + 1; i < first + probes; i++)
         assert_true(x->arrival[i].at_ns - x->arrival[i - 1].at_ns >= 500 * MS);
-    /* The last probe was at most half a minute before; then it starts slowly. */
-    assert_true(arrivals(x, 2.2, 3.2, ACCEPTED) >= 60 * 200 * 1000 / 440 * 9 / 10);
+    /* Its end is noticed within some five seconds; then it starts slowly. */
+    assert_true(arrivals(x, 1.5, 1.5 + 5.5 / 60, ACCEPTED) > 0);
+    assert_true(arrivals(x, 1.7, 2.7, ACCEPTED) >= 60 * 200 * 1000 / 440 * 9 / 10);
+    play_free(p);
+}
+
+/* A server of one's own that is started again: two seconds with nobody well, five, twenty. */
+static void test_a_single_endpoint_that_is_back_is_noticed(void **state)
+{
+    static const int away_s[] = { 2, 5, 20, 60 };
+    (void)state;
+    for (size_t i = 0; i < sizeof away_s / sizeof *away_s; i++) {
+        const phase restarts[] = { { .in_flight = 0 },
+                                   { .from_ns = 60 * S, .loading = true },
+                                   { .from_ns = (60 + away_s[i]) * S } };
+        endpoint e = { .phase = restarts, .phase_count = 3, .latency_ms = 400 };
+        play *p = play_run(&(leat_limiter_opts){ .in_flight_max = 64 }, &e, 1, 4);
+        const endpoint *x = &p->e[0];
+        double back = 1 + away_s[i] / 60.0, least_s = away_s[i] < 4 ? away_s[i] + 0.5 : 5.5;
+        int first = arrivals(x, back, back + least_s / 60, ACCEPTED), probes = arrivals(x, 1.01, back, ALL);
+        print_message("away for %d s: %d tries, %d answers in the %.1f s behind it\n", away_s[i], probes, first, least_s);
+        assert_true(first > 0);
+        assert_true(probes <= 5 + away_s[i] / 4);
+        assert_true(arrivals(x, back + 0.2, back + 1.2, ACCEPTED) >= 60 * 64 * 1000 / 440 * 9 / 10);
+        play_free(p);
+    }
+}
+
+/* A server with fewer places than are asked for, and long answers: each that ends makes room for one, also while the breaker is open. */
+static void test_a_server_with_few_places_stays_busy(void **state)
+{
+    static const phase small[] = { { .in_flight = 40 } };
+    (void)state;
+    endpoint e = { .phase = small, .phase_count = 1, .latency_ms = 10000 };
+    play *p = play_run(&(leat_limiter_opts){ .in_flight_max = 200 }, &e, 1, 10);
+    int good = arrivals(&p->e[0], 2, 10, ACCEPTED), refused = arrivals(&p->e[0], 2, 10, REFUSED);
+    print_message("40 places for 200: %d of %d answers, %d refused\n", good, 8 * 60 * 40 / 10, refused);
+    assert_true(good >= 8 * 60 * 40 / 10 * 8 / 10);
     play_free(p);
 }
 
@@ -224,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_a_halved_limit_without_a_word),
         cmocka_unit_test(test_a_limit_that_nobody_knows),
         cmocka_unit_test(test_a_model_that_is_being_loaded),
+        cmocka_unit_test(test_a_single_endpoint_that_is_back_is_noticed),
+        cmocka_unit_test(test_a_server_with_few_places_stays_busy),
         cmocka_unit_test(test_a_busy_answer_now_and_then_stops_nobody),
         cmocka_unit_test(test_adaptive_finds_what_is_borne),
         cmocka_unit_test(test_adaptive_heeds_the_first_token),

@@ -290,6 +290,60 @@ static void test_lost_connections_count_where_there_are_others(void **state)
     }
 }
 
+/* A server that goes down finishes what it has begun: that says nothing about new requests. */
+static void test_what_was_sent_before_closes_no_breaker(void **state)
+{
+    (void)state;
+    for (int away = 0; away < 3; away++) {
+        leat_i_member *m = member_new(NULL);
+        int64_t now = 1 * S;
+        m->has_others = true;
+        leat_i_taken old[2] = { take(m, &now), take(m, &now) };
+        for (int i = 0; i < 10; i++) {
+            leat_i_taken t = take(m, &now);
+            report(m, &t, away == 0 ? LEAT_VERDICT_LOST : away == 1 ? LEAT_VERDICT_FAILED : LEAT_VERDICT_DENIED, 0, now);
+        }
+        int64_t ready = leat_i_member_ready_ns(m, ONE, now);
+        report(m, &old[0], LEAT_VERDICT_GOOD, 0, now);
+        report(m, &old[1], LEAT_VERDICT_LIMITED, 0, now);
+        assert_true(m->health.is_open);
+        assert_int_equal(m->health.is_gone, away == 2);
+        assert_true(leat_i_member_ready_ns(m, ONE, now) >= ready); /* It has waited, or waits, as long as before. */
+        leat_i_taken probe = take(m, &now);
+        report(m, &probe, LEAT_VERDICT_GOOD, 0, now);
+        assert_false(m->health.is_open);
+        free(m);
+    }
+}
+
+/* An overloaded one has room for one more when it has answered one; but not before the time that it asked for. */
+static void test_an_answer_from_before_an_overload_lets_one_try(void **state)
+{
+    (void)state;
+    leat_i_member *m = member_new(NULL);
+    int64_t now = 1 * S;
+    leat_i_taken old[3] = { take(m, &now), take(m, &now), take(m, &now) };
+    fail_in_a_row(m, 10, &now);
+    assert_true(leat_i_member_ready_ns(m, ONE, now) >= now + 500 * MS);
+    for (int i = 0; i < 2; i++) {
+        report(m, &old[i], LEAT_VERDICT_GOOD, 0, now);
+        assert_true(m->health.is_open);
+        assert_true(leat_i_member_ready_ns(m, ONE, now) <= now); /* The second time while the first one tries. */
+        (void)take(m, &now);
+        assert_true(leat_i_member_ready_ns(m, ONE, now) > now);
+    }
+    leat_i_taken probe = take(m, &now); /* Those two are silent. */
+    int64_t told = now;
+    report(m, &probe, LEAT_VERDICT_OVERLOADED, 7000, now);
+    now += 100 * MS;
+    report(m, &old[2], LEAT_VERDICT_GOOD, 0, now);
+    assert_int_equal(leat_i_member_ready_ns(m, ONE, now), told + 7 * S);
+    probe = take(m, &now);
+    report(m, &probe, LEAT_VERDICT_GOOD, 0, now);
+    assert_false(m->health.is_open);
+    free(m);
+}
+
 /* ---- the room in flight ---- */
 
 static void test_losses_halve_the_room_once_a_round(void **state)
@@ -335,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_what_the_endpoint_asks_for_is_a_floor),
         cmocka_unit_test(test_a_full_endpoint_is_asked_ever_more_rarely),
         cmocka_unit_test(test_the_breaker_opens_probes_and_closes),
+        cmocka_unit_test(test_what_was_sent_before_closes_no_breaker),
+        cmocka_unit_test(test_an_answer_from_before_an_overload_lets_one_try),
         cmocka_unit_test(test_lost_connections_count_where_there_are_others),
         cmocka_unit_test(test_losses_halve_the_room_once_a_round),
     };

@@ -140,6 +140,24 @@ static void backoff_grows_and_is_spread(void **state)
         assert_true(most[i] > bound[i] * 9 / 10 && least[i] < bound[i] / 10);
 }
 
+/* The end of an overload is not slept through; a limit may be full for a minute. */
+static void overloads_are_no_minutes_matter(void **state)
+{
+    (void)state;
+    int64_t most[2] = { 0, 0 };
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        for (int overloaded = 0; overloaded < 2; overloaded++) {
+            leat_i_policy p = fresh(seed * 104729);
+            leat_i_outcome o = of(LEAT_I_CASE_THROTTLED);
+            o.overloaded = overloaded;
+            for (int64_t wait_ms; leat_i_policy_next(&p, &o, &wait_ms);)
+                if (wait_ms > most[overloaded]) most[overloaded] = wait_ms;
+        }
+    }
+    assert_in_range(most[0], LEAT_I_THROTTLE_BACKOFF_MAX_MS * 9 / 10, LEAT_I_THROTTLE_BACKOFF_MAX_MS);
+    assert_in_range(most[1], LEAT_I_BACKOFF_MAX_MS * 9 / 10, LEAT_I_BACKOFF_MAX_MS);
+}
+
 static void the_free_retry_is_at_once(void **state)
 {
     leat_i_policy p = fresh(1);
@@ -256,15 +274,11 @@ static void outcomes_speak_of_the_endpoint(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_case_has_its_attempts),
-        cmocka_unit_test(failures_and_throttles_are_charged_apart),
-        cmocka_unit_test(throttles_end_by_time),
-        cmocka_unit_test(what_is_asked_is_a_floor),
-        cmocka_unit_test(backoff_grows_and_is_spread),
-        cmocka_unit_test(the_free_retry_is_at_once),
-        cmocka_unit_test(outcomes_speak_of_the_endpoint),
-        cmocka_unit_test(the_endpoints_opinion_counts),
-        cmocka_unit_test(another_endpoint_has_no_login_page),
+        cmocka_unit_test(each_case_has_its_attempts),   cmocka_unit_test(failures_and_throttles_are_charged_apart),
+        cmocka_unit_test(throttles_end_by_time),        cmocka_unit_test(what_is_asked_is_a_floor),
+        cmocka_unit_test(backoff_grows_and_is_spread),  cmocka_unit_test(overloads_are_no_minutes_matter),
+        cmocka_unit_test(the_free_retry_is_at_once),    cmocka_unit_test(outcomes_speak_of_the_endpoint),
+        cmocka_unit_test(the_endpoints_opinion_counts), cmocka_unit_test(another_endpoint_has_no_login_page),
         cmocka_unit_test(statuses_have_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,7 +137,7 @@ static int64_t limiter_ready_ns(leat_limiter *l, const leat_i_charge *charge, ui
 {
     if (LEAT_UNLIKELY(l->member_count > 1)) return members_ready_ns(l, charge, best);
     *best = 0;
-    return leat_i_member_ready_ns(&l->member[0], *charge, l->now_ns);
+    return leat_i_member_ready_all_out_ns(&l->member[0], *charge, l->now_ns); /* If it is out, all are. */
 }
 
 /* Charges the budget of `member` for an open place. */

@@ -197,7 +197,21 @@ static void report_good(leat_i_member *m, const leat_i_taken *taken, const leat_
     trial_end(m, now_ns);
     leat_i_adapt_good(&m->adapt, taken->number, m->budget.taken_count, m->budget.in_flight, r->first_token_ms);
     m->budget.in_flight_max = leat_i_adapt_max(&m->adapt);
-    if (LEAT_UNLIKELY(leat_i_health_good(&m->health))) leat_i_pace_pause(&m->budget.pace, now_ns, REOPENED_STEP_NS);
+    if (LEAT_UNLIKELY(leat_i_health_good(&m->health, taken->number, now_ns)))
+        leat_i_pace_pause(&m->budget.pace, now_ns, REOPENED_STEP_NS);
+}
+
+static void report_bad(leat_i_member *m, const leat_i_taken *taken, leat_verdict verdict, int64_t asked_ns, int64_t now_ns)
+{
+    leat_i_setback s = {
+        .number = taken->number,
+        .granted = m->budget.taken_count,
+        .in_flight = m->budget.in_flight,
+        .is_overload = verdict == LEAT_VERDICT_OVERLOADED,
+        .floor_ns = asked_ns,
+        .jitter = leat_i_rand_unit(&m->random),
+    };
+    leat_i_health_bad(&m->health, &s, now_ns);
 }
 
 void leat_i_member_report(leat_i_member *m, const leat_i_taken *taken, const leat_limiter_report *r, int64_t now_ns)
@@ -211,22 +225,21 @@ void leat_i_member_report(leat_i_member *m, const leat_i_taken *taken, const lea
         break;
     case LEAT_VERDICT_LIMITED:
         /* A refusal is an answer: the endpoint is there. */
-        (void)leat_i_health_good(&m->health);
+        (void)leat_i_health_good(&m->health, taken->number, now_ns);
         report_limited(m, taken, asked_ns, now_ns);
         break;
     case LEAT_VERDICT_FAILED:
-        if (m->has_others)
-            leat_i_health_bad(&m->health, taken->number, b->in_flight, asked_ns, leat_i_rand_unit(&m->random), now_ns);
+        if (m->has_others) report_bad(m, taken, r->verdict, asked_ns, now_ns);
         break;
     case LEAT_VERDICT_OVERLOADED:
     case LEAT_VERDICT_LOST:
         leat_i_adapt_loss(&m->adapt, taken->number, b->taken_count);
         b->in_flight_max = leat_i_adapt_max(&m->adapt);
         if (r->verdict == LEAT_VERDICT_LOST && !m->has_others) break;
-        leat_i_health_bad(&m->health, taken->number, b->in_flight, asked_ns, leat_i_rand_unit(&m->random), now_ns);
+        report_bad(m, taken, r->verdict, asked_ns, now_ns);
         break;
     case LEAT_VERDICT_DENIED:
-        if (m->has_others) leat_i_health_gone(&m->health, taken->number, now_ns);
+        if (m->has_others) leat_i_health_gone(&m->health, taken->number, b->taken_count, now_ns);
         break;
     case LEAT_VERDICT_NONE:
         break;

@@ -47,7 +47,7 @@ leat_limiter_opts leat_i_member_limits_now(leat_i_member *m, int64_t now_ns);
 
 /* As those of the budget. */
 int64_t leat_i_member_ready_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns);
-/* The same when all endpoints are out: each is tried more often then. */
+/* The same where there is no other endpoint, or all are out: each is tried more often then. */
 int64_t leat_i_member_ready_all_out_ns(leat_i_member *m, leat_i_charge c, int64_t now_ns);
 /* Before the take of a request that has been ready for `late_ns` and was not let through: nobody ran. */
 void leat_i_member_late(leat_i_member *m, int64_t now_ns, int64_t late_ns);

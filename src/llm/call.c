@@ -221,9 +221,16 @@ static void attempt_count(call *c, const leat_i_reading *rd, const leat_i_http_r
 {
     leat_llm_reply *r = c->reply;
     const leat_i_case_rule *rule = leat_i_case_rule_of(rd->what);
-    leat_i_outcome outcome = { rd->what, rd->retry_after_ms, h->end_ns / LEAT_I_NS_PER_MS, opinion_of(h->should_retry),
-                               c->llm->place_count > 1 };
-    bool elsewhere = others_remain(c, leat_i_verdict_of(rd->what, h->status, rd->overloaded), rule->unreached);
+    leat_verdict verdict = leat_i_verdict_of(rd->what, h->status, rd->overloaded);
+    leat_i_outcome outcome = {
+        .what = rd->what,
+        .retry_after_ms = rd->retry_after_ms,
+        .attempt_ms = h->end_ns / LEAT_I_NS_PER_MS,
+        .should_retry = opinion_of(h->should_retry),
+        .overloaded = verdict == LEAT_VERDICT_OVERLOADED,
+        .others = c->llm->place_count > 1,
+    };
+    bool elsewhere = others_remain(c, verdict, rule->unreached);
     r->is_fatal = rule->fatal && !elsewhere;
     r->is_unreached = rule->unreached && !elsewhere;
     if (rule->cls == LEAT_CLASS_THROTTLED) r->throttles++;

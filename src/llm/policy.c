@@ -35,9 +35,9 @@ static bool policy_throttle(leat_i_policy *p, const leat_i_outcome *o, int64_t *
 {
     p->throttles++;
     p->throttle_ms += o->attempt_ms;
-    *wait_ms = o->retry_after_ms > 0
-                   ? asked_ms(p, o->retry_after_ms)
-                   : backoff_ms(p, p->throttles, LEAT_I_THROTTLE_BACKOFF_FIRST_MS, LEAT_I_THROTTLE_BACKOFF_MAX_MS);
+    int64_t max_ms = o->overloaded ? LEAT_I_BACKOFF_MAX_MS : LEAT_I_THROTTLE_BACKOFF_MAX_MS;
+    *wait_ms = o->retry_after_ms > 0 ? asked_ms(p, o->retry_after_ms)
+                                     : backoff_ms(p, p->throttles, LEAT_I_THROTTLE_BACKOFF_FIRST_MS, max_ms);
     p->throttle_ms += *wait_ms;
     return p->throttle_ms <= p->throttle_max_ms;
 }

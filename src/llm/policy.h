@@ -4,6 +4,9 @@
  * Two budgets, because they mean different things: failures are counted (something is wrong with this request, or with the way),
  * throttles are bounded in time (all is well, but there is too much of it). What the endpoint asks for is a floor, and jitter only
  * adds to it: whoever wakes at the very moment that was named wakes together with all others.
+ *
+ * Limits are full for a minute, so waits for one grow to a minute. An overload may be over in a second, and the limiter, which lets
+ * one request at a time try meanwhile, spares the endpoint: so waits for its end stay as short as those after failures.
  */
 #ifndef LEAT_I_POLICY_H
 #define LEAT_I_POLICY_H
@@ -30,6 +33,7 @@ typedef struct leat_i_outcome {
     int64_t retry_after_ms; /* what the endpoint asks for; < 0 = nothing */
     int64_t attempt_ms;     /* how long the attempt took */
     int should_retry;       /* the endpoint's own opinion: 1, 0; -1 = it has none */
+    bool overloaded;        /* a throttle that is no limit's: too much at once, or not ready */
     bool others;            /* the next attempt may go to another endpoint */
 } leat_i_outcome;
 
