@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/atomics.h"
+#include "base/os.h"
 #include "limit/member.h"
 
 #define MS INT64_C(1000000)
@@ -38,14 +39,6 @@ typedef struct world {
     uint64_t seed;
     int asked, accepted, trials, noises;
 } world;
-
-static double chance(uint64_t *seed)
-{
-    uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
-}
 
 static int64_t first_at(const answers *a)
 {
@@ -81,7 +74,7 @@ static void world_run(world *w, int64_t end)
             continue;
         }
         now = go;
-        bool is_refused = chance(&w->seed) < w->share;
+        bool is_refused = leat_i_rand_unit(&w->seed) < w->share;
         answers *a = is_refused ? &w->refused : &w->good;
         assert_true(a->end - a->first < OPEN_MAX);
         a->ring[a->end++ % OPEN_MAX] =

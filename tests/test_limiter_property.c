@@ -29,6 +29,7 @@
 
 #include "base/atomics.h"
 #include "limit/member.h"
+#include "support_random.h"
 
 #define MS  INT64_C(1000000)
 #define S   INT64_C(1000000000)
@@ -80,27 +81,14 @@ typedef struct schedule {
     request request[REQUESTS_MAX];
 } schedule;
 
-static uint64_t random_next(uint64_t *seed)
-{
-    uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static double random_between(uint64_t *seed, double low, double high)
 {
-    return low + (high - low) * ((double)(random_next(seed) >> 11) / 9007199254740992.0);
-}
-
-static int64_t random_below(uint64_t *seed, int64_t most)
-{
-    return (int64_t)(random_next(seed) % (uint64_t)most);
+    return low + (high - low) * leat_i_rand_unit(seed);
 }
 
 static bool random_chance(uint64_t *seed, int in)
 {
-    return random_next(seed) % (uint64_t)in == 0;
+    return leat_i_rand_next(seed) % (uint64_t)in == 0;
 }
 
 /* ---- the schedule ---- */

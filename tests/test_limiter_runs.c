@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "limiter_support.h"
+#include "support_random.h"
 
 enum { RUN_TASKS = 250, RUN_GRANTS = 4 * RUN_TASKS };
 
@@ -32,19 +33,6 @@ typedef struct asker {
     random_run *r;
     uint64_t seed;
 } asker;
-
-static uint64_t random_next(uint64_t *seed)
-{
-    uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static int64_t random_below(uint64_t *seed, int64_t end)
-{
-    return (int64_t)(random_next(seed) % (uint64_t)end);
-}
 
 /* One attempt: asks, works, and tells in one of the ways there are. */
 static leat_err attempt(leat_task *t, void *arg, const void **result)
@@ -126,7 +114,7 @@ static leat_err run_all(leat_task *t, void *arg, const void **result)
     leat_future **f = leat_task_alloc(t, (RUN_TASKS + 1) * sizeof(leat_future *));
     assert_true(a && f);
     for (int i = 0; i <= RUN_TASKS; i++)
-        a[i] = (asker){ r, random_next(&seed) };
+        a[i] = (asker){ r, leat_i_rand_next(&seed) };
     int count = 0;
     for (; count < RUN_TASKS; count++)
         f[count] = leat_task_start(t, one_asker, &a[count]);

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "limiter_support.h"
+#include "support_random.h"
 
 enum { ENDPOINTS_MAX = 4, TASKS = 300, GRANTS_MAX = 4 * TASKS };
 
@@ -39,19 +39,6 @@ typedef struct asker {
     several *s;
     uint64_t seed;
 } asker;
-
-static uint64_t random_next(uint64_t *seed)
-{
-    uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static int64_t random_below(uint64_t *seed, int64_t end)
-{
-    return (int64_t)(random_next(seed) % (uint64_t)end);
-}
 
 static bool is_dead(const several *s, uint32_t place, int64_t now_ns)
 {
@@ -100,7 +87,7 @@ static leat_err run_all(leat_task *t, void *arg, const void **result)
     leat_future **f = leat_task_alloc(t, TASKS * sizeof(leat_future *));
     assert_true(a && f);
     for (int i = 0; i < TASKS; i++) {
-        a[i] = (asker){ s, random_next(&seed) };
+        a[i] = (asker){ s, leat_i_rand_next(&seed) };
         f[i] = leat_task_start(t, one_asker, &a[i]);
     }
     return leat_await_all(t, f, TASKS);

@@ -108,6 +108,35 @@ typedef struct span {
     size_t from, to;
 } span;
 
+/* A text out of which secrets are cut, in place, from its start on. */
+typedef struct cutting {
+    char *text;
+    size_t kept;  /* of it so far, at its new place */
+    size_t floor; /* text[floor..] is not moved yet */
+} cutting;
+
+static void cut_keep(cutting *c, size_t to)
+{
+    memmove(c->text + c->kept, c->text + c->floor, to - c->floor);
+    c->kept += to - c->floor;
+}
+
+static void cut_out(cutting *c, span secret)
+{
+    cut_keep(c, secret.from);
+    memcpy(c->text + c->kept, "***", 3);
+    c->kept += 3;
+    c->floor = secret.to;
+}
+
+/* Gives the new size. */
+static size_t cut_end(cutting *c, size_t size)
+{
+    cut_keep(c, size);
+    c->text[c->kept] = '\0';
+    return c->kept;
+}
+
 /* The longest run around the window at text[at] that `form` holds too; not before `floor`. */
 static span run_at(const char *text, size_t size, size_t floor, size_t at, const char *form, size_t form_size)
 {
@@ -139,22 +168,15 @@ static span secret_at(const leat_i_secrets *s, const char *text, size_t size, si
 
 static size_t redact_plain(const leat_i_secrets *s, char *text, size_t size, bool pieces)
 {
-    size_t kept = 0, floor = 0; /* text[floor..] is not moved yet; what was before it ends at `kept` */
+    cutting c = { .text = text };
     for (size_t at = 0; at + WINDOW_BYTES <= size; at += s->stride) {
         if (!(s->window[window_hash(text + at) / 64] >> window_hash(text + at) % 64 & 1)) continue;
-        span found = secret_at(s, text, size, floor, at, pieces);
+        span found = secret_at(s, text, size, c.floor, at, pieces);
         if (found.to == found.from) continue;
-        memmove(text + kept, text + floor, found.from - floor);
-        kept += found.from - floor;
-        memcpy(text + kept, "***", 3);
-        kept += 3;
-        floor = found.to;
+        cut_out(&c, found);
         at = found.to - s->stride; /* The next look is right behind it. */
     }
-    memmove(text + kept, text + floor, size - floor);
-    kept += size - floor;
-    text[kept] = '\0';
-    return kept;
+    return cut_end(&c, size);
 }
 
 /* ---- the same where characters are escaped, as JSON ("\\u002d", "\\/") and URLs ("%2D") do with any of them ---- */
@@ -249,23 +271,16 @@ static const char *escape_next(const char *at, const char *end)
 
 static size_t redact_escaped(const leat_i_secrets *s, char *text, size_t size, bool pieces)
 {
-    size_t kept = 0, floor = 0;
+    cutting c = { .text = text };
     for (const char *at = text; (at = escape_next(at, text + size));) {
         unit u = unit_at(text, size, (size_t)(at - text));
-        span found = u.size > 1 ? escaped_at(s, text, size, floor, (size_t)(at - text), pieces) : (span){ 0, 0 };
+        span found = u.size > 1 ? escaped_at(s, text, size, c.floor, (size_t)(at - text), pieces) : (span){ 0, 0 };
         at += u.size;
         if (found.to == found.from) continue;
-        memmove(text + kept, text + floor, found.from - floor);
-        kept += found.from - floor;
-        memcpy(text + kept, "***", 3);
-        kept += 3;
-        floor = found.to;
-        at = text + floor;
+        cut_out(&c, found);
+        at = text + c.floor;
     }
-    memmove(text + kept, text + floor, size - floor);
-    kept += size - floor;
-    text[kept] = '\0';
-    return kept;
+    return cut_end(&c, size);
 }
 
 size_t leat_i_secrets_redact(const leat_i_secrets *s, char *text, size_t size, bool pieces)

@@ -10,41 +10,52 @@
 #define MESSAGE_TOKENS 4
 #define ANSWER_TOKENS  3
 
-static bool part_add(leat_i_mock_request *r, leat_i_json part, const char *param, leat_i_buf *all)
+bool leat_i_mock_text_add(leat_i_mock_request *r, leat_i_json string, leat_i_buf *all)
 {
-    if (part.type == LEAT_I_JSON_STRING)
-        return leat_i_mock_invalid(r, param, "invalid_type", "%s: each part must be an object.", param);
-    leat_i_json value = leat_i_json_get(part, "text");
     size_t size = 0;
-    if (value.type != LEAT_I_JSON_STRING) return true;
-    const char *text = leat_i_json_text(value, &leat_i_mock_of(r)->scratch, &size);
+    const char *text = leat_i_json_text(string, &leat_i_mock_of(r)->scratch, &size);
     if (text && (!all->size || leat_i_buf_puts(all, "\n\n")) && leat_i_buf_append(all, text, size)) return true;
     leat_i_mock_fail_memory(r);
     return false;
 }
 
+bool leat_i_mock_text_end(leat_i_mock_request *r, leat_i_buf *all, const char **text, size_t *size)
+{
+    *text = leat_i_arena_strndup(&leat_i_mock_of(r)->scratch, all->data ? all->data : "", all->size);
+    *size = all->size;
+    leat_i_buf_fini(all);
+    if (!*text) leat_i_mock_fail_memory(r);
+    return *text != NULL;
+}
+
+static bool part_add(leat_i_mock_request *r, leat_i_json part, const char *param, leat_i_buf *all)
+{
+    if (part.type == LEAT_I_JSON_STRING)
+        return leat_i_mock_invalid(r, param, "invalid_type", "%s: each part must be an object.", param);
+    leat_i_json value = leat_i_json_get(part, "text");
+    return value.type != LEAT_I_JSON_STRING || leat_i_mock_text_add(r, value, all);
+}
+
 bool leat_i_mock_text_of(leat_i_mock_request *r, leat_i_json content, const char *param, const char **text, size_t *size)
 {
-    leat_i_arena *arena = &leat_i_mock_of(r)->scratch;
     leat_i_buf all = { 0 };
     leat_i_json part;
     bool good = true;
     *size = 0;
     if (content.type == LEAT_I_JSON_STRING) {
-        *text = leat_i_json_text(content, arena, size);
-    } else if (content.type == LEAT_I_JSON_ARRAY || (content.type == LEAT_I_JSON_OBJECT && r->dialect->one_is_list)) {
-        if (content.type == LEAT_I_JSON_OBJECT) good = part_add(r, content, param, &all);
-        for (size_t at = 0; good && leat_i_json_next_element(content, &at, &part);)
-            good = part_add(r, part, param, &all);
-        *text = leat_i_arena_strndup(arena, all.data ? all.data : "", all.size);
-        *size = all.size;
-        leat_i_buf_fini(&all);
-    } else {
+        *text = leat_i_json_text(content, &leat_i_mock_of(r)->scratch, size);
+        if (!*text) leat_i_mock_fail_memory(r);
+        return *text != NULL;
+    }
+    if (content.type != LEAT_I_JSON_ARRAY && (content.type != LEAT_I_JSON_OBJECT || !r->dialect->one_is_list))
         return leat_i_mock_invalid(r, param, "invalid_type", "%s: must be a string or an array, but is %s.", param,
                                    leat_i_mock_json_kind(content));
-    }
-    if (good && !*text) leat_i_mock_fail_memory(r);
-    return good && *text;
+    if (content.type == LEAT_I_JSON_OBJECT) good = part_add(r, content, param, &all);
+    for (size_t at = 0; good && leat_i_json_next_element(content, &at, &part);)
+        good = part_add(r, part, param, &all);
+    if (good) return leat_i_mock_text_end(r, &all, text, size);
+    leat_i_buf_fini(&all);
+    return false;
 }
 
 void leat_i_mock_ask_begin(leat_i_mock_ask *ask)

@@ -44,47 +44,32 @@ static void azure_fail(leat_i_mock_request *r, const leat_i_mock_failure *f)
     leat_i_buf_puts(&r->out, "}}");
 }
 
-static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+static void put_seconds(char *text, size_t room, int64_t ns)
 {
-    const leat_i_mock_limits *l = &r->limits;
-    const leat_i_mock_state *s = &r->limit_state;
-    if (l->requests) {
-        leat_i_mock_add_u64(response, "x-ratelimit-limit-requests", l->requests);
-        leat_i_mock_add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
-        leat_i_mock_add_u64(response, "x-ratelimit-reset-requests",
-                            (uint64_t)((s->requests_reset_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
-    }
-    if (l->tokens) {
-        leat_i_mock_add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
-        leat_i_mock_add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
-        leat_i_mock_add_u64(response, "x-ratelimit-reset-tokens",
-                            (uint64_t)((s->tokens_reset_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
-    }
+    snprintf(text, room, "%lld", (long long)((ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S));
 }
 
+static void add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
+{
+    leat_i_mock_add_x_ratelimit(response, r, put_seconds);
+}
+
+/* What both paths have. */
+#define AZURE                                                                                                             \
+    .name = "azure", .key_header = "api-key", .id_header = "apim-request-id", .check = version_check, .fail = azure_fail, \
+    .add_limits = add_limits, .add_retry = leat_i_mock_openai_add_retry
+
 const leat_i_mock_dialect leat_i_mock_azure = {
-    .name = "azure",
-    .key_header = "api-key",
-    .id_header = "apim-request-id",
-    .check = version_check,
+    AZURE,
     .take = leat_i_mock_openai_take,
     .put = leat_i_mock_openai_put,
     .stream = leat_i_mock_openai_stream,
     .embed = &leat_i_mock_embed_openai,
-    .fail = azure_fail,
-    .add_limits = add_limits,
-    .add_retry = leat_i_mock_openai_add_retry,
 };
 
 const leat_i_mock_dialect leat_i_mock_azure_responses = {
-    .name = "azure",
-    .key_header = "api-key",
-    .id_header = "apim-request-id",
-    .check = version_check,
+    AZURE,
     .take = leat_i_mock_responses_take,
     .put = leat_i_mock_responses_put,
     .stream = leat_i_mock_responses_stream,
-    .fail = azure_fail,
-    .add_limits = add_limits,
-    .add_retry = leat_i_mock_openai_add_retry,
 };

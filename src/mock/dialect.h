@@ -90,6 +90,10 @@ void leat_i_mock_responses_stream(leat_i_mock_request *r, const leat_i_mock_repl
 /* ask.c: what the dialects' readers share. */
 
 /* The text of a content: a string, or an array of parts, whose texts are joined; what is no text says nothing to this model. */
+/* Appends a part's text, with a blank line before it if it is not the first; and makes of all of them a text that lasts, which frees
+ * `all`. False = memory is short, and the request was failed for it. */
+bool leat_i_mock_text_add(leat_i_mock_request *r, leat_i_json string, leat_i_buf *all);
+bool leat_i_mock_text_end(leat_i_mock_request *r, leat_i_buf *all, const char **text, size_t *size);
 bool leat_i_mock_text_of(leat_i_mock_request *r, leat_i_json content, const char *param, const char **text, size_t *size);
 void leat_i_mock_ask_begin(leat_i_mock_ask *ask);
 void leat_i_mock_ask_add(leat_i_mock_ask *ask, bool from_user, const char *text, size_t size);
@@ -108,6 +112,9 @@ void leat_i_mock_add_lines(struct MHD_Response *response, const char *lines);
 void leat_i_mock_add_u64(struct MHD_Response *response, const char *name, uint64_t value);
 /* Retry-After (whole seconds, rounded up) and, if `in_ms`, retry-after-ms (exact). */
 void leat_i_mock_add_retry(struct MHD_Response *response, const leat_i_mock_request *r, bool in_ms);
+/* The headers x-ratelimit-{limit,remaining,reset}-{requests,tokens}; `put_reset` writes a time in the dialect's form. */
+void leat_i_mock_add_x_ratelimit(struct MHD_Response *response, const leat_i_mock_request *r,
+                                 void (*put_reset)(char *text, size_t room, int64_t ns));
 /* "12ms", "1.5s", "6m0s": the durations of OpenAI's reset headers, rounded up to a millisecond. */
 void leat_i_mock_put_duration(char *text, size_t room, int64_t ns);
 /* "2026-11-21T17:00:01Z", of a time since 1970, rounded up to a second. */

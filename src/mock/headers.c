@@ -57,6 +57,30 @@ void leat_i_mock_put_duration(char *text, size_t room, int64_t ns)
         snprintf(text, room, "%s", seconds);
 }
 
+static void add_x_ratelimit(struct MHD_Response *response, const char *what, uint64_t limit, uint64_t left,
+                            const char *reset)
+{
+    char name[48];
+    snprintf(name, sizeof name, "x-ratelimit-limit-%s", what);
+    leat_i_mock_add_u64(response, name, limit);
+    snprintf(name, sizeof name, "x-ratelimit-remaining-%s", what);
+    leat_i_mock_add_u64(response, name, left);
+    snprintf(name, sizeof name, "x-ratelimit-reset-%s", what);
+    (void)MHD_add_response_header(response, name, reset);
+}
+
+void leat_i_mock_add_x_ratelimit(struct MHD_Response *response, const leat_i_mock_request *r,
+                                 void (*put_reset)(char *text, size_t room, int64_t ns))
+{
+    const leat_i_mock_limits *l = &r->limits;
+    const leat_i_mock_state *s = &r->limit_state;
+    char reset[64];
+    put_reset(reset, sizeof reset, s->requests_reset_ns);
+    if (l->requests) add_x_ratelimit(response, "requests", l->requests, s->requests_left, reset);
+    put_reset(reset, sizeof reset, s->tokens_reset_ns);
+    if (l->tokens) add_x_ratelimit(response, "tokens", l->tokens, s->tokens_left, reset);
+}
+
 void leat_i_mock_put_rfc3339(char *text, size_t room, int64_t wall_ns)
 {
     time_t s = (time_t)((wall_ns + LEAT_I_NS_PER_S - 1) / LEAT_I_NS_PER_S);

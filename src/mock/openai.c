@@ -28,16 +28,10 @@ static bool part_take(leat_i_mock_request *r, leat_i_json part, const char *para
                                    "Invalid value for '%s.type'. Supported values are: 'text', 'image_url', 'input_audio', "
                                    "'file' and 'refusal'.",
                                    param);
-    size_t size = 0;
     leat_i_json value = leat_i_json_get(part, "text");
     if (value.type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.text'.", param);
-    const char *s = leat_i_json_text(value, &leat_i_mock_of(r)->scratch, &size);
-    if (!s || (text->size && !leat_i_buf_puts(text, "\n\n")) || !leat_i_buf_append(text, s, size)) {
-        leat_i_mock_fail_memory(r);
-        return false;
-    }
-    return true;
+    return leat_i_mock_text_add(r, value, text);
 }
 
 static bool parts_take(leat_i_mock_request *r, leat_i_json parts, size_t index, const char **text, size_t *text_size)
@@ -51,14 +45,9 @@ static bool parts_take(leat_i_mock_request *r, leat_i_json parts, size_t index, 
         snprintf(param, sizeof param, "messages[%zu].content[%zu]", index, n);
         ok = part_take(r, part, param, &all);
     }
-    if (ok) {
-        *text = leat_i_arena_strndup(&leat_i_mock_of(r)->scratch, all.data ? all.data : "", all.size);
-        *text_size = all.size;
-        if (!*text) leat_i_mock_fail_memory(r);
-        ok = *text != NULL;
-    }
+    if (ok) return leat_i_mock_text_end(r, &all, text, text_size);
     leat_i_buf_fini(&all);
-    return ok;
+    return false;
 }
 
 static bool role_is_known(leat_i_json role)

@@ -146,21 +146,7 @@ void leat_i_mock_openai_fail(leat_i_mock_request *r, const leat_i_mock_failure *
 
 void leat_i_mock_openai_add_limits(struct MHD_Response *response, const leat_i_mock_request *r)
 {
-    const leat_i_mock_limits *l = &r->limits;
-    const leat_i_mock_state *s = &r->limit_state;
-    char text[64];
-    if (l->requests) {
-        leat_i_mock_add_u64(response, "x-ratelimit-limit-requests", l->requests);
-        leat_i_mock_add_u64(response, "x-ratelimit-remaining-requests", s->requests_left);
-        leat_i_mock_put_duration(text, sizeof text, s->requests_reset_ns);
-        (void)MHD_add_response_header(response, "x-ratelimit-reset-requests", text);
-    }
-    if (l->tokens) {
-        leat_i_mock_add_u64(response, "x-ratelimit-limit-tokens", l->tokens);
-        leat_i_mock_add_u64(response, "x-ratelimit-remaining-tokens", s->tokens_left);
-        leat_i_mock_put_duration(text, sizeof text, s->tokens_reset_ns);
-        (void)MHD_add_response_header(response, "x-ratelimit-reset-tokens", text);
-    }
+    leat_i_mock_add_x_ratelimit(response, r, leat_i_mock_put_duration);
 }
 
 void leat_i_mock_openai_add_retry(struct MHD_Response *response, const leat_i_mock_request *r)
