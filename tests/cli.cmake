@@ -18,6 +18,7 @@ leat_cli_test(test_cli_words)
 leat_cli_test(test_cli_input)
 leat_cli_test(test_cli_resume)
 leat_cli_test(test_cli_failures)
+leat_cli_test(test_cli_outages)
 leat_cli_test(test_cli_limits)
 if(NOT LEAT_SANITIZE) # It measures rates.
   leat_cli_test(limit_proof)

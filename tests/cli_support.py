@@ -159,5 +159,28 @@ class Cli(unittest.TestCase):
         self.wait_for(f"{count} rows", lambda: path.exists() and path.read_bytes().count(b"\n") >= count)
 
 
+class Endpoint(Cli):
+    """Runs on a batch against an endpoint."""
+
+    def args(self, url, *more, count=3):
+        self.batch("in.jsonl", count)
+        return ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", url, *more]
+
+    def env(self):
+        return {"OPENAI_API_KEY": KEY}
+
+    def said(self, process, words):
+        """Reads what the process says until these words come."""
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if words in line:
+                return
+        self.fail(f"never said: {words}\n{''.join(lines)}")
+
+    def requests_said(self, ended):
+        return int(re.search(r"requests: +([\d,]+)", ended.err)[1].replace(",", ""))
+
+
 def main():
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
