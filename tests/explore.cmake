@@ -4,12 +4,13 @@ if(LEAT_SANITIZE OR LEAT_FUZZ OR CMAKE_CROSSCOMPILING)
   return()
 endif()
 
-# deque.c, semaphore.c and worker.c are part of case_deque.c, case_lock.c and world.c, which call their static functions.
-set(explore_units base/arena.c base/buf.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/descriptor.c sched/detached.c sched/for.c sched/fork.c sched/future.c
-  sched/gate.c sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/stack.c sched/task.c sched/task_pool.c sched/task_user.c)
+# deque.c, fork.c, gate.c, semaphore.c and worker.c are part of case_deque.c, case_thief.c, case_lock.c (both) and world.c, which call their
+# static functions.
+set(explore_units base/arena.c base/buf.c base/err.c base/heap.c sched/batch.c sched/blocking.c sched/clock.c sched/descriptor.c sched/detached.c sched/for.c sched/future.c
+  sched/handle.c sched/idle.c sched/misuse.c sched/park.c sched/runtime.c sched/stack.c sched/task.c sched/task_pool.c sched/task_user.c)
 set(explore_sources ${CMAKE_SOURCE_DIR}/src/sched)
 list(TRANSFORM explore_units PREPEND ${CMAKE_SOURCE_DIR}/src/)
-set(explore_cases case_clock.c case_deque.c case_for.c case_fork.c case_io.c case_lock.c case_runtime.c case_stack.c case_submit.c case_wake.c litmus.c stubs.c world.c)
+set(explore_cases case_clock.c case_deque.c case_for.c case_fork.c case_io.c case_lock.c case_runtime.c case_stack.c case_submit.c case_thief.c case_wake.c litmus.c stubs.c world.c)
 list(TRANSFORM explore_cases PREPEND explore/)
 add_library(explore_shipped OBJECT ${explore_cases} ${explore_units})
 target_compile_definitions(explore_shipped PRIVATE LEAT_EXPLORE=1 memset=explore_memset memcpy=explore_memcpy
@@ -44,7 +45,7 @@ foreach(target explore explore_shipped)
   endif()
 endforeach()
 
-foreach(cases litmus batch blocking clock deque descriptor for fork future gate handle inject park runtime semaphore stack submit task wake)
+foreach(cases litmus batch blocking clock deque descriptor for fork future gate handle inject lock park runtime semaphore stack submit task thief wake)
   add_test(NAME explore_${cases} COMMAND explore ${cases}_)
   set_tests_properties(explore_${cases} PROPERTIES TIMEOUT 3000 LABELS "explore")
 endforeach()

@@ -15,8 +15,9 @@
  * is woken drains any; `external` comes before and after, since what is begun is begun by one who runs, and what has ended has woken
  * somebody before. Nobody needs to look again when a look was in vain: whoever was woken looks when it parks.
  *
- * A worker without memory for another stack counts as parked: it can start nothing, and goes on when a timer frees one. When no worker
- * can start anything, what is queued holds the clock no longer.
+ * A worker without memory for another stack counts as parked: it can start nothing, and goes on when a timer frees one. It says that this
+ * is over, counts in `stirred`, and goes on then: a look that still saw it starved has read another count at first, or does at last. When
+ * no worker can start anything, what is queued holds the clock no longer.
  */
 #include "runtime.h"
 
@@ -31,7 +32,7 @@ int64_t leat_i_runtime_now_ns(const leat_runtime *rt)
 static bool clock_all_starved(leat_runtime *rt)
 {
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!leat_load_seq_cst(&rt->worker[i].starved)) return false;
+        if (!leat_load_relaxed(&rt->worker[i].starved)) return false; /* relaxed: clock_all_idle has acquired it */
     return true;
 }
 
@@ -49,8 +50,8 @@ static bool clock_all_queues_empty(leat_runtime *rt)
 static bool clock_all_idle(leat_runtime *rt)
 {
     for (uint32_t i = 0; i < rt->worker_count; i++)
-        if (!(leat_load_seq_cst(&rt->idle[i / 64]) >> (i % 64) & 1) && !leat_load_seq_cst(&rt->worker[i].starved))
-            return false;
+        if (!(leat_load_seq_cst(&rt->idle[i / 64]) >> (i % 64) & 1) && !leat_load_acquire(&rt->worker[i].starved))
+            return false; /* acquire: pairs with the release in leat_i_worker_starve */
     return true;
 }
 

@@ -311,7 +311,7 @@ static void join_park(leat_i_fork *k, leat_fork_slot *slot, uintptr_t state)
         leat_store_relaxed(&w->fork, NULL); /* relaxed: who finds it late sees that nothing is shared */
         while (leat_word_load_acquire(&slot->state) != STATE_DONE)
             leat_i_stack_park(w);
-        leat_store_release(&w->fork, k);
+        leat_store_relaxed(&w->fork, k); /* relaxed: the fence behind the share of this slot has published the region */
         return;
     }
 }

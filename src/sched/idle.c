@@ -340,9 +340,9 @@ void leat_i_worker_starve(leat_i_worker *w)
 {
     /* No idle bit: who looks for a worker to run a task would find one that cannot. So it is not signaled either, and looks itself. */
     leat_store_relaxed(&w->next_ns, leat_i_heap_first_ns(&w->timers)); /* relaxed: the flag below publishes it */
-    leat_store_seq_cst(&w->starved, true);
+    leat_store_release(&w->starved, true); /* release: pairs with the acquire in clock.c; the look begins with a fence */
     if (w->rt->virtual_clock) leat_i_clock_evaluate(w->rt);
     leat_i_os_futex_wait(&w->wake, LEAT_I_WAKE_NONE, leat_i_os_now_ns() + LEAT_I_NS_PER_MS);
-    leat_add_seq_cst(&w->rt->stirred, 1); /* seq_cst: as in idle_claim */
-    leat_store_seq_cst(&w->starved, false);
+    leat_store_relaxed(&w->starved, false); /* relaxed: the next line publishes it */
+    leat_add_seq_cst(&w->rt->stirred, 1);   /* seq_cst: before it goes on; partner of clock_all_wait */
 }

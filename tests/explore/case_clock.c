@@ -1,7 +1,7 @@
 /*
  * case_clock.c: the virtual clock jumps when all wait, and not before: not while a task runs, and not while anything outside is awaited.
  *
- * clock_look and clock_woken drive the parking of two workers and what a helper thread does; the others have a whole runtime.
+ * clock_look, clock_woken, clock_starve and clock_fed drive the parking of two workers and what a helper thread does; the others have a whole runtime.
  */
 #include "begin.h"
 
@@ -125,6 +125,93 @@ static void clock_woken(void)
     explore_finish();
 }
 
+/* ---- a worker without memory for a stack, whose timer comes first ---- */
+
+static leat_i_timer later;
+
+static explore_flag running;
+
+static leat_i_worker *starving(void)
+{
+    leat_i_worker *w = &world_worker[0];
+    world_be(w);
+    EXPLORE_CHECK(leat_i_heap_reserve(&w->timers, 1) && leat_i_heap_add(&w->timers, &timer, LEAT_I_NS_PER_S + SLEEP_NS));
+    return w;
+}
+
+static void starves(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = starving();
+    while (time_stands())
+        leat_i_worker_starve(w);
+    EXPLORE_CHECK(leat_i_runtime_now_ns(&world) == LEAT_I_NS_PER_S + SLEEP_NS);
+    leat_i_heap_remove(&w->timers, &timer);
+    for (;;)
+        leat_i_worker_sleep(w);
+}
+
+/* Has memory after a while, and runs: whoever looks from then on must not see it starved. */
+static void runs_again(void *unused)
+{
+    (void)unused;
+    leat_i_worker_starve(starving());
+    EXPLORE_CHECK(time_stands());
+    explore_flag_add(&running, 1);
+    explore_flag_await(&looked, 1);
+    EXPLORE_CHECK(explore_newest(&world.virtual_ns, sizeof world.virtual_ns) == LEAT_I_NS_PER_S);
+}
+
+static void looks_once(void *unused)
+{
+    (void)unused;
+    explore_flag_await(&running, 1);
+    while (!(leat_load_relaxed(&world.idle[0]) & 2)) /* until the other worker parks */
+        leat_i_os_relax();
+    leat_i_clock_evaluate(&world);
+    explore_flag_add(&looked, 1);
+}
+
+static void waits_longer(void *unused)
+{
+    (void)unused;
+    leat_i_worker *w = &world_worker[1];
+    int64_t until_ns = LEAT_I_NS_PER_S + 2 * SLEEP_NS;
+    world_be(w);
+    EXPLORE_CHECK(leat_i_heap_reserve(&w->timers, 1) && leat_i_heap_add(&w->timers, &later, until_ns));
+    while (leat_i_runtime_now_ns(&world) < until_ns)
+        leat_i_worker_sleep(w);
+    explore_flag_add(&over, 1);
+}
+
+static void clock_starve(void)
+{
+    clock_begin();
+    later = (leat_i_timer){ 0 };
+    explore_start(starves, NULL);
+    explore_start(waits_longer, NULL);
+    explore_flag_await(&over, 1);
+    explore_finish();
+}
+
+static void parks_then(void *unused)
+{
+    explore_flag_await(&running, 1);
+    waits_longer(unused);
+}
+
+static void clock_fed(void)
+{
+    clock_begin();
+    later = (leat_i_timer){ 0 };
+    running = looked = (explore_flag){ 0 };
+    unsigned runner = explore_start(runs_again, NULL);
+    explore_start(parks_then, NULL);
+    explore_start(looks_once, NULL);
+    explore_join(runner);
+    explore_finish();
+}
+
 /* ---- with a whole runtime ---- */
 
 static leat_runtime *rt;
@@ -186,6 +273,8 @@ static void clock_external(void)
 
 const explore_case explore_clock_look = { "clock_look", clock_look, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
 const explore_case explore_clock_woken = { "clock_woken", clock_woken, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
+const explore_case explore_clock_starve = { "clock_starve", clock_starve, { 2, 1, 2, 5000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_clock_fed = { "clock_fed", clock_fed, { 1, 1, 2, 2000 }, { 2, 1, 2, 20000 }, false };
 const explore_case explore_clock_jump = { "clock_jump", clock_jump, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };
 const explore_case explore_clock_external = {
     "clock_external", clock_external, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false

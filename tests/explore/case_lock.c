@@ -1,15 +1,47 @@
 /*
- * case_lock.c: the semaphore and the gate: never two inside, nobody waits for ever, no permit is lost.
+ * case_lock.c: the small lock, the semaphore and the gate: never two inside, nobody waits for ever, no permit is lost.
  *
- * semaphore.c is part of this file, so that its count can be looked at.
+ * semaphore.c and gate.c are part of this file, so that a count and a state can be looked at.
  */
 #include "begin.h"
 
+#include "sched/gate.c"
 #include "sched/semaphore.c"
 
 static leat_runtime *rt;
 static uint32_t inside; /* plain: a race if two are in */
 static explore_flag entered, go;
+
+/* ---- the small lock ---- */
+
+static leat_i_lock lock;
+
+static void locks(void *unused)
+{
+    (void)unused;
+    leat_i_lock_take(&lock);
+    EXPLORE_CHECK(inside++ == 0);
+    inside--;
+    leat_i_lock_give(&lock);
+}
+
+/* The lock is held for longer than others look: one of them sleeps, or is about to, when it is given back. */
+static void lock_sleep(void)
+{
+    inside = 1;
+    lock = (leat_i_lock){ 0 };
+    leat_i_lock_take(&lock);
+    explore_start(locks, NULL);
+    explore_start(locks, NULL);
+    explore_quiet(true);
+    while (leat_load_relaxed(&lock.word) != 2)
+        leat_i_os_relax();
+    explore_quiet(false);
+    inside--;
+    leat_i_lock_give(&lock);
+    explore_join_all();
+    EXPLORE_CHECK(inside == 0 && leat_i_lock_try(&lock));
+}
 
 /* ---- the semaphore ---- */
 
@@ -153,18 +185,23 @@ static leat_err passes(leat_task *t, void *arg, const void **result)
     return LEAT_OK;
 }
 
-/* Stands in the gate until it is told, twice in a row. */
+/* Stands in the gate until it is told for the `turn`th time. */
+static void hold(leat_task *t, uint32_t turn)
+{
+    leat_i_gate_enter(t, gate);
+    EXPLORE_CHECK(inside++ == 0);
+    explore_flag_add(&entered, 1);
+    explore_flag_await(&go, turn);
+    inside--;
+    leat_i_gate_leave(t);
+}
+
+/* Twice in a row. */
 static leat_err holds(leat_task *t, void *arg, const void **result)
 {
     (void)arg, (void)result;
-    for (uint32_t i = 1; i <= 2; i++) {
-        leat_i_gate_enter(t, gate);
-        EXPLORE_CHECK(inside++ == 0);
-        explore_flag_add(&entered, 1);
-        explore_flag_await(&go, i);
-        inside--;
-        leat_i_gate_leave(t);
-    }
+    hold(t, 1);
+    hold(t, 2);
     return LEAT_OK;
 }
 
@@ -220,6 +257,48 @@ static void gate_heir(void)
     gate_run(3, holds, lets_go_late);
 }
 
+static leat_err passes_once(leat_task *t, void *arg, const void **result)
+{
+    leat_err err = passes(t, arg, result);
+    explore_flag_add(&entered, 1);
+    return err;
+}
+
+/* Leaves when the one that was woken has become the heir, which may be before that one parks; or when it was faster. */
+static leat_err holds_for_heir(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    hold(t, 1);
+    leat_i_gate_enter(t, gate);
+    EXPLORE_CHECK(inside++ == 0);
+    while (!(leat_load_relaxed(&gate->state) & GATE_HEIR) && explore_flag_get(&entered) < 2)
+        leat_i_os_relax();
+    inside--;
+    leat_i_gate_leave(t);
+    return LEAT_OK;
+}
+
+static void gate_told(void)
+{
+    leat_handle *h[2];
+    inside = 0;
+    entered = go = (explore_flag){ 0 };
+    rt = runtime_begin(2);
+    gate = leat_i_gate_new();
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_task_submit(rt, holds_for_heir, NULL, &h[0]) == LEAT_OK);
+    explore_flag_await(&entered, 1);
+    EXPLORE_CHECK(leat_task_submit(rt, passes_once, NULL, &h[1]) == LEAT_OK);
+    explore_settle();
+    explore_flag_add(&go, 1);
+    for (int i = 0; i < 2; i++)
+        EXPLORE_CHECK(leat_handle_wait(h[i], -1, NULL, NULL) == LEAT_OK);
+    for (int i = 0; i < 2; i++)
+        leat_handle_free(h[i]);
+    leat_i_gate_free(gate);
+    explore_finish();
+}
+
 const explore_case explore_semaphore_take = {
     "semaphore_take", semaphore_take, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false
 };
@@ -231,3 +310,5 @@ const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000
 const explore_case explore_semaphore_stop = { "semaphore_stop", semaphore_stop, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
 const explore_case explore_semaphore_free = { "semaphore_free", semaphore_free, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
 const explore_case explore_gate_heir = { "gate_heir", gate_heir, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_gate_told = { "gate_told", gate_told, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };
+const explore_case explore_lock_sleep = { "lock_sleep", lock_sleep, { 2, 1, 2, 2000 }, { 3, 2, 4, 50000 }, false };

@@ -56,7 +56,7 @@ static void park_cancel(void)
 
 /* ---- a child's future: set against await, cancel and the time ---- */
 
-static explore_flag child_begun;
+static explore_flag child_begun, child_there, child_go;
 
 static leat_err child(leat_task *t, void *arg, const void **result)
 {
@@ -200,6 +200,42 @@ static void future_stuck(void)
     explore_finish();
 }
 
+/* Done and canceled at once: what completes may be interrupted before it wakes anybody. */
+static leat_err child_told(leat_task *t, void *arg, const void **result)
+{
+    explore_flag_add(&child_there, 1);
+    explore_flag_await(&child_go, 1);
+    return child(t, arg, result);
+}
+
+static leat_err awaits_told(leat_task *t, void *arg, const void **result)
+{
+    leat_future *f = leat_task_start(t, child_told, arg);
+    explore_flag_await(&child_there, 1); /* on the other worker */
+    leat_err err = leat_await_all(t, &f, 1);
+    EXPLORE_CHECK(err == LEAT_CANCELED || *(const int *)arg == 1);
+    (void)result;
+    return err;
+}
+
+static void future_late(void)
+{
+    int value = 0;
+    leat_handle *h;
+    child_begun = child_there = child_go = (explore_flag){ 0 };
+    begin(2);
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_task_submit(rt, awaits_told, &value, &h) == LEAT_OK);
+    explore_settle();
+    explore_flag_add(&child_go, 1);
+    leat_handle_cancel(h);
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    EXPLORE_CHECK(err == LEAT_OK || err == LEAT_CANCELED);
+    EXPLORE_CHECK(value == (int)explore_flag_get(&child_begun));
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* Whichever of both is done first: the other one goes on until the parent's end cancels it. */
 static leat_err awaits_any(leat_task *t, void *arg, const void **result)
 {
@@ -290,3 +326,4 @@ const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2
 const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_future_stuck = { "future_stuck", future_stuck, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_future_joined = { "future_joined", future_joined, { 2, 1, 3, 2000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_future_late = { "future_late", future_late, { 1, 2, 2, 2000 }, { 2, 2, 3, 50000 }, false };

@@ -88,7 +88,7 @@ const explore_case explore_stack_lists = { "stack_lists", stack_lists, { 2, 1, 2
 
 /* ---- memory for tasks ---- */
 
-enum { TASKS_KEPT = 128 }; /* two batches, and as many tasks as a block has */
+enum { BLOCK_TASKS = 128, TASKS_KEPT = BLOCK_TASKS }; /* two batches, and as many tasks as a block has */
 
 static leat_task *task[TASKS_KEPT + 1];
 
@@ -140,4 +140,29 @@ static void task_lists(void)
     leat_i_task_pool_fini(&world); /* The model reports what is freed twice, and what stays. */
 }
 
+/* ---- the end of a block ---- */
+
+static void gives_last(void *t)
+{
+    leat_i_task_init(t, &world, NULL, NULL);
+    leat_i_task_dealloc(NULL, t);
+}
+
+/* Two threads end the last tasks of a block, of which the later one frees it. */
+static void task_block(void)
+{
+    explore_quiet(true);
+    world_begin(1);
+    for (int i = 0; i < BLOCK_TASKS; i++)
+        task[i] = task_get(&world_worker[0]);
+    EXPLORE_CHECK(!world_worker[0].tasks.block);
+    for (int i = 2; i < BLOCK_TASKS; i++)
+        leat_i_task_dealloc(NULL, task[i]);
+    explore_quiet(false);
+    explore_start(gives_last, task[0]); /* the first two: the model looks at the beginning of what is freed only */
+    explore_start(gives_last, task[1]);
+    explore_join_all();
+}
+
+const explore_case explore_task_block = { "task_block", task_block, { 3, 2, 3, 1000 }, { 4, 3, 4, 5000 }, false };
 const explore_case explore_task_lists = { "task_lists", task_lists, { 2, 1, 2, 500 }, { 3, 1, 3, 5000 }, false };

@@ -183,6 +183,45 @@ static void batch_again(void)
     explore_finish();
 }
 
+static explore_flag canceled;
+static LEAT_ATOMIC(leat_task *) waiting_item;
+
+/* The first item keeps the worker on which the head waits, so that no fence is between the cancel and the head's look. The other one is
+ * listed already when it waits for the second time. */
+static leat_err waits_elsewhere(leat_task *t, void *arg, const void **result)
+{
+    if (arg == &ran[0]) {
+        explore_flag_await(&canceled, 1);
+        return runs(t, arg, result);
+    }
+    leat_store_release(&waiting_item, t); /* release: its stack, for batch_late */
+    EXPLORE_CHECK(leat_i_park(t, LEAT_I_NEVER_NS) == LEAT_OK);
+    explore_flag_add(&begun, 1);
+    return waits(t, arg, result);
+}
+
+static void batch_late(void)
+{
+    leat_handle *h;
+    leat_task *t;
+    begun = canceled = (explore_flag){ 0 };
+    leat_store_relaxed(&waiting_item, NULL);
+    begin(2);
+    explore_quiet(true);
+    EXPLORE_CHECK(leat_task_submit_batch(rt, waits_elsewhere, ran, sizeof ran[0], 2, &h) == LEAT_OK);
+    while (!(t = leat_load_acquire(&waiting_item))) /* acquire: pairs with waits_elsewhere */
+        leat_i_os_relax();
+    explore_settle();
+    leat_i_unpark(leat_i_task_waiter(t));
+    explore_flag_await(&begun, 1);
+    explore_settle();
+    leat_handle_cancel(h);
+    explore_flag_add(&canceled, 1);
+    EXPLORE_CHECK(leat_handle_wait(h, -1, NULL, NULL) == LEAT_CANCELED && ran[0] == 1 && ran[1] == 1);
+    leat_handle_free(h);
+    explore_finish();
+}
+
 /* ---- handles ---- */
 
 static void calls_back(void *arg)
@@ -235,3 +274,4 @@ const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1
 const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 3, 2, 4, 100000 }, false };
 const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_submit_root = { "submit_root", submit_root, { 2, 1, 3, 500 }, { 3, 1, 4, 100000 }, false };
+const explore_case explore_batch_late = { "batch_late", batch_late, { 1, 1, 1, 500 }, { 2, 2, 3, 20000 }, false };

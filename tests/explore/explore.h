@@ -57,5 +57,7 @@ typedef struct explore_flag {
 void explore_flag_add(explore_flag *flag, uint32_t n);
 void explore_flag_await(explore_flag *flag, uint32_t least);
 uint32_t explore_flag_get(const explore_flag *flag);
+/* What an atomic object holds at the end of its modification order, as the kernel would read it; it orders nothing. */
+uint64_t explore_newest(void *p, unsigned bytes);
 
 #endif

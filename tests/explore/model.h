@@ -98,7 +98,6 @@ uint64_t explore_update(void *p, unsigned bytes, enum update what, uint64_t valu
 uint64_t explore_cas(void *p, unsigned bytes, uint64_t expected, uint64_t value, int order, int fail_order, bool weak,
                      bool *done);
 void explore_fence(int order);
-uint64_t explore_newest(void *p, unsigned bytes); /* what the kernel would read: the end of the modification order */
 void explore_forget(const void *p, size_t bytes); /* plain stores make atomic objects anew */
 view_copy *explore_view_give(thread *t);          /* release: what `t` has done happens before who takes it */
 void explore_view_take(thread *t, const view_copy *v);
