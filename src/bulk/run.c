@@ -237,6 +237,11 @@ static void retried_tell(const leat_i_run *run)
         (unsigned long long)(taken - run->feed.retried_met));
 }
 
+static bool has_rows(const leat_i_run *run)
+{
+    return run->journal.rows > 0 || leat_load_relaxed(&run->count.ok) + leat_load_relaxed(&run->count.failed) > 0;
+}
+
 static void run_work(leat_task *t, leat_i_run *run)
 {
     leat_future *mark = t->children;
@@ -257,9 +262,11 @@ static void run_work(leat_task *t, leat_i_run *run)
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
     leat_i_lock_take(&run->stop_lock);
-    bool differs = run->stop_error.code == LEAT_MISMATCH; /* the same command would meet the same change */
+    leat_err code = run->stop_error.code;
     leat_i_lock_give(&run->stop_lock);
-    run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run) && !differs;
+    /* The same command would meet the same change; and where no input can be read there is nothing to go on from. */
+    bool in_vain = code == LEAT_MISMATCH || (code == LEAT_INPUT && !has_rows(run));
+    run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run) && !in_vain;
     end_check(run);
 }
 

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/err.h"
@@ -82,13 +83,16 @@ static leat_err job_write(void *arg)
 
 static void writer_fail(leat_i_writer *w, const char *what, int rc)
 {
-    char text[80];
+    char text[80], name[100];
+    if (strcmp(w->journal->path, "-") == 0)
+        snprintf(name, sizeof name, "standard output");
+    else
+        snprintf(name, sizeof name, "the output %.80s", w->journal->path);
     leat_i_lock_take(&w->lock);
     if (w->error.code == LEAT_OK && rc == -ECANCELED)
-        (void)leat_i_fail(&w->error, LEAT_CANCELED, "stopped while nobody took the rows from %.120s", w->journal->path);
+        (void)leat_i_fail(&w->error, LEAT_CANCELED, "stopped while nobody took the rows from %s", name);
     else if (w->error.code == LEAT_OK)
-        (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s the output %.80s: %s%s", what, w->journal->path,
-                          leat_i_errno_text(rc, text, sizeof text),
+        (void)leat_i_fail(&w->error, LEAT_IO, "cannot %s %s: %s%s", what, name, leat_i_errno_text(rc, text, sizeof text),
                           w->journal->resumable ? "; the rows written so far are kept" : "");
     leat_i_lock_give(&w->lock);
 }
