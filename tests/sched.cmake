@@ -4,7 +4,7 @@ leat_test(test_deadline)
 leat_test(test_deque)
 leat_test(test_descriptor)
 leat_test(test_detached)
-leat_test(test_endurance TIMEOUT 900)
+leat_test(test_endurance)
 leat_test(test_fiber)
 # The same with the form of the switch that the sanitizers' builds have, where the library has the inline one.
 leat_test(test_fiber_called SOURCES ${CMAKE_SOURCE_DIR}/src/sched/fiber.c)
