@@ -113,6 +113,97 @@ static void guards_guard(void **state)
     assert_null(leat_i_os_reserve(SIZE_MAX / 2));
 }
 
+/* ---- many guards at once ---- */
+
+enum { GUARDS = 150 }; /* more than one call takes */
+
+static int at_once_calls, guards_asked, guards_allowed;
+
+static int counts_calls(const char *call)
+{
+    at_once_calls += strcmp(call, "process_madvise") == 0;
+    return strcmp(call, "guard") == 0 && guards_asked++ >= guards_allowed ? -ENOMEM : 0;
+}
+
+static int refuses_many(const char *call)
+{
+    return strcmp(call, "process_madvise") == 0 ? -EPERM : counts_calls(call);
+}
+
+/* How many of the ranges are guarded; they must be the first ones, and nothing between them. */
+static uint32_t guarded(const char *p, size_t page)
+{
+    uint32_t count = 0;
+    while (count < GUARDS && leat_i_os_guard_holds(p + 2 * page * count))
+        count++;
+    for (uint32_t i = count; i < GUARDS; i++)
+        assert_false(leat_i_os_guard_holds(p + 2 * page * i));
+    for (uint32_t i = 0; i < GUARDS; i++)
+        assert_false(leat_i_os_guard_holds(p + 2 * page * i + page));
+    return count;
+}
+
+static uint32_t guards_made(leat_i_os_fault_fn fault, int allowed)
+{
+    size_t page = leat_i_os_page_bytes();
+    char *p = leat_i_os_reserve(2 * page * GUARDS);
+    assert_non_null(p);
+    guards_asked = at_once_calls = 0;
+    guards_allowed = allowed;
+    leat_i_os_fault = fault;
+    uint32_t told = leat_i_os_guard_install_many(p, page, 2 * page, GUARDS);
+    leat_i_os_fault = NULL;
+    assert_int_equal(told, guarded(p, page));
+    leat_i_os_release(p, 2 * page * GUARDS);
+    return told;
+}
+
+static bool has_light_guards(void)
+{
+    size_t page = leat_i_os_page_bytes();
+    char *p = leat_i_os_reserve(page);
+    assert_non_null(p);
+    bool has = leat_i_os_guard_install(p, page) == 0 && leat_i_os_guard_holds(p);
+    leat_i_os_release(p, page);
+    return has;
+}
+
+static void many_guards_are_made_at_once(void **state)
+{
+    (void)state;
+    if (!has_light_guards()) skip();
+    assert_int_equal(guards_made(NULL, 0), GUARDS);
+    static const int allowed[] = { 0, 1, 2, 63, 64, 65, 100, GUARDS - 1, GUARDS };
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+        assert_int_equal(guards_made(counts_calls, allowed[i]), allowed[i]);
+    assert_int_equal(at_once_calls, 3);
+    assert_int_equal(leat_i_os_guard_install_many(NULL, 4096, 8192, 0), 0);
+}
+
+/* An older kernel, a filter that lets only known calls through. */
+static void without_the_call_for_many_each_guard_is_made_by_itself(void **state)
+{
+    (void)state;
+    if (!has_light_guards()) skip();
+    for (int allowed = GUARDS - 1; allowed <= GUARDS; allowed++)
+        assert_int_equal(guards_made(refuses_many, allowed), allowed);
+}
+
+static void guards_that_fail_midway_end_the_row(void **state)
+{
+    (void)state;
+    if (!has_light_guards()) skip();
+    size_t page = leat_i_os_page_bytes();
+    char *p = leat_i_os_reserve(2 * page * GUARDS);
+    assert_non_null(p);
+    leat_i_os_release(p + 2 * page * 90, page); /* no memory is there to be guarded */
+    assert_int_equal(leat_i_os_guard_install_many(p, page, 2 * page, GUARDS), 90);
+    for (uint32_t i = 0; i < GUARDS; i++)
+        if (i != 90) assert_int_equal(leat_i_os_guard_holds(p + 2 * page * i), i < 90);
+    leat_i_os_release(p, 2 * page * 90);
+    leat_i_os_release(p + 2 * page * 90 + page, 2 * page * (GUARDS - 90) - page);
+}
+
 static int refuse_memory(const char *call)
 {
     return strcmp(call, "mmap") == 0 || strcmp(call, "mprotect") == 0 || strcmp(call, "guard") == 0 ? -ENOMEM : 0;
@@ -135,6 +226,9 @@ int main(void)
         cmocka_unit_test(a_thread_that_cannot_start_is_told),
         cmocka_unit_test(counts_no_more_cpus_than_it_may_use),
         cmocka_unit_test(guards_guard),
+        cmocka_unit_test(many_guards_are_made_at_once),
+        cmocka_unit_test(without_the_call_for_many_each_guard_is_made_by_itself),
+        cmocka_unit_test(guards_that_fail_midway_end_the_row),
         cmocka_unit_test(refused_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* test_stack.c: many stacks at once, their guards, and their pages when nobody needs them. */
 #include "support_sched.h"
 
-#include "sched/stack.h"
+#include "sched/runtime.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -114,12 +114,98 @@ static void without_guards_to_be_had_stacks_still_are(void **state)
     free(w);
 }
 
+/* ---- slabs ---- */
+
+struct pool {
+    leat_runtime rt;
+    leat_i_worker worker[2];
+};
+
+static int slabs_asked, slab_refused; /* the one that is refused, counted from 1; 0 = none */
+static bool all_refused;
+
+static int counts_slabs(const char *call)
+{
+    if (strcmp(call, "mmap") != 0) return 0;
+    return ++slabs_asked == slab_refused || all_refused ? -ENOMEM : 0;
+}
+
+/* A pool whose workers do not run: the test takes stacks for them. */
+static struct pool *pool_begin(int refused)
+{
+    struct pool *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    p->worker[0].rt = p->worker[1].rt = &p->rt;
+    assert_int_equal(leat_i_stack_pool_init(&p->rt.stacks, 16384), 0);
+    slabs_asked = 0;
+    slab_refused = refused;
+    leat_i_os_fault = counts_slabs;
+    return p;
+}
+
+static void pool_end(struct pool *p)
+{
+    leat_i_os_fault = NULL;
+    for (int i = 0; i < 2; i++)
+        leat_i_heap_fini(&p->worker[i].timers);
+    leat_i_stack_pool_fini(&p->rt.stacks);
+    free(p);
+}
+
+static void take(leat_i_worker *w, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        assert_non_null(leat_i_stack_take(w));
+}
+
+/* Takes as many stacks as are said to be in the next slab. */
+static void take_slab(leat_i_worker *w, uint32_t stacks)
+{
+    int asked = slabs_asked;
+    take(w, 1);
+    assert_int_equal(slabs_asked, asked + 1);
+    take(w, stacks - 1);
+    assert_int_equal(slabs_asked, asked + 1);
+}
+
+static void slabs_grow_with_their_number(void **state)
+{
+    (void)state;
+    if (LEAT_ASAN || LEAT_TSAN || emulator()) skip(); /* too many stacks for them */
+    struct pool *p = pool_begin(0);
+    int which = 0;
+    for (uint32_t stacks = LEAT_I_STACK_BATCH; stacks <= 8192; stacks *= 2)
+        take_slab(&p->worker[which++ % 2], stacks);
+    take_slab(&p->worker[0], 8192); /* They become no larger. */
+    take_slab(&p->worker[1], 8192);
+    pool_end(p);
+}
+
+static void without_memory_for_a_large_slab_there_is_a_small_one(void **state)
+{
+    (void)state;
+    struct pool *p = pool_begin(3);
+    take_slab(&p->worker[0], 64);
+    take_slab(&p->worker[1], 128);
+    take(&p->worker[0], 64); /* One of 256 is refused. */
+    assert_int_equal(slabs_asked, 4);
+    take_slab(&p->worker[0], 128);
+    all_refused = true;
+    assert_null(leat_i_stack_take(&p->worker[0]));
+    assert_null(leat_i_stack_take(&p->worker[1]));
+    all_refused = false;
+    take(&p->worker[1], 1);
+    pool_end(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_two_tasks_share_a_stack),
         cmocka_unit_test(pages_of_idle_stacks_go_back),
         cmocka_unit_test(without_guards_to_be_had_stacks_still_are),
+        cmocka_unit_test(slabs_grow_with_their_number),
+        cmocka_unit_test(without_memory_for_a_large_slab_there_is_a_small_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,22 @@ static void every_stack_of_a_great_many_is_guarded(void **state)
     assert_non_null(strstr(told.debug, "guarded by lightweight guards"));
 }
 
+static int one_guard_a_call(const char *call)
+{
+    return strcmp(call, "process_madvise") == 0 ? -EPERM : 0;
+}
+
+static void where_many_guards_take_many_calls_each_stack_is_guarded(void **state)
+{
+    (void)state;
+    if (!kernel_has_light_guards()) skip();
+    leat_i_os_fault = one_guard_a_call;
+    struct told told = run_crowd(ROUNDS(3000));
+    leat_i_os_fault = NULL;
+    assert_int_equal(stacks_with[LEAT_I_GUARD_MPROTECT] + stacks_with[LEAT_I_GUARD_CANARY], 0);
+    assert_int_equal(told.warnings, 0);
+}
+
 static void on_an_older_kernel_mprotect_guards(void **state)
 {
     (void)state;
@@ -172,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_stack_of_a_great_many_is_guarded),
+        cmocka_unit_test(where_many_guards_take_many_calls_each_stack_is_guarded),
         cmocka_unit_test(on_an_older_kernel_mprotect_guards),
         cmocka_unit_test(guards_that_run_out_are_told_once_for_each_step),
         cmocka_unit_test(mprotect_leaves_mappings_to_the_program),

@@ -54,6 +54,8 @@ void leat_i_os_release(void *p, size_t bytes);
 void leat_i_os_discard(void *p, size_t bytes);      /* gives the pages back, keeps the range */
 void leat_i_os_populate(void *p, size_t bytes);     /* the whole pages in it are about to be written: a hint */
 int leat_i_os_guard_install(void *p, size_t bytes); /* lightweight guard (Linux 6.13); -EINVAL where there is none */
+/* The same for `count` ranges, each `stride` after the one before; gives how many of them, the first ones, are guarded. */
+uint32_t leat_i_os_guard_install_many(char *p, size_t bytes, size_t stride, uint32_t count);
 bool leat_i_os_guard_holds(const void *p); /* asks the kernel to read there: who does not know the advice may still say 0 */
 int leat_i_os_guard_mprotect(void *p, size_t bytes);
 

@@ -1,9 +1,13 @@
 /*
  * stack.c: taking stacks and giving them back.
  *
- * A slab is one reservation that holds stacks side by side, each with its guard below, and an array of their heads; slabs grow with their
- * number. The stride is one page more than the stack, and worker.c shifts tops by a little inside their page, so that the first
- * frames of many stacks do not fall on the same few cache sets.
+ * A slab is one reservation that holds an array of heads, and behind it their stacks side by side, each with its guard below; slabs grow
+ * with their number. worker.c shifts tops by a little inside their page, so that the first frames of many stacks do not fall on the same
+ * few cache sets.
+ *
+ * What the first suspension of a crowd costs is work of the kernel, and what workers wait there for each other: each change of the
+ * process's mappings locks all of them, and to guard a stack takes the same lock for reading. So slabs are large, and a batch is guarded
+ * by one call where the kernel has one.
  *
  * Lists: a worker takes and gives at its own LIFO. It has one whole batch beside it, and moves batches to and from the common lists as
  * they are, without a look at the stacks in them, each of which would be a cache miss under the mutex: first from the spare ones, whose
@@ -36,8 +40,8 @@
 #define STACK_UNPOISON(low, bytes) ((void)0)
 #endif
 
-#define SLAB_STACKS_MAX 1024u        /* a multiple of the batch, as all counts of slabs */
-#define SLAB_BYTES_MAX  (128u << 20) /* unless a batch alone has more */
+#define SLAB_STACKS_MAX 8192u      /* a multiple of the batch, as all counts of slabs */
+#define SLAB_BYTES_MAX  (1u << 30) /* unless a batch alone has more */
 #define CANARY_BYTES    64u
 #define GUARD_BYTES \
     65536u /* a function may reach so far below its caller and still be caught; it costs addresses, no memory */
@@ -51,6 +55,7 @@ struct leat_i_slab {
     uint32_t count;
     uint32_t made; /* stacks that were handed out, the first ones; guarded by the pool's mutex */
     leat_i_waiter *head;
+    char *stacks;
     unsigned valgrind_id[]; /* one for each stack that was handed out */
 };
 
@@ -103,7 +108,6 @@ void leat_i_stack_pool_fini(leat_i_stack_pool *p)
             STACK_DEREGISTER(slab->valgrind_id[i]);
         STACK_UNPOISON(slab->memory, slab->bytes);
         leat_i_os_release(slab->memory, slab->bytes);
-        leat_i_free(slab->head);
         leat_i_free(slab);
     }
     if (p->stack_bytes) pthread_mutex_destroy(&p->mutex);
@@ -158,20 +162,20 @@ static uint32_t slab_count(const leat_i_stack_pool *p)
 
 static struct leat_i_slab *slab_new(const leat_i_stack_pool *p, uint32_t count)
 {
+    size_t page = leat_i_os_page_bytes();
+    size_t heads_bytes = (count * sizeof(leat_i_waiter) + page - 1) / page * page;
+    size_t bytes = heads_bytes + (size_t)p->stride_bytes * count;
     struct leat_i_slab *slab = leat_i_alloc_zeroed(sizeof *slab + count * sizeof slab->valgrind_id[0]);
-    leat_i_waiter *head = leat_i_alloc_aligned(64, count * sizeof *head);
-    size_t bytes = (size_t)p->stride_bytes * count;
-    char *memory = slab && head ? leat_i_os_reserve(bytes) : NULL;
+    char *memory = slab ? leat_i_os_reserve(bytes) : NULL;
     if (!memory) {
-        leat_i_free(head);
         leat_i_free(slab);
         return NULL;
     }
-    memset(head, 0, count * sizeof *head);
     slab->memory = memory;
     slab->bytes = bytes;
     slab->count = count;
-    slab->head = head;
+    slab->head = (leat_i_waiter *)memory;
+    slab->stacks = memory + heads_bytes;
     return slab;
 }
 
@@ -193,9 +197,10 @@ static leat_i_waiter *batch_make(leat_i_stack_pool *p)
     if (!(p->slab && p->slab->made < p->slab->count) && !pool_grow(p)) return NULL;
     struct leat_i_slab *slab = p->slab;
     leat_i_waiter *batch = &slab->head[slab->made];
+    memset(batch, 0, LEAT_I_STACK_BATCH * sizeof *batch);
     for (uint32_t n = 0; n < LEAT_I_STACK_BATCH; n++, slab->made++) {
         leat_i_waiter *s = &slab->head[slab->made];
-        s->low = slab->memory + (size_t)slab->made * p->stride_bytes + p->guard_bytes;
+        s->low = slab->stacks + (size_t)slab->made * p->stride_bytes + p->guard_bytes;
         s->clean = true;
         s->link = n + 1 < LEAT_I_STACK_BATCH ? s + 1 : NULL;
         slab->valgrind_id[slab->made] = STACK_REGISTER(s->low, s->low + p->stack_bytes);
@@ -237,9 +242,11 @@ static void guard_log(leat_runtime *rt, leat_i_guard guard)
 static void batch_guard(leat_i_worker *w, leat_i_waiter *s, bool light)
 {
     leat_i_stack_pool *p = &w->rt->stacks;
-    for (; light && s; s = s->link) {
-        if (leat_i_os_guard_install(s->low - p->guard_bytes, p->guard_bytes) != 0) break;
-        s->guard = LEAT_I_GUARD_LIGHT;
+    if (light) {
+        uint32_t done =
+            leat_i_os_guard_install_many(s->low - p->guard_bytes, p->guard_bytes, p->stride_bytes, LEAT_I_STACK_BATCH);
+        for (; done > 0; done--, s = s->link)
+            s->guard = LEAT_I_GUARD_LIGHT;
     }
     if (LEAT_LIKELY(!s)) return;
     leat_i_guard before, after = batch_guard_rest(p, s, &before);

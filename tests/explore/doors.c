@@ -312,6 +312,12 @@ int leat_i_os_guard_install(void *p, size_t bytes)
     return 0;
 }
 
+uint32_t leat_i_os_guard_install_many(char *p, size_t bytes, size_t stride, uint32_t count)
+{
+    (void)p, (void)bytes, (void)stride;
+    return count;
+}
+
 bool leat_i_os_guard_holds(const void *p)
 {
     (void)p;
