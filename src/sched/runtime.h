@@ -48,6 +48,7 @@ typedef struct leat_i_task_cache {
     leat_task *full; /* one more batch, whole; or NULL */
     uint32_t count;  /* in `list`: a batch at most */
     uint32_t block_used;
+    uint32_t block_room;      /* tasks of the next block; 0 = the least */
     leat_i_task_block *block; /* that tasks are cut from; or NULL */
     bool used;                /* one was given back since the last trim */
 } leat_i_task_cache;

@@ -4,7 +4,8 @@
  * While a task is in the pool its job's `link` leads to the next one, and the `root` of the first of a batch to the next batch.
  *
  * Tasks are cut from blocks, since a crowd of them asked one by one of malloc grows a thread's heap by one call of the kernel for each
- * page. A worker takes and gives at its own LIFO, which is filled from its open block when it is empty. It has one whole batch beside
+ * page. Each block of a worker has twice as many as its last one, until the worker has been idle: what makes room for a block locks all
+ * mappings of the process, and stacks that others begin meanwhile wait for that. A worker takes and gives at its own LIFO, which is filled from its open block when it is empty. It has one whole batch beside
  * it, and moves batches to and from a common list as they are: so what one worker starts and another ends comes back.
  *
  * Each block counts its tasks that are not given back to it (`held`, those included that were never handed out), and who takes the count
@@ -16,7 +17,8 @@
 
 #define BATCH_TASKS 64u
 /* AddressSanitizer sees a use after the end only if the memory really goes back. */
-#define BLOCK_TASKS (LEAT_ASAN ? 1u : 128u)
+#define BLOCK_TASKS     (LEAT_ASAN ? 1u : 128u)
+#define BLOCK_TASKS_MAX (LEAT_ASAN ? 1u : 1024u)
 
 struct pooled {
     leat_task task; /* its first member */
@@ -25,6 +27,7 @@ struct pooled {
 
 struct leat_i_task_block {
     LEAT_ATOMIC(uint32_t) held;
+    uint32_t room; /* tasks */
     _Alignas(64) struct pooled pooled[];
 };
 
@@ -48,18 +51,30 @@ static void list_give(leat_task *task)
     }
 }
 
+static leat_i_task_block *block_new(uint32_t room)
+{
+    leat_i_task_block *block = leat_i_alloc_aligned(64, sizeof *block + room * sizeof block->pooled[0]);
+    if (!block) return NULL;
+    block->room = room;
+    leat_store_relaxed(&block->held, room); /* relaxed: whoever gives a task back has got it from here */
+    return block;
+}
+
 /* The next task of the open block, or of a new one. */
 static leat_task *block_take(leat_i_task_cache *c)
 {
     if (!c->block) {
-        c->block = leat_i_alloc_aligned(64, sizeof *c->block + BLOCK_TASKS * sizeof c->block->pooled[0]);
+        uint32_t room = c->block_room ? c->block_room : BLOCK_TASKS;
+        c->block = block_new(room);
+        if (!c->block && room > BLOCK_TASKS) c->block = block_new(room = BLOCK_TASKS);
         if (!c->block) return NULL;
-        leat_store_relaxed(&c->block->held, BLOCK_TASKS); /* relaxed: whoever gives a task back has got it from here */
         c->block_used = 0;
+        c->block_room = room < BLOCK_TASKS_MAX ? room * 2 : room;
     }
-    struct pooled *p = &c->block->pooled[c->block_used++];
-    p->block = c->block;
-    if (c->block_used == BLOCK_TASKS) c->block = NULL; /* it belongs to its tasks now */
+    leat_i_task_block *block = c->block;
+    struct pooled *p = &block->pooled[c->block_used++];
+    p->block = block;
+    if (c->block_used == block->room) c->block = NULL; /* it belongs to its tasks now */
     return &p->task;
 }
 
@@ -127,6 +142,7 @@ bool leat_i_task_trim(leat_i_worker *w)
 {
     leat_i_task_cache *c = &w->tasks;
     c->used = false;
+    c->block_room = 0;
     list_give(c->full);
     c->full = NULL;
     leat_task *batch = pool_pop(&w->rt->tasks);
@@ -140,7 +156,7 @@ void leat_i_task_pool_fini(leat_runtime *rt)
         leat_i_task_cache *c = &rt->worker[i].tasks;
         list_give(c->list);
         list_give(c->full);
-        if (c->block) block_give(c->block, BLOCK_TASKS - c->block_used);
+        if (c->block) block_give(c->block, c->block->room - c->block_used);
         *c = (leat_i_task_cache){ 0 };
     }
     leat_task *batch;
