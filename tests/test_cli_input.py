@@ -159,12 +159,52 @@ class Formats(Cli):
         self.run_all("-", *args[:2], "--id-field", "m.id", "--overwrite", input='{"m":{"id":"x\\"y"}}\n')
         self.assertEqual(sorted(self.rows()), ['x"y'])
 
+    def test_rows_of_a_table(self):
+        self.write("table.csv", '\ufeffid,Product name,text\r\n7,Mill,"It stands, ""high"".\r\nIt turns."\r\n8,Bread\r\n7,Again,x\r\n,None,x\r\n9,Oven,"It is hot."')
+        args = ["table.csv", "--template", "{{field.Product name}}: {{field.text}}", "--id-field", "id"]
+        said = ["line 4: it has 2 fields, and the header 3", "line 5: the id 7 was used before", 'line 6: the id field "id" is empty']
+        checked = self.ends(3, "check", *args)
+        self.assertIn("table.csv is taken as --format csv (by its name, and --id-field names a column)", checked.err)
+        self.assertEqual(checked.out.splitlines()[:3], said)
+        self.assertRegex(checked.out, r"documents: +5 in")
+        self.run_all(*args, code=1)
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["7", "9", "line-4", "line-5", "line-6"])
+        self.assertEqual([rows[f"line-{n}"]["error"]["message"] for n in (4, 5, 6)], said)
+        self.assertIn('Mill: It stands, "high".', rows["7"]["response"]["body"]["choices"][0]["message"]["content"])
+        self.assertEqual(rows["9"]["leat"]["line"], 7)
+        self.assertIn("0 good, 0 failed, 5 done before (3 of them failed)", self.run_all(*args, code=1).err)
+        # Another header makes other documents of all rows.
+        self.write("table.csv", (self.dir / "table.csv").read_bytes().replace(b"Product name,", b"Product name ,", 1))
+        self.says(3, "was changed since its row was written", "run", *args, "-o", "out.jsonl", "--base-url", "mock:")
+
+    def test_tables_by_name_and_without_ids(self):
+        self.write("a.tsv", "id\ttext\n1\tOne, and more.\n")
+        self.write("b.tsv", "text\tid\nTwo.\t2\n")
+        self.run_all("a.tsv", "b.tsv", "--template", "{{field.id}}: {{field.text}}")
+        rows = self.rows()
+        self.assertEqual(sorted(rows), ["a.tsv:2", "b.tsv:2"])  # Each has a header of its own.
+        self.assertEqual([rows[k]["response"]["body"]["choices"][0]["message"]["content"] for k in sorted(rows)], ["1: One, and more.", "2: Two."])
+        self.ends(0, "run", "-", "--format", "csv", "--template", "{{text}}", "-o", "in.jsonl", "--base-url", "mock:", input="a,b\n1,2\n")
+        self.assertEqual(sorted(self.rows("in.jsonl")), ["-:2"])
+
+    def test_tables_without_columns_are_refused(self):
+        common = ["--template", "{{field.text}}", "-o", "out.jsonl", "--base-url", "mock:"]
+        for text, why in (("id;text\n1;One.\n", "it has one column, id;text: columns are separated by commas"),
+                          ("id,id\n1,2\n", "it has two columns of the name id"), ('id,"text\n1,2\n', "a quote is not closed")):
+            self.write("in.csv", text)
+            self.says(3, f"the first row of in.csv names no columns: {why}", "run", "in.csv", *common)
+            self.says(3, why, "check", "in.csv", *common[:2])
+        self.write("in.csv", "id,text\n")
+        self.says(3, "the input holds no documents", "run", "in.csv", *common)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["in.csv"])
+
     def test_an_id_field_belongs_to_lines(self):
         self.batch("in.jsonl", 1)
         self.write("docs/a.txt", "A document.")
         common = ["-o", "out.jsonl", "--base-url", "mock:", "--id-field", "id"]
         for more in (["in.jsonl", "--format", "batch"], ["docs", "--template", "{{text}}"]):
-            self.says(2, 'an id field (--id-field) is looked for in the format "lines" only', "run", *more, *common)
+            self.says(2, 'an id field (--id-field) is looked for in the formats "lines" and "csv" only', "run", *more, *common)
             self.says(2, "--id-field", "check", *more, *common)
         self.says(2, "(--id-field) is empty", "run", "in.jsonl", *common[:-1], "")
         self.assertFalse((self.dir / "out.jsonl").exists())

@@ -85,6 +85,43 @@ static void lines_end_in_every_way(void **state)
     LINES("\xef\xbb\xbf\nb", "2/2:b|");
 }
 
+static void check_rows(const char *data, size_t max, const char *expected)
+{
+    const char *path = test_path(&dir, "in");
+    test_write(path, data, strlen(data));
+    leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_CSV, .line_bytes_max = max };
+    leat_i_buf out = { 0 };
+    leat_error error;
+    assert_int_equal(read_all(&o, &out, &error), LEAT_OK);
+    assert_string_equal(out.data ? out.data : "", expected);
+    leat_i_buf_fini(&out);
+}
+
+/* A row has the number of its first line. */
+static void rows_of_a_table_may_have_many_lines(void **state)
+{
+    (void)state;
+    check_rows("id,t\r\n1,\"a\n\nb\"\r\n2,c\n", 0, "1/1:id,t|2/2:1,\"a\n\nb\"|5/5:2,c|");
+    check_rows("\n\"i\nd\"\n\n1", 0, "2/2:\"i\nd\"|5/5:1|");
+    check_rows("\xef\xbb\xbf\"i\nd\",t\n1,2", 0, "1/1:\"i\nd\",t|3/3:1,2|");
+    check_rows("id\n\"open\n2\n", 0, "1/1:id|2/2:\"open\n2\n|");
+    check_rows("id\n\"12\n45\n\"\n9", 5, "1/1:id|2/2:!longer than 5 bytes (line_bytes_max, or --max-line-bytes)|5/5:9|");
+}
+
+static void a_row_that_is_far_too_long_is_passed(void **state)
+{
+    (void)state;
+    size_t size = 20 * 1000 * 1000;
+    char *data = malloc(size + 20);
+    memset(data, 'x', size);
+    memcpy(data, "id\n\"", 4);
+    for (size_t at = 1000; at < size; at += 1000)
+        data[at] = '\n';
+    strcpy(data + size, "\"\nnext\n");
+    check_rows(data, 0, "1/1:id|2/2:!longer than 16777216 bytes (line_bytes_max, or --max-line-bytes)|20002/20002:next|");
+    free(data);
+}
+
 static void long_lines_are_told_and_passed(void **state)
 {
     (void)state;
@@ -335,6 +372,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_end_in_every_way),
+        cmocka_unit_test(rows_of_a_table_may_have_many_lines),
+        cmocka_unit_test(a_row_that_is_far_too_long_is_passed),
         cmocka_unit_test(long_lines_are_told_and_passed),
         cmocka_unit_test(a_line_of_50_megabytes_is_passed),
         cmocka_unit_test(buffer_borders_do_not_show),

@@ -75,6 +75,25 @@ static void fields_come_from_documents_in_json(void **state)
     free(body);
 }
 
+/* As columns of tables have them. */
+static void names_of_fields_may_have_blanks(void **state)
+{
+    (void)state;
+    const leat_i_template_opts o = { .model = "m",
+                                     .text = "{{ field.Product name }}|{{field.gr\xc3\xb6\xc3\x9f"
+                                             "e (cm)}}|{{field.a\n}}|{{field.b" };
+    char *body = build(&o,
+                       "{\"Product name\":\"Mill\",\"gr\xc3\xb6\xc3\x9f"
+                       "e (cm)\":7}",
+                       "n");
+    json_t *whole = json_loads(body, 0, NULL);
+    assert_non_null(whole);
+    const json_t *message = json_array_get(json_object_get(whole, "messages"), 0);
+    assert_string_equal(json_string_value(json_object_get(message, "content")), "Mill|7|{{field.a\n}}|{{field.b");
+    json_decref(whole);
+    free(body);
+}
+
 static void a_field_that_is_not_there_is_told(void **state)
 {
     (void)state;
@@ -154,13 +173,10 @@ static void memory_may_be_short_at_any_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(body_is_what_was_asked_for),
-        cmocka_unit_test(each_endpoint_has_its_form),
-        cmocka_unit_test(fields_come_from_documents_in_json),
-        cmocka_unit_test(a_field_that_is_not_there_is_told),
-        cmocka_unit_test(mistakes_are_refused_with_a_reason),
-        cmocka_unit_test(number_of_placeholders_has_a_limit),
-        cmocka_unit_test(memory_may_be_short_at_any_allocation),
+        cmocka_unit_test(body_is_what_was_asked_for),         cmocka_unit_test(each_endpoint_has_its_form),
+        cmocka_unit_test(fields_come_from_documents_in_json), cmocka_unit_test(names_of_fields_may_have_blanks),
+        cmocka_unit_test(a_field_that_is_not_there_is_told),  cmocka_unit_test(mistakes_are_refused_with_a_reason),
+        cmocka_unit_test(number_of_placeholders_has_a_limit), cmocka_unit_test(memory_may_be_short_at_any_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ typedef enum leat_bulk_format {
     LEAT_BULK_BODY,  /* a request body a line; keys line-<n> */
     LEAT_BULK_FILES, /* files, and folders with all below them but names that start with a dot; the key is the path as given */
     LEAT_BULK_LINES, /* a document a line; keys <file>:<n>, or the member `id_field` */
+    LEAT_BULK_CSV,   /* a document a row of a table: a JSON object whose members are the columns; keys as for LINES */
 } leat_bulk_format;
 
 typedef enum leat_bulk_sync {
@@ -43,7 +44,7 @@ typedef struct leat_doc {
     uint64_t line;    /* 1-based line or file number of the input */
     const char *key;  /* custom_id of its row */
     const char *path; /* where the document comes from: the input's path, or the file's own */
-    const char *text; /* the document (FILES, LINES), or the raw line; NUL-ended */
+    const char *text; /* the document (FILES, LINES, CSV), or the raw line; NUL-ended */
     size_t text_bytes;
     const char *url;  /* URL path of the request */
     const char *body; /* request body */
@@ -58,8 +59,8 @@ typedef struct leat_bulk_opts {
     size_t input_count;
     const char *output; /* path; "-" = standard output, without resume */
     leat_bulk_format format;
-    const char *template_text; /* FILES, LINES: prompt with {{text}}, {{name}} and {{field.X}} */
-    const char *id_field;      /* LINES: documents are JSON, and this member ("a.b" = b of a) is the key; NULL = none */
+    const char *template_text; /* FILES, LINES, CSV: prompt with {{text}}, {{name}} and {{field.X}} */
+    const char *id_field;      /* LINES, CSV: documents are JSON, and this member ("a.b" = b of a) is the key; NULL = none */
     const char *url;           /* URL path for formats without their own; NULL = "/v1/chat/completions" */
     leat_llm *llm;             /* the endpoint; borrowed */
     const char *model;         /* for formats that build the body; part of the settings' hash */

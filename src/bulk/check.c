@@ -163,7 +163,7 @@ leat_err leat_bulk_check_input(leat_runtime *rt, const leat_bulk_opts *opts, lea
     leat_bulk_check unused;
     if (!check) check = &unused;
     memset(check, 0, sizeof *check);
-    if (!rt || !opts || (unsigned)opts->format > LEAT_BULK_LINES)
+    if (!rt || !opts || (unsigned)opts->format > LEAT_BULK_CSV)
         return leat_i_fail(error, LEAT_USAGE, "a check needs a runtime and options");
     checker *c = leat_i_alloc_zeroed(sizeof *c);
     if (!c) return leat_i_fail(error, LEAT_NOMEM, "out of memory");

@@ -165,7 +165,7 @@ static leat_err body_build(const leat_i_feed *f, struct leat_i_doc *d)
 
 leat_err leat_i_doc_prepare(leat_task *t, const leat_i_feed *f, struct leat_i_doc *d)
 {
-    if (!d->to_ask || (f->opts->format != LEAT_BULK_FILES && f->opts->format != LEAT_BULK_LINES)) return LEAT_OK;
+    if (!d->to_ask || !leat_i_template_is_for(f->opts->format)) return LEAT_OK;
     if (f->opts->format == LEAT_BULK_FILES) LEAT_TRY(file_take(t, f, d));
     if (d->is_done) return LEAT_OK;
     if (d->to_ask) text_check(f, d);

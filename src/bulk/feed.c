@@ -15,11 +15,6 @@
 #include "../base/clean.h"
 #include "../base/err.h"
 
-static bool format_is_built(const leat_bulk_opts *opts)
-{
-    return opts->format == LEAT_BULK_FILES || opts->format == LEAT_BULK_LINES;
-}
-
 leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids *ids, leat_error *error)
 {
     memset(f, 0, sizeof *f);
@@ -28,11 +23,13 @@ leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids
     f->seen = LEAT_I_ID_SEEN;
     f->url = opts->url ? opts->url : "/v1/chat/completions";
     if (f->url[0] != '/') return leat_i_fail(error, LEAT_USAGE, "the URL path %.80s does not start with /", f->url);
-    if (opts->id_field && (opts->format != LEAT_BULK_LINES || !opts->id_field[0]))
+    bool may_have_id = opts->format == LEAT_BULK_LINES || opts->format == LEAT_BULK_CSV;
+    if (opts->id_field && (!may_have_id || !opts->id_field[0]))
         return leat_i_fail(error, LEAT_USAGE,
-                           opts->id_field[0] ? "an id field (--id-field) is looked for in the format \"lines\" only"
-                                             : "the name of the id field (--id-field) is empty");
-    if (format_is_built(opts)) {
+                           opts->id_field[0]
+                               ? "an id field (--id-field) is looked for in the formats \"lines\" and \"csv\" only"
+                               : "the name of the id field (--id-field) is empty");
+    if (leat_i_template_is_for(opts->format)) {
         leat_i_template_opts to = { .text = opts->template_text,
                                     .url = f->url,
                                     .model = opts->model,
@@ -51,6 +48,7 @@ leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids
 void leat_i_feed_fini(leat_i_feed *f)
 {
     leat_i_template_fini(&f->body);
+    leat_i_csv_fini(&f->csv);
     leat_i_reader_fini(&f->reader);
     leat_semaphore_free(f->turn);
 }
@@ -175,13 +173,35 @@ static leat_err json_piece(const leat_i_feed *f, struct leat_i_doc *d, const lea
     bool enough = true;
     if (f->opts->format == LEAT_BULK_BODY)
         leat_i_body_line_parse(p->text, p->bytes, line);
-    else if (f->opts->format == LEAT_BULK_LINES)
+    else if (f->opts->id_field)
         enough = leat_i_document_line_parse(p->text, p->bytes, f->opts->id_field, &d->arena, line);
     else
         enough = leat_i_batch_line_parse(p->text, p->bytes, &d->arena, line);
     if (!enough) return LEAT_NOMEM;
     if (!line->url) line->url = f->url;
     d->doc.key = line->key;
+    return LEAT_OK;
+}
+
+/* Of a table, the header is kept, and any other row becomes the JSON object that it is. */
+static leat_err row_read(leat_i_feed *f, leat_i_piece *p, leat_error *error)
+{
+    leat_err err = p->why[0] ? LEAT_INPUT : LEAT_OK;
+    bool has_header = p->is_head || f->csv.column_count > 0;
+    if (!err && p->is_head)
+        err = leat_i_csv_head(&f->csv, p->path, p->text, p->bytes, p->why, sizeof p->why);
+    else if (!err && has_header)
+        err = leat_i_csv_row(&f->csv, p->text, p->bytes, p->why, sizeof p->why);
+    if (err == LEAT_NOMEM)
+        return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p->number);
+    if (err && p->is_head) f->csv.column_count = 0;
+    /* Whoever comes for the rows behind such a header gets none of them either. */
+    if (f->csv.column_count == 0)
+        return leat_i_fail(error, LEAT_INPUT, "the first row of %.100s names no columns%s%s", p->path,
+                           p->is_head ? ": " : "", p->is_head ? p->why : "");
+    if (err || p->is_head) return LEAT_OK; /* A bad row is a document with an error. */
+    p->text = f->csv.object.data;
+    p->bytes = f->csv.object.size;
     return LEAT_OK;
 }
 
@@ -193,7 +213,7 @@ static leat_err piece_look(const leat_i_feed *f, struct leat_i_doc *d, const lea
     bool is_json = f->opts->format == LEAT_BULK_BATCH || f->opts->format == LEAT_BULK_BODY || f->opts->id_field;
     memset(line, 0, sizeof *line);
     if (f->opts->format == LEAT_BULK_FILES) LEAT_TRY(path_key(d, p, false));
-    if (f->opts->format == LEAT_BULK_LINES && !is_json) LEAT_TRY(path_key(d, p, true));
+    if (leat_i_template_is_for(f->opts->format) && !f->reader.files && !is_json) LEAT_TRY(path_key(d, p, true));
     if (is_json && !why[0]) {
         LEAT_TRY(json_piece(f, d, p, line));
         why = line->why;
@@ -288,6 +308,8 @@ static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bo
             LEAT_TRY(feed_fill(t, f, error));
             continue;
         }
+        if (f->reader.table) LEAT_TRY(row_read(f, &p, error));
+        if (p.is_head) continue;
         bool skip = false;
         LEAT_TRY(piece_to_doc(f, d, &p, &skip, error));
         (void)leat_add_relaxed(&f->documents, 1);

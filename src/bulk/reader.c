@@ -51,6 +51,7 @@ leat_err leat_i_reader_init(leat_i_reader *r, const leat_bulk_opts *opts, leat_e
     r->input = opts->input;
     r->input_count = opts->input_count;
     r->files = opts->format == LEAT_BULK_FILES;
+    r->table = opts->format == LEAT_BULK_CSV;
     r->line_bytes_max = opts->line_bytes_max ? opts->line_bytes_max : READER_LINE_BYTES_DEFAULT;
     bool sized = true;
     size_t standard = 0;
@@ -116,6 +117,21 @@ static void source_done(leat_i_reader *r)
     r->start = r->end = r->scanned = 0;
 }
 
+/* Counts the line ends within a row. */
+static void inside_count(leat_i_reader *r, const char *text, size_t size)
+{
+    for (const char *p = text, *end = text + size; r->table && p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        r->inside++;
+}
+
+/* The numbers of what comes next. */
+static void inside_pass(leat_i_reader *r)
+{
+    r->number += r->inside;
+    r->file_line += r->inside;
+    r->inside = 0;
+}
+
 /* A line whose end was found at `size` bytes from the start; `after` bytes of end belong to it. False = it gives no piece. */
 static bool line_take(leat_i_reader *r, size_t size, size_t after, leat_i_piece *piece)
 {
@@ -130,9 +146,13 @@ static bool line_take(leat_i_reader *r, size_t size, size_t after, leat_i_piece 
     if (first && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, size -= 3;
     if (size > 0 && text[size - 1] == '\r') size--;
     piece_of(r, piece, r->input[r->input_at]);
+    inside_count(r, text, size);
+    inside_pass(r);
+    piece->is_head = r->table && !r->head_given;
     if (too_long || size > r->line_bytes_max) {
         snprintf(piece->why, sizeof piece->why, "longer than %zu bytes (line_bytes_max, or --max-line-bytes)",
                  r->line_bytes_max);
+        r->head_given = true;
         return true;
     }
     size_t blank = 0;
@@ -140,7 +160,15 @@ static bool line_take(leat_i_reader *r, size_t size, size_t after, leat_i_piece 
         blank++;
     piece->text = text;
     piece->bytes = size;
+    r->head_given |= blank < size;
     return blank < size;
+}
+
+static const char *line_end(leat_i_reader *r, const char *text, size_t size)
+{
+    if (!r->table) return memchr(text, '\n', size);
+    if (r->at_start && r->scanned == 0 && size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, size -= 3;
+    return leat_i_csv_row_end(&r->scan, text, size, r->separator);
 }
 
 leat_i_take leat_i_reader_take(leat_i_reader *r, leat_i_piece *piece)
@@ -149,7 +177,7 @@ leat_i_take leat_i_reader_take(leat_i_reader *r, leat_i_piece *piece)
     for (;;) {
         size_t pending = r->end - r->start;
         const char *from = r->buf ? r->buf + r->start : NULL;
-        const char *lf = pending > r->scanned ? memchr(from + r->scanned, '\n', pending - r->scanned) : NULL;
+        const char *lf = pending > r->scanned ? line_end(r, from + r->scanned, pending - r->scanned) : NULL;
         if (lf) {
             if (line_take(r, (size_t)(lf - from), 1, piece)) return LEAT_I_TAKE_PIECE;
             continue;
@@ -162,7 +190,10 @@ leat_i_take leat_i_reader_take(leat_i_reader *r, leat_i_piece *piece)
             continue;
         }
         if (pending > r->line_bytes_max + READER_SLACK_BYTES) r->dropping = true;
-        if (r->dropping) r->start = r->end = r->scanned = 0;
+        if (r->dropping) {
+            inside_count(r, from, pending);
+            r->start = r->end = r->scanned = 0;
+        }
         return !r->source.open && r->input_at == r->input_count ? LEAT_I_TAKE_END : LEAT_I_TAKE_MORE;
     }
 }
@@ -202,6 +233,9 @@ leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error)
         r->file_line = 0;
         r->at_start = true;
         r->unpacked = 0;
+        r->head_given = false;
+        r->scan = (leat_i_csv_scan){ 0 };
+        r->separator = leat_i_csv_separator(path);
         rc = leat_i_source_open_until(&r->source, path, r->stop);
     } else if (!buffer_make_room(r)) {
         rc = -ENOMEM;

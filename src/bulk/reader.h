@@ -5,13 +5,15 @@
  * at most looks into folders; when it says MORE, `fill` reads on (or opens the next input). One caller at a time.
  *
  * Lines end with LF or CRLF, the last one with the end of its file too; a byte order mark is skipped; blank lines count but give
- * no piece. A line longer than the limit gives a piece without text, and the reader goes on behind its end.
+ * no piece. A line longer than the limit gives a piece without text, and the reader goes on behind its end. A row of a table may
+ * have line ends inside quotes; it has the number of its first line.
  */
 #ifndef LEAT_I_BULK_READER_H
 #define LEAT_I_BULK_READER_H
 
 #include "leat/bulk.h"
 
+#include "csv.h"
 #include "source.h"
 #include "tree.h"
 
@@ -21,6 +23,7 @@ typedef struct leat_i_piece {
     const char *path;   /* the input's path, or the file's; valid until the next take */
     const char *text;   /* the line without its end, in the reader's buffer until the next take; NULL = none */
     size_t bytes;
+    bool is_head;  /* the first row of a table: no document */
     char why[160]; /* "" = good; else what is wrong with it (too long, unreadable) */
 } leat_i_piece;
 
@@ -43,6 +46,12 @@ typedef struct leat_i_reader {
     size_t room, start, end, scanned; /* buf[start..end) is unread, of that `scanned` bytes hold no LF */
     bool at_start;                    /* nothing of this source was taken: a byte order mark may come */
     bool dropping;                    /* inside a line that is too long */
+
+    bool table;           /* lines are rows of a table */
+    bool head_given;      /* of the current one */
+    char separator;       /* of its columns */
+    leat_i_csv_scan scan; /* how far its next row has been searched for its end */
+    uint64_t inside;      /* line ends inside the row, as far as it was dropped */
 
     leat_i_tree tree;
     bool in_tree;

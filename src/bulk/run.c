@@ -45,7 +45,7 @@ static leat_err flow_make(leat_i_run *run, leat_error *error)
 
 static leat_err opts_check(const leat_bulk_opts *o, leat_error *error)
 {
-    if ((unsigned)o->format > LEAT_BULK_LINES || (unsigned)o->sync > LEAT_BULK_SYNC_ROW ||
+    if ((unsigned)o->format > LEAT_BULK_CSV || (unsigned)o->sync > LEAT_BULK_SYNC_ROW ||
         (unsigned)o->progress > LEAT_BULK_PROGRESS_NONE)
         return leat_i_fail(error, LEAT_USAGE, "an option has a value that is not known");
     if (o->concurrency > RUN_CONCURRENCY_MAX)

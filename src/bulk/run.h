@@ -21,6 +21,7 @@
 #include "../llm/request.h"
 #include "../llm/turn.h"
 #include "../sched/sched.h"
+#include "csv.h"
 #include "exit_code.h"
 #include "held.h"
 #include "ids.h"
@@ -42,6 +43,7 @@ typedef struct leat_i_feed {
     uint64_t retried_met;
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
+    leat_i_csv csv;  /* the table that is being read; guarded by the turn */
     const char *url; /* of formats without their own */
     uint32_t seen;   /* the flag of keys that were met: LEAT_I_ID_SEEN, or in verify.c LEAT_I_ID_MET */
     bool verify;     /* documents that have their rows are compared with them: lines here, files by the caller */

@@ -11,12 +11,11 @@
 #include "../llm/provider.h"
 #include "../llm/turn.h"
 #include "ids.h"
+#include "template.h"
 
 static const char *const format_names[] = {
-    [LEAT_BULK_BATCH] = "batch",
-    [LEAT_BULK_BODY] = "body",
-    [LEAT_BULK_FILES] = "files",
-    [LEAT_BULK_LINES] = "lines",
+    [LEAT_BULK_BATCH] = "batch", [LEAT_BULK_BODY] = "body", [LEAT_BULK_FILES] = "files",
+    [LEAT_BULK_LINES] = "lines", [LEAT_BULK_CSV] = "csv",
 };
 
 static uint64_t text_hash(const char *text)
@@ -39,7 +38,7 @@ static const char *path_plain(const char *path, leat_i_arena *arena)
 leat_err leat_i_settings_make(leat_i_settings *s, const leat_bulk_opts *opts, leat_i_arena *arena, leat_error *error)
 {
     memset(s, 0, sizeof *s);
-    bool built = opts->format == LEAT_BULK_FILES || opts->format == LEAT_BULK_LINES;
+    bool built = leat_i_template_is_for(opts->format);
     s->format = format_names[opts->format];
     if (opts->format != LEAT_BULK_BATCH) s->url = opts->url ? opts->url : "/v1/chat/completions";
     if (built) {

@@ -1,8 +1,8 @@
 /*
  * template.c: cuts a prompt template into pieces and builds bodies from them.
  *
- * A placeholder is `{{`, a name of [a-z0-9_.] with blanks allowed around it, `}}`. Other braces are text, so that JSON and code
- * samples can stand in a prompt. A name that is not known is refused at the start: a typing error would cost a whole run.
+ * A placeholder is `{{`, a name of [a-z0-9_.] with blanks allowed around it, `}}`; the name of a field may have any characters but
+ * braces and line ends, as columns of tables have. Other braces are text, so that JSON and code samples can stand in a prompt. A name that is not known is refused at the start: a typing error would cost a whole run.
  */
 #include "template.h"
 
@@ -25,14 +25,27 @@ static bool name_has(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
 }
 
+/* Where the name ends that begins here; blanks behind it are not a part of it. */
+static const char *name_end(const char *name)
+{
+    const char *end = name;
+    if (strncmp(name, FIELD, strlen(FIELD)) != 0) {
+        while (name_has(*end))
+            end++;
+        return end;
+    }
+    end += strcspn(name, "{}\r\n");
+    while (end[-1] == ' ' || end[-1] == '\t')
+        end--;
+    return end;
+}
+
 /* Finds the next placeholder from `p` on. */
 static bool placeholder_next(const char *p, placeholder *out)
 {
     for (; (p = strstr(p, "{{")) != NULL; p++) {
         const char *name = p + 2 + strspn(p + 2, " \t");
-        const char *end = name;
-        while (name_has(*end))
-            end++;
+        const char *end = name_end(name);
         const char *close = end + strspn(end, " \t");
         if (end == name || close[0] != '}' || close[1] != '}') continue;
         *out = (placeholder){ .at = p, .end = close + 2, .name = name, .name_bytes = (size_t)(end - name) };

@@ -8,7 +8,7 @@
 #ifndef LEAT_I_BULK_TEMPLATE_H
 #define LEAT_I_BULK_TEMPLATE_H
 
-#include "leat/base.h"
+#include "leat/bulk.h"
 
 #include "../base/buf.h"
 #include "../base/mem.h"
@@ -42,6 +42,11 @@ leat_err leat_i_template_init(leat_i_template *tp, const leat_i_template_opts *o
 /* Appends the body for one document; text and name are UTF-8. LEAT_INPUT with a sentence in `why` when a field is not to be had. */
 leat_err leat_i_template_put(const leat_i_template *tp, leat_i_buf *body, const char *text, size_t text_bytes,
                              const char *name, char *why, size_t why_bytes);
+/* Whether requests of a format are made from a template. */
+static inline bool leat_i_template_is_for(leat_bulk_format format)
+{
+    return format == LEAT_BULK_FILES || format == LEAT_BULK_LINES || format == LEAT_BULK_CSV;
+}
 /* Whether a template asks for fields of its documents. */
 bool leat_i_template_wants_fields(const char *text);
 void leat_i_template_fini(leat_i_template *tp);

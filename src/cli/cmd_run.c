@@ -5,6 +5,7 @@
 
 #include "../base/os.h"
 #include "../bulk/exit_code.h"
+#include "../bulk/template.h"
 #include "../llm/turn.h"
 #include "endpoint_args.h"
 #include "guess.h"
@@ -193,7 +194,7 @@ static void output_warn(const leat_i_run_args *args)
 static int format_check(const leat_i_run_args *args)
 {
     static const char *const BUILT[] = { "template", "model", "system", "extra-body" };
-    if (args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES) return LEAT_I_EXIT_OK;
+    if (leat_i_template_is_for((leat_bulk_format)args->format)) return LEAT_I_EXIT_OK;
     for (size_t i = 0; i < sizeof BUILT / sizeof *BUILT; i++) {
         if (!leat_i_option_seen(&args->parsed, BUILT[i])) continue;
         leat_i_say_error("run", "--%s has no effect with --format %s: its lines bring their own request bodies", BUILT[i],

@@ -5,7 +5,7 @@
  *   standard input                 batch; with a template lines
  *   --id-field, standard input     lines
  *   a template with fields,
- *   or --id-field                  lines, if the first one is a JSON object or the name ends in .jsonl
+ *   or --id-field                  csv, if the name ends in .csv or .tsv; lines, if the first one is a JSON object or the name ends in .jsonl
  *   first line is a JSON object    batch if it has custom_id, body or url; body if it has what requests have
  *   name ends in .jsonl            batch, so that its bad lines are told as such
  *   any other file                 files, if there is a template
@@ -17,6 +17,7 @@
 
 #include "../base/json.h"
 #include "../base/os.h"
+#include "../bulk/csv.h"
 #include "../bulk/exit_code.h"
 #include "../bulk/peek.h"
 #include "../bulk/source.h"
@@ -26,7 +27,7 @@
 enum { PEEK_BYTES = 64 * 1024 };
 
 typedef struct looked {
-    bool is_dir, is_stdin, is_jsonl;
+    bool is_dir, is_stdin, is_jsonl, is_table;
     leat_i_json first; /* the first line that is not blank, when it is JSON */
 } looked;
 
@@ -63,7 +64,9 @@ static int input_look(leat_i_run_args *args, looked *l)
 {
     const char *path = args->input.item[0];
     struct stat st;
-    *l = (looked){ .is_stdin = strcmp(path, "-") == 0, .is_jsonl = name_is_jsonl(path) };
+    *l = (looked){ .is_stdin = strcmp(path, "-") == 0,
+                   .is_jsonl = name_is_jsonl(path),
+                   .is_table = leat_i_csv_is_name(path) };
     if (l->is_stdin) return 0;
     int rc = leat_i_os_stat(path, &st);
     if (rc < 0) return rc;
@@ -103,12 +106,17 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
     if (l->is_stdin) return has_template ? "standard input, a document a line for the template" : "standard input";
     *format = LEAT_BULK_FILES;
     if (l->is_dir || input_has_dir(args)) return has_template ? "a folder, and a template for its documents" : NULL;
+    bool of_fields = args->id_field || (has_template && leat_i_template_wants_fields(args->template_text));
+    if (l->is_table && of_fields) {
+        *format = LEAT_BULK_CSV;
+        return args->id_field ? "by its name, and --id-field names a column" : "by its name, and a template with fields";
+    }
     bool of_json = l->is_jsonl || l->first.type == LEAT_I_JSON_OBJECT;
     if (of_json && args->id_field) {
         *format = LEAT_BULK_LINES;
         return "--id-field names the id of its lines";
     }
-    if (of_json && has_template && leat_i_template_wants_fields(args->template_text)) {
+    if (of_json && of_fields) {
         *format = LEAT_BULK_LINES;
         return "a template with fields, for its lines of JSON";
     }
@@ -125,7 +133,7 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
 
 int leat_i_guess_format(leat_i_run_args *args)
 {
-    static const char *const NAMES[] = { "batch", "body", "files", "lines" };
+    static const char *const NAMES[] = { "batch", "body", "files", "lines", "csv" };
     if (args->format != LEAT_I_FORMAT_GUESS) return LEAT_I_EXIT_OK;
     const char *command = args->parsed.command->name, *path = args->input.item[0], *why;
     looked l;

@@ -9,6 +9,7 @@
 
 #include "../base/json.h"
 #include "../bulk/exit_code.h"
+#include "../bulk/template.h"
 #include "../llm/provider.h"
 #include "nearest.h"
 #include "say.h"
@@ -221,8 +222,8 @@ static bool extra_body_has_model(const leat_i_run_args *args)
 
 bool leat_i_run_args_want_model(const leat_i_run_args *args)
 {
-    bool built = args->format == LEAT_BULK_FILES || args->format == LEAT_BULK_LINES;
-    return built && !args->model && !leat_i_run_args_mock(args) && !extra_body_has_model(args);
+    return leat_i_template_is_for((leat_bulk_format)args->format) && !args->model && !leat_i_run_args_mock(args) &&
+           !extra_body_has_model(args);
 }
 
 const char *leat_i_run_args_provider(const leat_i_run_args *args)

@@ -3,7 +3,7 @@
 
 #define FIELD(name) offsetof(leat_i_run_args, name)
 
-static const char *const FORMATS[] = { "batch", "body", "files", "lines", NULL };
+static const char *const FORMATS[] = { "batch", "body", "files", "lines", "csv", NULL };
 static const char *const SYNCS[] = { "none", "group", "row", NULL };
 static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
@@ -24,7 +24,9 @@ _Static_assert(LEAT_CLASS_OK == 0 && LEAT_CLASS_LENGTH == 1 && LEAT_CLASS_FILTER
 #define FAILED_CLASSES (CLASSES + LEAT_CLASS_FILTERED)
 
 /* A choice's index is the value of the library's enum. */
-_Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3, "FORMATS");
+_Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3 &&
+                   LEAT_BULK_CSV == 4,
+               "FORMATS");
 _Static_assert(LEAT_BULK_SYNC_NONE == 0 && LEAT_BULK_SYNC_GROUP == 1 && LEAT_BULK_SYNC_ROW == 2, "SYNCS");
 _Static_assert(LEAT_BULK_PROGRESS_AUTO == 0 && LEAT_BULK_PROGRESS_BAR == 1 && LEAT_BULK_PROGRESS_PLAIN == 2 &&
                    LEAT_BULK_PROGRESS_JSON == 3 && LEAT_BULK_PROGRESS_NONE == 4,
@@ -43,22 +45,22 @@ const leat_i_option leat_i_run_options[] = {
     { .name = "format", .kind = LEAT_I_OPTION_CHOICE, .arg = "FORMAT", .choices = FORMATS, .at = FIELD(format),
       .fallback = "guessed and said",
       .help = "batch: OpenAI Batch lines; body: a request body a line; files: each file, or each file below a folder, is a "
-              "document; lines: each line is a document." },
+              "document; lines: each line is a document; csv: each row of a table is one, its first row names the columns." },
     { .name = "template", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|FILE", .at = FIELD(template_text), .fallback = "{{text}}",
-      .help = "The prompt of formats files and lines: {{text}} is the document, {{name}} its name, {{field.X}} the member X of one "
-              "that is a JSON object. What holds '{{' is the text itself, else it is a file; @FILE is a file in any case." },
+      .help = "The prompt of formats files, lines and csv: {{text}} is the document, {{name}} its name, {{field.X}} the member X of one "
+              "that is a JSON object, or the column X. What holds '{{' is the text itself, else it is a file; @FILE is a file in any case." },
     { .name = "id-field", .kind = LEAT_I_OPTION_TEXT, .arg = "X", .at = FIELD(id_field), .fallback = "<file>:<n> is the id",
-      .help = "The member of a document in JSON (format lines) that is its id, text or a number; a.b is the member b of a. The row has it "
+      .help = "The member of a document in JSON (format lines), or the column (csv), that is its id; a.b is the member b of a. The row has it "
               "as custom_id, and a run goes on by it." },
     { .name = "model", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(model), .fallback = "leat-extract with mock:",
-      .help = "The model of formats files and lines." },
+      .help = "The model of formats files, lines and csv." },
     { .name = "system", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|@FILE", .at = FIELD(system),
-      .help = "The system message of formats files and lines." },
+      .help = "The system message of formats files, lines and csv." },
     { .name = "extra-body", .kind = LEAT_I_OPTION_TEXT, .arg = "JSON|@FILE", .at = FIELD(extra_body),
-      .help = "An object whose members are added to the request bodies of formats files and lines, such as "
+      .help = "An object whose members are added to the request bodies of formats files, lines and csv, such as "
               "{\"max_tokens\":200,\"temperature\":0}." },
     { .name = "url", .kind = LEAT_I_OPTION_TEXT, .arg = "PATH", .at = FIELD(url), .fallback = "/v1/chat/completions",
-      .help = "The URL path of formats body, files and lines; batch lines name their own." },
+      .help = "The URL path of formats body, files, lines and csv; batch lines name their own." },
     { .name = "max-line-bytes", .kind = LEAT_I_OPTION_BYTES, .arg = "BYTES", .min = 1024, .max = 4294967296.0,
       .at = FIELD(line_bytes_max), .fallback = "16M",
       .help = "A longer line, or file, becomes an error row." },
