@@ -174,9 +174,8 @@ class Formats(Cli):
         self.assertIn('Mill: It stands, "high".', rows["7"]["response"]["body"]["choices"][0]["message"]["content"])
         self.assertEqual(rows["9"]["leat"]["line"], 7)
         self.assertIn("0 good, 0 failed, 5 done before (3 of them failed)", self.run_all(*args, code=1).err)
-        # Another header makes other documents of all rows.
-        self.write("table.csv", (self.dir / "table.csv").read_bytes().replace(b"Product name,", b"Product name ,", 1))
-        self.says(3, "was changed since its row was written", "run", *args, "-o", "out.jsonl", "--base-url", "mock:")
+        self.write("table.csv", (self.dir / "table.csv").read_bytes().replace(b"It turns.", b"It stops."))
+        self.says(3, "line 2 of the input (7) was changed since its row was written", "run", *args, "-o", "out.jsonl", "--base-url", "mock:")
 
     def test_tables_by_name_and_without_ids(self):
         self.write("a.tsv", "id\ttext\n1\tOne, and more.\n")
@@ -191,10 +190,12 @@ class Formats(Cli):
     def test_tables_without_columns_are_refused(self):
         common = ["--template", "{{field.text}}", "-o", "out.jsonl", "--base-url", "mock:"]
         for text, why in (("id;text\n1;One.\n", "it has one column, id;text: columns are separated by commas"),
-                          ("id,id\n1,2\n", "it has two columns of the name id"), ('id,"text\n1,2\n', "a quote is not closed")):
+                          ("id,id\n1,2\n", "it has two columns of the name id"), ("id,t\n1,2\n", 'there is no "text", which the template asks for'), ('id,"text\n1,2\n', "a quote is not closed")):
             self.write("in.csv", text)
-            self.says(3, f"the first row of in.csv names no columns: {why}", "run", "in.csv", *common)
+            self.says(3, f"the columns of in.csv cannot be used: {why}", "run", "in.csv", *common)
             self.says(3, why, "check", "in.csv", *common[:2])
+        self.write("in.csv", "id,text\n1,One.\n")
+        self.says(3, 'there is no "key", which is to be the id', "run", "in.csv", "--template", "{{text}}", "--id-field", "key", *common[2:])
         self.write("in.csv", "id,text\n")
         self.says(3, "the input holds no documents", "run", "in.csv", *common)
         self.assertEqual(sorted(os.listdir(self.dir)), ["in.csv"])

@@ -117,6 +117,7 @@ static void a_header_has_names(void **state)
     assert_int_equal(head_of(&c, "in.csv", "\"id;text\"", why), LEAT_OK); /* It is meant. */
     assert_int_equal(head_of(&c, "in.tsv.gz", "id\tte,xt", why), LEAT_OK);
     assert_int_equal(c.column_count, 2);
+    assert_string_equal(c.object.data, "{\"id\":\"\",\"te,xt\":\"\"}");
     leat_i_buf wide = { 0 };
     for (int i = 0; i < LEAT_I_CSV_COLUMNS_MAX; i++)
         leat_i_buf_printf(&wide, i ? ",%d" : "%d", i);

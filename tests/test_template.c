@@ -75,6 +75,23 @@ static void fields_come_from_documents_in_json(void **state)
     free(body);
 }
 
+/* What stands there as a whole comes before what its parts lead to. */
+static void a_name_with_a_dot_may_be_one_name(void **state)
+{
+    static const char doc[] = "{\"a\":{\"b\":\"inner\",\"c\":\"inner\"},\"a.b\":\"whole\"}";
+    (void)state;
+    leat_i_json object = leat_i_json_parse(doc, sizeof doc - 1, NULL);
+    assert_true(leat_i_json_str_eq(leat_i_template_field(object, "a.b"), "whole"));
+    assert_true(leat_i_json_str_eq(leat_i_template_field(object, "a.c"), "inner"));
+    assert_int_equal(leat_i_template_field(object, "a.d").type, LEAT_I_JSON_NONE);
+    leat_i_template tp;
+    char why[120] = "";
+    const leat_i_template_opts o = { .model = "m", .text = "{{field.a.b}} {{field.a.d}} {{text}}" };
+    assert_int_equal(leat_i_template_init(&tp, &o, why, sizeof why), LEAT_OK);
+    assert_string_equal(leat_i_template_lacks(&tp, object), "a.d");
+    leat_i_template_fini(&tp);
+}
+
 /* As columns of tables have them. */
 static void names_of_fields_may_have_blanks(void **state)
 {
@@ -173,10 +190,15 @@ static void memory_may_be_short_at_any_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(body_is_what_was_asked_for),         cmocka_unit_test(each_endpoint_has_its_form),
-        cmocka_unit_test(fields_come_from_documents_in_json), cmocka_unit_test(names_of_fields_may_have_blanks),
-        cmocka_unit_test(a_field_that_is_not_there_is_told),  cmocka_unit_test(mistakes_are_refused_with_a_reason),
-        cmocka_unit_test(number_of_placeholders_has_a_limit), cmocka_unit_test(memory_may_be_short_at_any_allocation),
+        cmocka_unit_test(body_is_what_was_asked_for),
+        cmocka_unit_test(each_endpoint_has_its_form),
+        cmocka_unit_test(fields_come_from_documents_in_json),
+        cmocka_unit_test(a_name_with_a_dot_may_be_one_name),
+        cmocka_unit_test(names_of_fields_may_have_blanks),
+        cmocka_unit_test(a_field_that_is_not_there_is_told),
+        cmocka_unit_test(mistakes_are_refused_with_a_reason),
+        cmocka_unit_test(number_of_placeholders_has_a_limit),
+        cmocka_unit_test(memory_may_be_short_at_any_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

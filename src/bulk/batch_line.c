@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "template.h"
+
 #define LINE_WRONG(out, ...) snprintf((out)->why, sizeof(out)->why, __VA_ARGS__)
 
 static void wrong_json(const char *line, size_t size, size_t at, leat_i_batch_line *out)
@@ -174,7 +176,7 @@ bool leat_i_document_line_parse(const char *line, size_t size, const char *id_fi
     }
     char name[100];
     snprintf(name, sizeof name, "the id field \"%.60s\"", id_field);
-    leat_i_json id = leat_i_json_path(whole, id_field);
+    leat_i_json id = leat_i_template_field(whole, id_field);
     if (id.type == LEAT_I_JSON_STRING) return key_take(id, name, whole.lone, arena, out);
     if (id.type == LEAT_I_JSON_NUMBER) return number_take(id, name, arena, out);
     /* What is null is as good as absent, as in templates. */

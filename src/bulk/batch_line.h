@@ -25,7 +25,7 @@ typedef struct leat_i_batch_line {
 bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out);
 /* The same for a line that is a request body: no key, no URL. */
 void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *out);
-/* The same for a line that is a document in JSON: its key is the member `id_field` ("a.b" = the member b of a), text or a number. No
+/* The same for a line that is a document in JSON: its key is the field `id_field` (template.h), text or a number. No
  * URL, no body. False = memory short. */
 bool leat_i_document_line_parse(const char *line, size_t size, const char *id_field, leat_i_arena *arena,
                                 leat_i_batch_line *out);

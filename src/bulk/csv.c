@@ -125,12 +125,21 @@ static leat_err head_read(leat_i_csv *c, const char *text, size_t bytes, char *w
     return LEAT_INPUT;
 }
 
+static leat_err object_put_empty(leat_i_csv *c)
+{
+    leat_i_buf_clear(&c->object);
+    for (size_t i = 0; i < c->column_count; i++)
+        leat_i_buf_printf(&c->object, "%s%s\"\"", i ? "," : "{", c->member[i]);
+    return leat_i_buf_append(&c->object, "}", 1) ? LEAT_OK : LEAT_NOMEM;
+}
+
 leat_err leat_i_csv_head(leat_i_csv *c, const char *path, const char *text, size_t bytes, char *why, size_t why_bytes)
 {
     leat_i_arena_fini(&c->arena);
     c->column_count = 0;
     c->separator = leat_i_csv_separator(path);
     leat_err err = head_read(c, text, bytes, why, why_bytes);
+    if (!err) err = object_put_empty(c);
     if (err) c->column_count = 0;
     return err;
 }

@@ -33,7 +33,7 @@ typedef struct leat_i_csv { /* zeroed = no header yet */
     const char **member; /* "name": of each column */
     size_t column_count; /* 0 = there is no header, or it was refused */
     leat_i_buf field;
-    leat_i_buf object; /* of the row that was read last */
+    leat_i_buf object; /* of the row that was read last; of the header: one with empty fields */
 } leat_i_csv;
 
 /* Takes the names of the columns from the first row of the table `path`. LEAT_INPUT with a sentence in `why`; LEAT_NOMEM. */

@@ -183,23 +183,33 @@ static leat_err json_piece(const leat_i_feed *f, struct leat_i_doc *d, const lea
     return LEAT_OK;
 }
 
+/* The header of a table: has it the columns that every row will be asked for? */
+static leat_err header_read(leat_i_feed *f, leat_i_piece *p)
+{
+    if (p->why[0]) return LEAT_INPUT;
+    LEAT_TRY(leat_i_csv_head(&f->csv, p->path, p->text, p->bytes, p->why, sizeof p->why));
+    leat_i_json columns = leat_i_json_parse(f->csv.object.data, f->csv.object.size, NULL);
+    const char *id = f->opts->id_field, *lacks = leat_i_template_lacks(&f->body, columns);
+    bool lacks_id = id && leat_i_template_field(columns, id).type == LEAT_I_JSON_NONE;
+    if (!lacks && !lacks_id) return LEAT_OK;
+    snprintf(p->why, sizeof p->why, "there is no \"%.60s\", %s", lacks ? lacks : id,
+             lacks ? "which the template asks for" : "which is to be the id");
+    return LEAT_INPUT;
+}
+
 /* Of a table, the header is kept, and any other row becomes the JSON object that it is. */
 static leat_err row_read(leat_i_feed *f, leat_i_piece *p, leat_error *error)
 {
-    leat_err err = p->why[0] ? LEAT_INPUT : LEAT_OK;
-    bool has_header = p->is_head || f->csv.column_count > 0;
-    if (!err && p->is_head)
-        err = leat_i_csv_head(&f->csv, p->path, p->text, p->bytes, p->why, sizeof p->why);
-    else if (!err && has_header)
-        err = leat_i_csv_row(&f->csv, p->text, p->bytes, p->why, sizeof p->why);
+    leat_err err = LEAT_OK;
+    if (p->is_head && (err = header_read(f, p)) != LEAT_OK) f->csv.column_count = 0;
+    /* Whoever comes for the rows behind a header that was refused gets none of them either. */
+    if (f->csv.column_count == 0 && err != LEAT_NOMEM)
+        return leat_i_fail(error, LEAT_INPUT, "the columns of %.100s cannot be used%s%s", p->path, p->is_head ? ": " : "",
+                           p->is_head ? p->why : "");
+    if (!p->is_head && !p->why[0]) err = leat_i_csv_row(&f->csv, p->text, p->bytes, p->why, sizeof p->why);
     if (err == LEAT_NOMEM)
         return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p->number);
-    if (err && p->is_head) f->csv.column_count = 0;
-    /* Whoever comes for the rows behind such a header gets none of them either. */
-    if (f->csv.column_count == 0)
-        return leat_i_fail(error, LEAT_INPUT, "the first row of %.100s names no columns%s%s", p->path,
-                           p->is_head ? ": " : "", p->is_head ? p->why : "");
-    if (err || p->is_head) return LEAT_OK; /* A bad row is a document with an error. */
+    if (p->is_head || p->why[0]) return LEAT_OK; /* A bad row is a document with an error. */
     p->text = f->csv.object.data;
     p->bytes = f->csv.object.size;
     return LEAT_OK;

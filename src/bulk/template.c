@@ -222,11 +222,27 @@ static leat_err document_parse(const char *text, size_t text_bytes, leat_i_json 
     return LEAT_INPUT;
 }
 
+leat_i_json leat_i_template_field(leat_i_json object, const char *name)
+{
+    leat_i_json whole = strchr(name, '.') ? leat_i_json_get(object, name) : (leat_i_json){ .type = LEAT_I_JSON_NONE };
+    return whole.type != LEAT_I_JSON_NONE ? whole : leat_i_json_path(object, name);
+}
+
+const char *leat_i_template_lacks(const leat_i_template *tp, leat_i_json object)
+{
+    for (size_t i = 0; i < tp->piece_count; i++) {
+        const struct leat_i_template_piece *p = &tp->piece[i];
+        if (p->kind == LEAT_I_PIECE_FIELD && leat_i_template_field(object, p->escaped).type == LEAT_I_JSON_NONE)
+            return p->escaped;
+    }
+    return NULL;
+}
+
 /* Text as it is, whatever else as the JSON that stands there. What is null is as good as absent. */
 static leat_err field_put(leat_i_buf *body, const struct leat_i_template_piece *p, leat_i_json object, char *why,
                           size_t why_bytes)
 {
-    leat_i_json v = leat_i_json_path(object, p->escaped);
+    leat_i_json v = leat_i_template_field(object, p->escaped);
     if (v.type == LEAT_I_JSON_NONE || v.type == LEAT_I_JSON_NULL) {
         snprintf(why, why_bytes, "has no field \"%.60s\", which the template asks for", p->escaped);
         return LEAT_INPUT;

@@ -11,6 +11,7 @@
 #include "leat/bulk.h"
 
 #include "../base/buf.h"
+#include "../base/json.h"
 #include "../base/mem.h"
 #include "../llm/request.h"
 
@@ -47,6 +48,10 @@ static inline bool leat_i_template_is_for(leat_bulk_format format)
 {
     return format == LEAT_BULK_FILES || format == LEAT_BULK_LINES || format == LEAT_BULK_CSV;
 }
+/* The field of a document that a name means: the member of that name, else "a.b" = the member b of a. NONE when there is none. */
+leat_i_json leat_i_template_field(leat_i_json object, const char *name);
+/* The first field that the template asks for and `object` has not; NULL = it has all. */
+const char *leat_i_template_lacks(const leat_i_template *tp, leat_i_json object);
 /* Whether a template asks for fields of its documents. */
 bool leat_i_template_wants_fields(const char *text);
 void leat_i_template_fini(leat_i_template *tp);

@@ -128,6 +128,7 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
     }
     *format = has_template ? LEAT_BULK_FILES : LEAT_BULK_BATCH;
     if (l->is_jsonl) return has_template ? NULL : "by its name";
+    if (has_template && l->is_table) return "a template for its documents; --format csv is for a document a row";
     return has_template ? "a template for its documents; --format lines is for a document a line" : NULL;
 }
 
