@@ -316,6 +316,26 @@ static void test_what_was_sent_before_closes_no_breaker(void **state)
     }
 }
 
+/* Also where the breaker was open for another reason by then. */
+static void test_a_refusal_for_good_outdates_what_was_sent_before(void **state)
+{
+    (void)state;
+    leat_i_member *m = member_new(NULL);
+    int64_t now = 1 * S;
+    m->has_others = true;
+    fail_in_a_row(m, 10, &now);
+    leat_i_taken first = take(m, &now);
+    now += 10 * S; /* It is silent. */
+    leat_i_taken second = take(m, &now);
+    report(m, &second, LEAT_VERDICT_DENIED, 0, now);
+    report(m, &first, LEAT_VERDICT_GOOD, 0, now);
+    assert_true(m->health.is_gone && m->health.is_open);
+    leat_i_taken probe = take(m, &now);
+    report(m, &probe, LEAT_VERDICT_GOOD, 0, now);
+    assert_false(m->health.is_gone || m->health.is_open);
+    free(m);
+}
+
 /* An overloaded one has room for one more when it has answered one; but not before the time that it asked for. */
 static void test_an_answer_from_before_an_overload_lets_one_try(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_a_full_endpoint_is_asked_ever_more_rarely),
         cmocka_unit_test(test_the_breaker_opens_probes_and_closes),
         cmocka_unit_test(test_what_was_sent_before_closes_no_breaker),
+        cmocka_unit_test(test_a_refusal_for_good_outdates_what_was_sent_before),
         cmocka_unit_test(test_an_answer_from_before_an_overload_lets_one_try),
         cmocka_unit_test(test_lost_connections_count_where_there_are_others),
         cmocka_unit_test(test_losses_halve_the_room_once_a_round),

@@ -75,7 +75,10 @@ void leat_i_health_bad(leat_i_health *h, const leat_i_setback *s, int64_t now_ns
 void leat_i_health_gone(leat_i_health *h, uint64_t number, uint64_t granted, int64_t now_ns)
 {
     if (h->is_open && h->is_gone && number != h->probe) return;
-    if (!h->is_gone) h->opened = 0;
+    if (!h->is_gone) {
+        h->opened = 0;
+        h->before = granted; /* Good answers to what went before the refusal say nothing about the key now. */
+    }
     h->is_gone = true;
     health_open(h, GONE_FIRST_NS, &(leat_i_setback){ .number = number, .granted = granted }, now_ns);
 }
