@@ -200,6 +200,14 @@ class Formats(Cli):
         self.says(3, "the input holds no documents", "run", "in.csv", *common)
         self.assertEqual(sorted(os.listdir(self.dir)), ["in.csv"])
 
+    def test_an_empty_value_is_a_variable_that_is_not_set(self):
+        self.write("a.txt", "A document.")
+        args = ["run", "a.txt", "--base-url", "mock:", "--template", "{{text}}", "-o", "out.jsonl"]
+        for name in ("model", "provider", "url", "extra-body", "key-env", "key-file", "header", "endpoint", "input-file", "trace"):
+            self.says(2, f"the value of --{name} is empty: is a variable not set?", *args, f"--{name}", "")
+        self.says(2, "the value of --output-file is empty", *args[:-1], "")
+        self.ends(0, *args, "--system", "")  # No words are words, too.
+
     def test_an_id_field_belongs_to_lines(self):
         self.batch("in.jsonl", 1)
         self.write("docs/a.txt", "A document.")
@@ -207,7 +215,7 @@ class Formats(Cli):
         for more in (["in.jsonl", "--format", "batch"], ["docs", "--template", "{{text}}"]):
             self.says(2, 'an id field (--id-field) is looked for in the formats "lines" and "csv" only', "run", *more, *common)
             self.says(2, "--id-field", "check", *more, *common)
-        self.says(2, "(--id-field) is empty", "run", "in.jsonl", *common[:-1], "")
+        self.says(2, "the value of --id-field is empty: is a variable not set?", "run", "in.jsonl", *common[:-1], "")
         self.assertFalse((self.dir / "out.jsonl").exists())
 
     def test_a_check_looks_at_all_arguments(self):

@@ -155,9 +155,19 @@ static bool choice_set(const leat_i_command *command, const leat_i_option *o, co
     return false;
 }
 
+/* What a script gives whose variable is not set: it would be taken for something that nobody meant. */
+static bool is_empty(const leat_i_command *command, const leat_i_option *o, const char *value)
+{
+    bool is_text = o->kind == LEAT_I_OPTION_TEXT || o->kind == LEAT_I_OPTION_LIST;
+    if (!is_text || !value || *value || o->value_optional || o->may_be_empty) return false;
+    leat_i_say_error(command->name, "the value of --%s is empty: is a variable not set?", o->name);
+    return true;
+}
+
 static int value_set(const leat_i_command *command, const leat_i_option *o, const char *value, void *target)
 {
     void *field = (char *)target + o->at;
+    if (is_empty(command, o, value)) return LEAT_I_EXIT_USAGE;
     switch (o->kind) {
     case LEAT_I_OPTION_FLAG:
         *(bool *)field = true;

@@ -38,6 +38,7 @@ typedef struct leat_i_option {
     char letter;                               /* 0 = none */
     leat_i_option_kind kind;
     bool zero_refused;          /* a limit: 0 would let nothing through, and is no word for no limit */
+    bool may_be_empty;          /* TEXT: "" is a value */
     bool value_optional;        /* --name or --name=VALUE; then TEXT is "" without a value */
     const char *arg;            /* name of the value in help texts; NULL for flags */
     double min, max;            /* of numbers, in the unit that is written; both 0 = 0 and up */

@@ -54,7 +54,7 @@ const leat_i_option leat_i_run_options[] = {
               "as custom_id, and a run goes on by it." },
     { .name = "model", .kind = LEAT_I_OPTION_TEXT, .arg = "NAME", .at = FIELD(model), .fallback = "leat-extract with mock:",
       .help = "The model of formats files, lines and csv." },
-    { .name = "system", .kind = LEAT_I_OPTION_TEXT, .arg = "TEXT|@FILE", .at = FIELD(system),
+    { .name = "system", .kind = LEAT_I_OPTION_TEXT, .may_be_empty = true, .arg = "TEXT|@FILE", .at = FIELD(system),
       .help = "The system message of formats files, lines and csv." },
     { .name = "extra-body", .kind = LEAT_I_OPTION_TEXT, .arg = "JSON|@FILE", .at = FIELD(extra_body),
       .help = "An object whose members are added to the request bodies of formats files, lines and csv, such as "
