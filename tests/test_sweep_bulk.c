@@ -28,14 +28,17 @@ typedef struct job {
 
 static leat_bulk_opts opts_of(job *j, leat_llm *llm)
 {
-    bool lines = j->format == LEAT_BULK_LINES;
+    bool built = j->format != LEAT_BULK_BATCH, table = j->format == LEAT_BULK_CSV;
     return (leat_bulk_opts){
         .input = &j->input,
         .input_count = 1,
         .output = j->output,
         .format = j->format,
-        .template_text = lines ? "Sum up {{text}}" : NULL,
-        .model = lines ? "leat-extract" : NULL,
+        .template_text = table   ? "Sum up {{field.text}}"
+                         : built ? "Sum up {{text}}"
+                                 : NULL,
+        .id_field = table ? "id" : NULL,
+        .model = built ? "leat-extract" : NULL,
         .llm = llm,
         .concurrency = 4,
         .sync = LEAT_BULK_SYNC_ROW,
@@ -103,9 +106,12 @@ static void finish(void *arg)
 
 static void input_make(job *j)
 {
+    if (j->format == LEAT_BULK_CSV) test_append(j->input, "id,text\n");
     for (int i = 1; i <= DOCUMENTS; i++) {
         char line[512];
-        if (j->format == LEAT_BULK_LINES)
+        if (j->format == LEAT_BULK_CSV)
+            snprintf(line, sizeof line, "doc-%d,\"This is \"\"row\"\"\n%d of the test.\"\n", i, i);
+        else if (j->format == LEAT_BULK_LINES)
             snprintf(line, sizeof line, "This is line %d of the test.\n", i);
         else
             snprintf(line, sizeof line,
@@ -178,11 +184,18 @@ static void a_job_of_plain_lines(void **state)
     sweep_job("lines", LEAT_BULK_LINES);
 }
 
+static void a_job_of_a_table(void **state)
+{
+    (void)state;
+    sweep_job("table", LEAT_BULK_CSV);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_of_batch_lines),
         cmocka_unit_test(a_job_of_plain_lines),
+        cmocka_unit_test(a_job_of_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
