@@ -11,7 +11,7 @@ ORDERS = ("acq_rel", "seq_cst", "acquire", "release")
 
 
 def paths():
-    return sorted((ROOT / "src/sched").glob("*.[ch]")) + [ROOT / "src/base/lock.h"]
+    return sorted((ROOT / "src/sched").glob("*.[ch]")) + [ROOT / "src/base/lock.h", ROOT / "src/limit/limiter.c"]
 
 
 def without_comments(text):

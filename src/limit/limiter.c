@@ -211,8 +211,7 @@ static void limiter_unlock_served(leat_limiter *l, waiter *self)
 static void grant_shut(leat_limiter *l, leat_i_grant_place *place)
 {
     claim *c = leat_i_grants_close(&l->grants, place);
-    leat_store_release(&c->id,
-                       (uint64_t)0); /* Pairs with the acquires in claim_cancel and claim_of: last touch of the claim. */
+    leat_store_release(&c->id, (uint64_t)0); /* Pairs with the acquire in claim_cancel: last touch of the claim. */
 }
 
 static void grant_close(leat_limiter *l, uint64_t id, const leat_i_charge *used, uint64_t *count)
@@ -248,7 +247,7 @@ static claim *claim_of(leat_task *t, leat_limiter *l)
     leat_future *newest = t->children;
     if (newest && newest->ops == &claim_ops) {
         claim *c = (claim *)newest;
-        if (leat_load_acquire(&c->id) == 0) { /* Pairs with the release in grant_shut. */
+        if (leat_load_relaxed(&c->id) == 0) { /* Relaxed: the lock, which is taken next, orders it after the close. */
             c->limiter = l;
             return c;
         }
@@ -295,11 +294,11 @@ static leat_err waiter_wait(leat_task *t, leat_limiter *l, waiter *w)
         leat_i_lock_give(&l->lock);
         waiters_tell(granted, wake, w);
 
-        /* Acquire, here and below: pairs with the release in waiters_tell. Why the park ended is asked afterwards. */
-        if (!leat_load_acquire(&w->told)) (void)leat_i_park(t, until_ns);
+        /* Relaxed: the look below acquires. Why the park ended is asked afterwards. */
+        if (!leat_load_relaxed(&w->told)) (void)leat_i_park(t, until_ns);
         leat_err err = leat_i_task_check(t);
         if (err != LEAT_OK) return waiter_leave(t, l, w, err);
-        if (leat_load_acquire(&w->told)) return LEAT_OK;
+        if (leat_load_acquire(&w->told)) return LEAT_OK; /* Acquire: pairs with the release in waiters_tell. */
         leat_i_lock_take(&l->lock);
     }
 }

@@ -356,6 +356,11 @@ uint64_t leat_i_rand_next(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+double leat_i_rand_unit(uint64_t *state)
+{
+    return (double)(leat_i_rand_next(state) >> 11) / (double)(UINT64_C(1) << 53);
+}
+
 int64_t leat_i_os_add_ns(int64_t a, int64_t b)
 {
     int64_t sum;
