@@ -1,4 +1,4 @@
-"""The atomic operations of the scheduler, as the sources and the tables of docs/runtime.md have them. For check_orders and weaken_orders."""
+"""The atomic operations of the scheduler, of the limiter, and of the way to the loop of the net, as the sources and the tables of docs/runtime.md have them. For check_orders and weaken_orders."""
 import pathlib
 import re
 
@@ -11,7 +11,7 @@ ORDERS = ("acq_rel", "seq_cst", "acquire", "release")
 
 
 def paths():
-    return sorted((ROOT / "src/sched").glob("*.[ch]")) + [ROOT / "src/base/lock.h", ROOT / "src/limit/limiter.c"]
+    return sorted((ROOT / "src/sched").glob("*.[ch]")) + [ROOT / "src/base/lock.h", ROOT / "src/limit/limiter.c", ROOT / "src/net/loop.c"]
 
 
 def without_comments(text):

@@ -219,7 +219,8 @@ static void *loop_main(void *arg)
 
 static void loop_fini(leat_i_loop *loop)
 {
-    for (leat_i_mailbox *box = leat_load_acquire(&loop->mailbox), *next; box; box = next) { /* acquire: loop_mailbox. */
+    /* relaxed: all tasks that have added any have ended, which the end of the runtime has acquired. */
+    for (leat_i_mailbox *box = leat_load_relaxed(&loop->mailbox), *next; box; box = next) {
         next = leat_i_mailbox_next(box);
         leat_i_mailbox_free(box);
     }

@@ -69,6 +69,35 @@ static void submit_root(void)
     EXPLORE_CHECK(ran[0] <= 1);
 }
 
+/* What tasks have made in the runtime goes when they have ended, before the workers are joined. */
+static void *room_make(leat_runtime *unused)
+{
+    (void)unused;
+    return leat_i_alloc_zeroed(sizeof(uint32_t));
+}
+
+static void room_free(void *object)
+{
+    ran[0] += *(uint32_t *)object;
+    leat_i_free(object);
+}
+
+static leat_err uses_room(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    ++*(uint32_t *)leat_i_runtime_room(t->rt, LEAT_I_ROOM_NET, room_make, room_free);
+    return LEAT_OK;
+}
+
+static void submit_room(void)
+{
+    leat_handle *h;
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit(rt, uses_room, NULL, explore_any(2) ? &h : NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
 /* ---- the end of a runtime that is in use ---- */
 
 static void runtime_cancel(void)
@@ -275,3 +304,4 @@ const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2
 const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_submit_root = { "submit_root", submit_root, { 2, 1, 3, 500 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_late = { "batch_late", batch_late, { 1, 1, 1, 500 }, { 2, 2, 3, 20000 }, false };
+const explore_case explore_submit_room = { "submit_room", submit_room, { 2, 1, 2, 500 }, { 3, 1, 3, 20000 }, false };

@@ -16,7 +16,8 @@
                                 x(fork_park) x(wake_parked) x(batch_again) x(future_joined) x(gate_heir) x(batch_forget)    \
                                     x(submit_root) x(wake_inbox) x(clock_woken) x(thief_third) x(thief_hint) x(thief_ended) \
                                         x(lock_sleep) x(gate_told) x(task_block) x(future_late) x(batch_late)               \
-                                            x(clock_starve) x(clock_fed) x(limiter_told) x(limiter_leave) x(limiter_closed)
+                                            x(clock_starve) x(clock_fed) x(limiter_told) x(limiter_leave) x(limiter_closed) \
+                                                x(net_mail) x(net_op) x(submit_room)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,

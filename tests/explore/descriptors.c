@@ -109,6 +109,13 @@ void leat_i_os_eventfd_signal(int fd)
     sleepers_wake();
 }
 
+/* It orders nothing: who is told of something new by it finds that by operations of his own. */
+void leat_i_os_eventfd_drain(int fd)
+{
+    explore_point();
+    file_of(fd)->count = 0;
+}
+
 int leat_i_os_close(int fd)
 {
     explore_point();
@@ -206,7 +213,9 @@ int explore_epoll_wait(int set_fd, struct epoll_event *list, int most, int timeo
     explore_point();
     int count = 0;
     const file *set = file_of(set_fd);
-    EXPLORE_CHECK(timeout_ms == 0);
+    EXPLORE_CHECK(timeout_ms <= 0);
+    while (timeout_ms < 0 && !(file_events(set) & EPOLLIN))
+        explore_block(THREAD_POLL, set, 0, LEAT_I_NEVER_NS);
     for (entry *e = entries; e < entries + ENTRIES_MAX && count < most; e++) {
         uint32_t events = e->set == set && e->armed ? file_events(e->of) & e->event.events : 0;
         if (!events) continue;
