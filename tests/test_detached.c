@@ -2,6 +2,7 @@
 #include "support_sched.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 
 #define THREADS 4
@@ -87,6 +88,34 @@ static void each_is_called_once_and_nothing_is_left(void **state)
         crowd_run(count, ROUNDS(20000));
         assert_int_equal(leat_i_mem_live_count(), live);
     }
+}
+
+/* One thread submits to two runtimes by turns, one of which ends in between and is made anew, where the old one lay as a rule. */
+static void a_thread_submits_to_several_runtimes_by_turns(void **state)
+{
+    (void)state;
+    int64_t live = leat_i_mem_live_count();
+    leat_runtime *rt[2] = { runtime_with(1, false), runtime_with(2, false) };
+    LEAT_ATOMIC(uint32_t) begun[2000];
+    struct crowd crowd = { .begun = begun, .count = 2000 };
+    struct member member[2000];
+    memset((void *)begun, 0, sizeof begun);
+    assert_int_equal(sem_init(&crowd.all, 0, 0), 0);
+    for (uint32_t i = 0; i < 2000; i++) {
+        member[i] = (struct member){ &crowd, i };
+        assert_int_equal(leat_task_submit(rt[i % 2], member_body, &member[i], NULL), LEAT_OK);
+        if (i % 500 != 499) continue;
+        while (leat_load_acquire(&crowd.ended) <= i)
+            sched_yield();
+        leat_runtime_free(rt[0]);
+        rt[0] = runtime_with(1, false);
+    }
+    leat_runtime_free(rt[0]);
+    leat_runtime_free(rt[1]);
+    for (uint32_t i = 0; i < 2000; i++)
+        assert_int_equal(leat_load_relaxed(&begun[i]), 1);
+    sem_destroy(&crowd.all);
+    assert_int_equal(leat_i_mem_live_count(), live);
 }
 
 /* ---- the end of the runtime ---- */
@@ -212,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_called_once_and_nothing_is_left),
+        cmocka_unit_test(a_thread_submits_to_several_runtimes_by_turns),
         cmocka_unit_test(the_end_of_the_runtime_cancels_and_joins_them_and_says_so),
         cmocka_unit_test(a_runtime_whose_tasks_have_done_their_work_ends_without_a_word),
         cmocka_unit_test(wrong_calls_and_short_memory_are_told),

@@ -4,45 +4,56 @@
  * A thread that submits many of them must not pay for a task each: what it leaves is a slot with the function and its argument. The
  * task itself is made by the worker that begins it, in the frame that runs it, which stays where it is when the task suspends.
  *
- * Slots lie in blocks. A thread has one open block and takes its slots in order, with no lock and no atomic operation; when it is used
- * up the thread forgets it. A slot is given back by the worker that has read it. Each block counts the slots that have not been given
- * back (`held`, those not used yet included), and who takes the count to 0 frees it: the worker that gives the last slot back, or the
- * thread, which gives back what it has not used when it ends. So a block outlives neither its slots nor its thread, and belongs to no
- * runtime. Workers count what they give back and tell the block when they come to another one, or have nothing to do.
+ * Slots lie in blocks. A thread has one open block and fills its slots in order; when it is full the thread forgets it. A block is a
+ * job, too: it is put on the injection list when the first of its slots is filled, and what is filled from then on is found by whoever
+ * has the block. So a thread that submits faster than the pool begins pays for one atomic operation a task, on a word of its own block.
+ * Who takes the block takes its first task, puts the block with the rest into its deque, where others may steal it, and then runs the
+ * task. So nothing waits behind a task that takes long or suspends.
  *
- * A thread that uses a block up within a millisecond gets one of twice the size next time, up to BLOCK_BYTES_MAX: when more is submitted
+ * `listed` counts the slots that were filled and not taken off. The thread adds 1 for each, and who finds 0 there lists the block. Who has
+ * the block reads how many there are, takes so many tasks from it, one after the other, and only then takes that number off: if there
+ * are more by then, these are next, and else the block is nobody's, until it is listed again. CLOSED says that the thread has forgotten
+ * it: who takes the number to 0 then frees it. So a block outlives neither its slots nor its thread. It is of one runtime while it is
+ * listed, and of none else.
+ *
+ * A thread that fills a block within a millisecond gets one of twice the size next time, up to BLOCK_BYTES_MAX: when more is submitted
  * than is done, each page of what piles up is new, and asking the kernel for many at once is several times cheaper than touching one
  * after the other. Who submits at leisure holds no more than BLOCK_BYTES.
  *
- * In the same way rt->detached, which leat_runtime_free waits for, is told of ends in batches.
+ * rt->detached, which leat_runtime_free waits for, counts a block that is listed as one task, and the others from the moment when they
+ * are seen by who has the block. That is soon enough: the last task that it knows of is begun after it has looked for more. Ends are told in
+ * batches.
  */
 #include "runtime.h"
 
 #include "../base/check.h"
 
 #define BLOCK_BYTES     4096u
-#define BLOCK_BYTES_MAX 65536u
+#define BLOCK_BYTES_MAX 16384u
 #define BLOCK_SOON_NS   (1 * LEAT_I_NS_PER_MS)
+#define BLOCK_CLOSED    0x80000000u /* in `listed`, beside the count */
 #define ENDED_MAX       64u
 
-struct detached {
-    leat_i_job job; /* its first member */
+struct slot {
     leat_task_fn fn;
     void *arg;
-    leat_i_detached_block *block;
 };
 
-struct leat_i_detached_block {
-    LEAT_ATOMIC(uint32_t) held;
-    uint32_t used; /* by the thread whose block it is */
-    uint32_t room; /* slots */
-    int64_t opened_ns;
-    struct detached slot[];
+struct block {
+    leat_i_job job; /* its first member; it and the next three are used by who has the block */
+    uint32_t next;  /* slot to be begun */
+    uint32_t end;   /* of those that are known */
+    uint32_t known; /* how many of them `listed` still counts */
+    _Alignas(64) LEAT_ATOMIC(uint32_t) listed;
+    struct slot slot[];
 };
 
 struct block_place {
-    leat_i_detached_block *block; /* the open one; NULL = none */
-    uint32_t bytes;               /* of the next one; 0 = of the smallest */
+    struct block *block; /* the open one; NULL = none */
+    leat_runtime *rt;    /* for which it is, while it is listed */
+    uint32_t used, room; /* slots */
+    uint32_t bytes;      /* of the next one; 0 = of the smallest */
+    int64_t opened_ns;
 };
 
 static _Thread_local struct block_place block_of_thread __attribute__((tls_model("initial-exec")));
@@ -58,17 +69,13 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool key_made;
 
-static void block_give(leat_i_detached_block *block, uint32_t count)
-{
-    /* acq_rel: all have read their slots before the last one frees them. */
-    if (leat_sub_acq_rel(&block->held, count) == count) leat_i_free(block);
-}
-
+/* The thread takes no more slots from it: who has it frees it, or we do when nobody has. */
 static void block_close(void *block)
 {
-    leat_i_detached_block *b = block;
+    struct block *b = block;
     block_place()->block = NULL;
-    if (b->used < b->room) block_give(b, b->room - b->used);
+    /* Pairs with block_more. release: who has it frees it after this; acquire: who had it is done with it. */
+    if (leat_or_acq_rel(&b->listed, BLOCK_CLOSED) == 0) leat_i_free(b);
 }
 
 static void key_make(void)
@@ -76,34 +83,47 @@ static void key_make(void)
     key_made = pthread_key_create(&key, block_close) == 0;
 }
 
-/* Opens a block for this thread; NULL = memory is short. */
-static leat_i_detached_block *block_open(void)
+/* Opens a block for this thread; false = memory is short. */
+static bool block_open(struct block_place *place)
 {
     pthread_once(&key_once, key_make);
-    struct block_place *place = block_place();
     uint32_t bytes = place->bytes ? place->bytes : BLOCK_BYTES;
-    leat_i_detached_block *block = key_made ? leat_i_alloc(bytes) : NULL;
-    if (!block) return NULL;
+    struct block *block = key_made ? leat_i_alloc_aligned(64, bytes) : NULL;
+    if (!block) return false;
     if (bytes > BLOCK_BYTES) leat_i_os_populate(block, bytes);
     if (pthread_setspecific(key, block) != 0) {
         leat_i_free(block);
-        return NULL;
+        return false;
     }
-    block->used = 0;
-    block->room = (uint32_t)((bytes - sizeof *block) / sizeof block->slot[0]);
-    block->opened_ns = leat_i_os_now_ns();
-    leat_store_relaxed(&block->held, block->room); /* relaxed: the injection publishes it */
+    block->job.run = leat_i_detached_run_block;
+    block->next = block->end = 0;
+    leat_store_relaxed(&block->listed, 0); /* relaxed: the injection publishes it */
     place->block = block;
-    return block;
+    place->used = 0;
+    place->room = (uint32_t)((bytes - offsetof(struct block, slot)) / sizeof block->slot[0]);
+    place->opened_ns = leat_i_os_now_ns();
+    return true;
 }
 
-/* The thread has used its block up: it belongs to the slots now. */
-static void block_forget(const leat_i_detached_block *block)
+/* The open block, if it may take tasks for `rt`, or a new one; false = memory is short. */
+static __attribute__((noinline)) bool block_for(struct block_place *place, leat_runtime *rt)
 {
-    struct block_place *place = block_place();
+    if (place->block &&
+        leat_load_relaxed(&place->block->listed)) { /* relaxed: once it is 0 it stays so, and who lists it acquires */
+        pthread_setspecific(key, NULL);
+        block_close(place->block);
+    }
+    if (!place->block && !block_open(place)) return false;
+    place->rt = rt;
+    return true;
+}
+
+/* The thread has filled its block. */
+static void block_forget(struct block_place *place)
+{
     place->block = NULL;
     uint32_t bytes = place->bytes ? place->bytes : BLOCK_BYTES;
-    if (leat_i_os_now_ns() - block->opened_ns > BLOCK_SOON_NS)
+    if (leat_i_os_now_ns() - place->opened_ns > BLOCK_SOON_NS)
         place->bytes = BLOCK_BYTES;
     else if (bytes < BLOCK_BYTES_MAX)
         place->bytes = bytes * 2;
@@ -112,7 +132,7 @@ static void block_forget(const leat_i_detached_block *block)
 
 void leat_i_detached_close(void)
 {
-    leat_i_detached_block *block = block_place()->block;
+    struct block *block = block_place()->block;
     if (!block) return;
     pthread_setspecific(key, NULL);
     block_close(block);
@@ -120,27 +140,12 @@ void leat_i_detached_close(void)
 
 void leat_i_detached_flush(leat_i_worker *w)
 {
-    leat_i_detached_tally *tally = &w->detached;
-    if (tally->block) block_give(tally->block, tally->given);
-    tally->block = NULL;
-    tally->given = 0;
-    uint32_t ended = tally->ended;
-    tally->ended = 0;
+    uint32_t ended = w->detached.ended;
+    w->detached.ended = 0;
     leat_runtime *rt = w->rt;
     /* seq_cst, both: partners of the store and the load in runtime_end_roots. */
     if (ended && leat_sub_seq_cst(&rt->detached, ended) == ended && leat_load_seq_cst(&rt->canceling))
         leat_i_os_futex_wake(&rt->detached, INT32_MAX);
-}
-
-static void slot_give(leat_i_worker *w, leat_i_detached_block *block)
-{
-    leat_i_detached_tally *tally = &w->detached;
-    if (tally->block != block) {
-        if (tally->block) block_give(tally->block, tally->given);
-        tally->block = block;
-        tally->given = 0;
-    }
-    tally->given++;
 }
 
 /* The worker's last touch of the task. */
@@ -153,28 +158,68 @@ static void detached_ended(leat_task *task, leat_err err, const void *result, co
     if (++w->detached.ended >= ENDED_MAX) leat_i_detached_flush(w);
 }
 
-LEAT_WAKE_PATH static void detached_run(leat_i_job *job, leat_i_waiter *s)
+LEAT_WAKE_PATH static void detached_begin(leat_i_waiter *s, leat_task_fn fn, void *arg)
 {
-    const struct detached *d = (const struct detached *)job;
-    leat_i_worker *w = s->home;
     leat_task task;
-    leat_i_task_init(&task, w->rt, d->fn, d->arg);
+    leat_i_task_init(&task, s->home->rt, fn, arg);
     task.root = &task;
     task.ended = detached_ended;
     task.skip_canceled = true;
-    slot_give(w, d->block);
     leat_i_task_execute(&task, s);
+}
+
+/* Takes note of the tasks that are there; the first of them was counted when the block was listed. */
+static void block_look(leat_runtime *rt, struct block *block)
+{
+    block->known = leat_load_acquire(&block->listed) & ~BLOCK_CLOSED; /* acquire: pairs with the add of who filled them */
+    block->end = block->next + block->known;
+    if (block->known > 1) leat_add_relaxed(&rt->detached, block->known - 1); /* relaxed: their ends come after it */
+}
+
+/* Those that were known have been taken: are there more? If not, the block is somebody else's from here on. */
+static bool block_more(leat_runtime *rt, struct block *block)
+{
+    uint32_t known = block->known;
+    /* release: who lists it again, or frees it, comes after us; acquire: pairs with the add of who filled the next ones. */
+    uint32_t listed = leat_sub_acq_rel(&block->listed, known);
+    uint32_t more = (listed & ~BLOCK_CLOSED) - known;
+    if (more == 0) {
+        if (listed & BLOCK_CLOSED) leat_i_free(block);
+        return false;
+    }
+    block->known = more;
+    block->end += more;
+    leat_add_relaxed(&rt->detached, more); /* relaxed: the last task that was counted has not begun */
+    return true;
+}
+
+LEAT_WAKE_PATH void leat_i_detached_run_block(leat_i_job *job, leat_i_waiter *s)
+{
+    struct block *block = (struct block *)job;
+    leat_i_worker *w = s->home;
+    if (block->next == block->end) block_look(w->rt, block);
+    struct slot slot = block->slot[block->next++];
+    if (block->next < block->end || block_more(w->rt, block)) {
+        if (!leat_i_deque_push_owner(&w->deque, job)) leat_i_runtime_inject(w->rt, job, job);
+        leat_i_runtime_wake_one(w->rt); /* Who took his last look while the block was in no deque has not seen it. */
+    }
+    detached_begin(s, slot.fn, slot.arg);
 }
 
 LEAT_WAKE_PATH leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg)
 {
-    leat_i_detached_block *block = block_place()->block;
-    if (LEAT_UNLIKELY(!block)) block = block_open();
-    if (!block) return LEAT_NOMEM;
-    struct detached *d = &block->slot[block->used++];
-    *d = (struct detached){ .job.run = detached_run, .fn = fn, .arg = arg, .block = block };
-    if (block->used == block->room) block_forget(block);
+    struct block_place *place = block_place();
+    if (LEAT_UNLIKELY(!place->block || place->rt != rt) && !block_for(place, rt)) return LEAT_NOMEM;
+    struct block *block = place->block;
+    block->slot[place->used] = (struct slot){ fn, arg };
+    uint32_t more = 1;
+    if (++place->used == place->room) {
+        more |= BLOCK_CLOSED;
+        block_forget(place);
+    }
+    /* release: the slot is whole for who has the block; acquire: who had it has let it go. */
+    if (leat_add_acq_rel(&block->listed, more) != 0) return LEAT_OK;
     leat_add_relaxed(&rt->detached, 1); /* relaxed: comes before the release of the injection, which its end has acquired */
-    leat_i_runtime_inject(rt, &d->job, &d->job);
+    leat_i_runtime_inject(rt, &block->job, &block->job);
     return LEAT_OK;
 }

@@ -33,12 +33,10 @@ typedef struct leat_i_batch_tally {
 } leat_i_batch_tally;
 
 /* What a worker has done with detached tasks and not told yet (detached.c). */
-typedef struct leat_i_detached_block leat_i_detached_block;
 typedef struct leat_i_detached_tally {
-    leat_i_detached_block *block; /* whose slots it has given back */
-    uint32_t given;
     uint32_t ended;
-    uint32_t canceled; /* by the end of the runtime; read by leat_runtime_free */
+    _Alignas(8)
+        uint32_t canceled; /* by the end of the runtime; read by leat_runtime_free. In 8 bytes of its own for the explorer */
 } leat_i_detached_tally;
 
 /* Memory for tasks (task_pool.c): what a worker has at hand, and what is there for all. */
@@ -223,6 +221,7 @@ static inline void leat_i_batch_wait(leat_task *t) /* before it stores `parked` 
 }
 
 /* detached.c */
+void leat_i_detached_run_block(leat_i_job *job, leat_i_waiter *s);
 leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg); /* a thread outside the pool */
 void leat_i_detached_close(void);             /* gives back what this thread keeps for its next detached tasks */
 void leat_i_detached_flush(leat_i_worker *w); /* tells what it has done; before it looks for work elsewhere */

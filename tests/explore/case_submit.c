@@ -25,6 +25,15 @@ static leat_err waits(leat_task *t, void *arg, const void **result)
     return err;
 }
 
+static explore_flag begun;
+
+static leat_err meets(leat_task *t, void *arg, const void **result)
+{
+    explore_flag_add(&begun, 1);
+    explore_flag_await(&begun, 2);
+    return runs(t, arg, result);
+}
+
 static void begin(uint32_t workers)
 {
     memset(ran, 0, sizeof ran);
@@ -57,6 +66,27 @@ static void submit_end(void)
     leat_i_detached_close();
     leat_runtime_free(rt);
     EXPLORE_CHECK(ran[0] <= 1);
+}
+
+/* The second comes while the block is on the list, in somebody's hand, or nobody's again. */
+static void submit_more(void)
+{
+    begin(1);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[0], NULL) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[1], NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1 && ran[1] <= 1);
+}
+
+/* Two that wait for each other: the other worker must come for the one that is left in the block. */
+static void submit_meet(void)
+{
+    begun = (explore_flag){ 0 };
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, meets, &ran[0], NULL) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, meets, &ran[1], NULL) == LEAT_OK);
+    explore_flag_await(&begun, 2);
+    explore_finish();
 }
 
 /* The same for a task whose handle is forgotten. */
@@ -144,15 +174,6 @@ static void batch_forget(void)
     EXPLORE_CHECK(leat_task_submit_batch(rt, runs, ran, sizeof ran[0], 1, NULL) == LEAT_OK);
     leat_runtime_free(rt);
     EXPLORE_CHECK(ran[0] <= 1);
-}
-
-static explore_flag begun;
-
-static leat_err meets(leat_task *t, void *arg, const void **result)
-{
-    explore_flag_add(&begun, 1);
-    explore_flag_await(&begun, 2);
-    return runs(t, arg, result);
 }
 
 /* Two items that wait for each other: the other worker must come for the second. */
@@ -305,3 +326,5 @@ const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1
 const explore_case explore_submit_root = { "submit_root", submit_root, { 2, 1, 3, 500 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_late = { "batch_late", batch_late, { 1, 1, 1, 500 }, { 2, 2, 3, 20000 }, false };
 const explore_case explore_submit_room = { "submit_room", submit_room, { 2, 1, 2, 500 }, { 3, 1, 3, 20000 }, false };
+const explore_case explore_submit_more = { "submit_more", submit_more, { 2, 1, 3, 1000 }, { 3, 1, 4, 100000 }, false };
+const explore_case explore_submit_meet = { "submit_meet", submit_meet, { 1, 1, 2, 500 }, { 2, 1, 3, 100000 }, false };
