@@ -270,7 +270,7 @@ class Refusals(Endpoint):
 
     def test_an_empty_url_is_refused(self):
         """A script's variable that is not set: nothing goes to an endpoint that nobody has named."""
-        self.says(2, "the base URL is empty", *self.args(""), env=self.env())
+        self.says(2, "the value of --base-url is empty: is a variable not set?", *self.args(""), env=self.env())
         self.batch("in.jsonl", 1)
         self.says(2, "the environment variable OPENAI_BASE_URL is empty", "run", "in.jsonl", "-o", "out.jsonl",
                   env={**self.env(), "OPENAI_BASE_URL": ""})
