@@ -157,8 +157,8 @@ int leat_i_guess_format(leat_i_run_args *args)
             "they are requests, or say --format lines or files for plain text",
             path);
     else
-        leat_i_say_error(command,
-                         "what %s holds is not clear: say --template for documents, or --format batch, body, files or lines",
-                         path);
+        leat_i_say_error(
+            command,
+            "what %s holds is not clear: say --template for documents, or --format batch, body, files, lines or csv", path);
     return LEAT_I_EXIT_USAGE;
 }
