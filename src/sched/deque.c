@@ -117,9 +117,16 @@ leat_i_job *leat_i_deque_steal_thief(leat_i_deque *d)
     }
 }
 
-bool leat_i_deque_is_empty(const leat_i_deque *d)
+int64_t leat_i_deque_count(const leat_i_deque *d)
 {
     leat_i_deque *seen = (leat_i_deque *)(uintptr_t)d; /* C11's atomic loads take no const object */
+    int64_t bottom = leat_load_relaxed(&seen->bottom); /* relaxed, as the next one: a hint */
+    return bottom - leat_load_relaxed(&seen->top);
+}
+
+bool leat_i_deque_is_empty(const leat_i_deque *d)
+{
+    leat_i_deque *seen = (leat_i_deque *)(uintptr_t)d; /* as above */
     int64_t bottom = leat_load_acquire(&seen->bottom);
     return leat_load_acquire(&seen->top) >= bottom;
 }

@@ -19,6 +19,7 @@ void leat_i_deque_fini(leat_i_deque *d);                        /* nobody uses i
 bool leat_i_deque_push_owner(leat_i_deque *d, leat_i_job *job); /* false = full and memory is short */
 leat_i_job *leat_i_deque_pop_owner(leat_i_deque *d);            /* newest; NULL = empty */
 leat_i_job *leat_i_deque_steal_thief(leat_i_deque *d);          /* oldest; NULL = empty; the owner may call it too */
+int64_t leat_i_deque_count(const leat_i_deque *d);              /* any thread; a hint, which may be below 0 */
 bool leat_i_deque_is_empty(const leat_i_deque *d);              /* any thread; a hint unless a fence orders it */
 
 #endif

@@ -18,6 +18,7 @@
  * adds to them. Who reads an idle bit as set although its worker has been woken and has published since is no loss: the publisher's
  * fence comes after the one of the reader then (else the reader would see the bit cleared), so the publisher sees that nobody searches,
  * or the reader's idle bit.
+ * Who steals several moves tasks from a deque to another while a third may look at both, in the wrong order: so it wakes one, too.
  * One wakes one: a woken worker starts as a searcher on the waker's count, and when it has found something, and there is more, it
  * wakes the next.
  *
@@ -28,6 +29,7 @@
 #include "../base/check.h"
 
 #define SPIN_PAUSE_MAX 63u
+#define STEAL_MAX      8
 #define TRIM_AFTER_NS  (1 * LEAT_I_NS_PER_S)
 #define TRIM_PAUSE_NS  (1 * LEAT_I_NS_PER_MS)
 
@@ -206,7 +208,22 @@ static bool worker_is_parked(leat_runtime *rt, uint32_t index)
     return leat_load_relaxed(&rt->idle[index / 64]) >> (index % 64) & 1;
 }
 
-/* Steals one task into the own deque, or one fork. */
+/* Steals tasks into the own deque, half of those that are there at most: a theft costs more than a small task. */
+static bool worker_steal_tasks(leat_i_worker *w, leat_i_worker *victim)
+{
+    int64_t want = (leat_i_deque_count(&victim->deque) + 1) / 2, count = 0;
+    if (want > STEAL_MAX) want = STEAL_MAX;
+    for (; count < want; count++) {
+        leat_i_job *job = leat_i_deque_steal_thief(&victim->deque);
+        if (!job) break;
+        if (!leat_i_deque_push_owner(&w->deque, job)) leat_i_runtime_inject(w->rt, job, job);
+    }
+    /* One is for ourselves. The others went from a deque that somebody's last look had still before it to one that it had behind it. */
+    if (count > 1) leat_i_runtime_wake_one(w->rt);
+    return count > 0;
+}
+
+/* Steals tasks into the own deque, or one fork. */
 static bool worker_steal(leat_i_worker *w)
 {
     leat_runtime *rt = w->rt;
@@ -217,11 +234,7 @@ static bool worker_steal(leat_i_worker *w)
         leat_i_worker *victim = &rt->worker[index];
         if (victim == w || worker_is_parked(rt, index)) continue;
         if (leat_i_fork_steal(w, victim)) return true;
-        if (leat_i_deque_is_empty(&victim->deque)) continue;
-        leat_i_job *job = leat_i_deque_steal_thief(&victim->deque);
-        if (!job) continue;
-        if (!leat_i_deque_push_owner(&w->deque, job)) leat_i_runtime_inject(rt, job, job);
-        return true;
+        if (worker_steal_tasks(w, victim)) return true;
     }
     return false;
 }

@@ -133,6 +133,40 @@ static void wake_two(void)
     end(2);
 }
 
+/* Three tasks that wait for each other lie in the deque of the last worker, which takes one. The first may steal two, one after the
+ * other. The third has looked before they were there and is about to park: its last look is at the thief's deque first. */
+static void run_one(void *worker)
+{
+    leat_i_worker *w = worker;
+    leat_i_job *j;
+    world_be(w);
+    while (!(j = leat_i_deque_pop_owner(&w->deque)))
+        if (!leat_i_worker_search(w)) leat_i_worker_sleep(w);
+    leat_i_worker_found(w);
+    j->run(j, NULL);
+}
+
+static void park_run_one(void *worker)
+{
+    world_be(worker);
+    leat_i_worker_sleep(worker);
+    run_one(worker);
+}
+
+static void wake_stolen(void)
+{
+    begin(3, job_meet, 3);
+    world.spin_ns = 0;
+    for (size_t i = 0; i < 3; i++)
+        EXPLORE_CHECK(leat_i_deque_push_owner(&world_worker[2].deque, &job[i]));
+    explore_start(run_one, &world_worker[0]);
+    explore_start(park_run_one, &world_worker[1]);
+    explore_start(run_one, &world_worker[2]);
+    explore_join_all();
+    for (size_t i = 0; i < 3; i++)
+        EXPLORE_CHECK(ran[i] == 1);
+}
+
 static leat_i_waiter *parked_at(leat_i_worker *w)
 {
     leat_i_waiter *s = leat_i_alloc_zeroed(sizeof *s);
@@ -246,6 +280,7 @@ const explore_case explore_wake_submit = { "wake_submit", wake_submit, { 2, 2, 2
 const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 500000 }, false };
 const explore_case explore_wake_parked = { "wake_parked", wake_parked, { 2, 1, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
+const explore_case explore_wake_stolen = { "wake_stolen", wake_stolen, { 2, 1, 2, 10000 }, { 3, 0, 3, 500000 }, false };
 const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
 const explore_case explore_wake_inbox = { "wake_inbox", wake_inbox, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
 const explore_case explore_wake_held = { "wake_held", wake_held, { 2, 1, 2, 10000 }, { 4, 2, 4, 500000 }, false };

@@ -17,7 +17,8 @@
                                     x(submit_root) x(wake_inbox) x(clock_woken) x(thief_third) x(thief_hint) x(thief_ended) \
                                         x(lock_sleep) x(gate_told) x(task_block) x(future_late) x(batch_late)               \
                                             x(clock_starve) x(clock_fed) x(limiter_told) x(limiter_leave) x(limiter_closed) \
-                                                x(net_mail) x(net_op) x(submit_room) x(submit_more) x(submit_meet)
+                                                x(net_mail) x(net_op) x(submit_room) x(submit_more) x(submit_meet)          \
+                                                    x(wake_stolen)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,

@@ -214,8 +214,33 @@ inline found_only()
 #endif
 }
 
-/* One victim after the other, its forks first. What was stolen from a deque goes onto the own one in a step of its own. */
-/*@ idle.c: worker_steal 75d10ba0 */
+/* Half of what was there when it looked, one after the other; each goes onto the own deque in a step of its own. No model has so many
+ * that the limit counts. */
+/*@ idle.c: worker_steal_tasks cd09b7b0 */
+inline steal_tasks()
+{
+    count = (deque[u] + 1) / 2; /*@ call leat_i_deque_count */
+    do
+    :: atomic { count > 0 && deque[u] > 0 -> /*@ call leat_i_deque_steal_thief */
+            deque[u]--;
+            count--;
+            many = sees;
+            sees = true;
+            odd_theft = !odd_theft
+        }
+        deque[id]++ /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
+    :: atomic { count == 0 || deque[u] == 0 -> count = 0; break }
+    od;
+    if
+#ifndef THIEF_TELLS_NOBODY
+    :: many -> many = false; wake_one() /*@ call leat_i_runtime_wake_one */
+#endif
+    :: else -> many = false
+    fi
+}
+
+/* One victim after the other, its forks first. */
+/*@ idle.c: worker_steal 38a38e90 */
 inline steal()
 {
     u = (id + 1) % N;
@@ -230,9 +255,8 @@ inline steal()
         :: else
         fi;
 #endif
-        if /*@ call leat_i_deque_is_empty: the same step */ /*@ call leat_i_deque_steal_thief */
-        :: atomic { !sees && deque[u] > 0 -> deque[u]--; sees = true; odd_theft = !odd_theft }
-            deque[id]++ /*@ call leat_i_deque_push_owner */ /*@ call leat_i_runtime_inject: there is memory */
+        if /*@ call worker_steal_tasks */
+        :: !sees -> steal_tasks()
         :: else
         fi;
         u = (u + 1) % N

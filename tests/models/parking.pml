@@ -6,6 +6,7 @@
  *
  *     -DFROM_OUTSIDE  tasks are submitted one by one
  *     -DFROM_A_TASK   a task pushes the others onto its worker's deque
+ *     -DFROM_A_LIST   three tasks lie on the injection list, so that a worker may steal two at once
  *     -DFROM_A_REGION a task has forks, which are shared when somebody asks, and taken back now and then
  *     -DAND_A_STACK   a stack of worker 0 is woken meanwhile
  */
@@ -110,6 +111,9 @@ init {
 #ifdef FROM_A_TASK
         deque[0] = 1;
         root_waits = true;
+#endif
+#ifdef FROM_A_LIST
+        inject = 3;
 #endif
 #ifdef FROM_A_REGION
         attention = true;
