@@ -129,38 +129,82 @@ static void what_is_not_suspended_need_not_wait(void **state)
 
 /* ---- when to hand work over ---- */
 
+struct holder {
+    uint32_t sleepers; /* that it has on its worker */
+    LEAT_ATOMIC(uint32_t) asleep, free;
+    LEAT_ATOMIC(bool) held;
+    bool done;
+};
+
 static leat_err is_taken(leat_task *t, void *arg, const void **result)
 {
     (void)t, (void)arg, (void)result;
     return LEAT_OK;
 }
 
-static leat_err looks_whether_it_is_crowded(leat_task *t, void *arg, const void **result)
+static leat_err sleeps(leat_task *t, void *arg, const void **result)
 {
-    struct mixed *m = arg;
+    struct holder *h = arg;
     (void)result;
-    leat_future *other = leat_task_start(t, yields_until_done, m);
-    LEAT_TRY(leat_sleep_ms(t, 0));
-    CHECK(!leat_i_task_is_crowded(t)); /* nobody is hungry */
-    leat_add_seq_cst(&t->rt->searching, 1);
-    CHECK(leat_i_task_is_crowded(t)); /* the other one waits, and only this worker can go on with it */
-    leat_future *free = leat_task_start(t, is_taken, NULL);
-    CHECK(!leat_i_task_is_crowded(t)); /* who is hungry may take that one */
-    leat_sub_seq_cst(&t->rt->searching, 1);
-    m->done = true;
-    LEAT_TRY(leat_await(t, free, NULL));
-    LEAT_TRY(leat_await(t, other, NULL));
-    CHECK(!leat_i_task_is_crowded(t));
+    leat_add_relaxed(&h->asleep, 1);
+    return leat_sleep_ms(t, 1000);
+}
+
+static leat_err holds_a_worker(leat_task *t, void *arg, const void **result)
+{
+    struct holder *h = arg;
+    (void)result;
+    for (uint32_t i = 0; i < h->sleepers; i++)
+        CHECK(leat_task_start(t, sleeps, h));
+    while (leat_load_relaxed(&h->asleep) < h->sleepers)
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    leat_store_release(&h->held, true);
+    while (!leat_load_relaxed(&h->free))
+        leat_i_os_relax();
     return LEAT_OK;
 }
 
-static void it_is_crowded_where_nothing_can_be_taken(void **state)
+static leat_err yields_until(leat_task *t, void *arg, const void **result)
+{
+    struct holder *h = arg;
+    (void)result;
+    while (!h->done)
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    return LEAT_OK;
+}
+
+static leat_err looks_whether_it_is_crowded(leat_task *t, void *arg, const void **result)
+{
+    struct holder *h = arg;
+    (void)result;
+    leat_future *holder = leat_task_start(t, holds_a_worker, h);
+    while (!leat_load_acquire(&h->held)) /* on the other worker: this one is busy */
+        leat_i_os_relax();
+    leat_future *other = leat_task_start(t, yields_until, h);
+    LEAT_TRY(leat_sleep_ms(t, 0));
+    CHECK(!leat_i_task_is_crowded(t)); /* nobody is hungry */
+    leat_add_seq_cst(&t->rt->searching, 1);
+    /* The other task waits, and only this worker can go on with it; but it is not the one that holds more. */
+    CHECK(leat_i_task_is_crowded(t) == (h->sleepers == 0));
+    leat_future *free = leat_task_start(t, is_taken, NULL);
+    CHECK(!leat_i_task_is_crowded(t)); /* who is hungry may take that one */
+    leat_sub_seq_cst(&t->rt->searching, 1);
+    h->done = true;
+    leat_store_relaxed(&h->free, 1);
+    LEAT_TRY(leat_await(t, free, NULL));
+    LEAT_TRY(leat_await(t, other, NULL));
+    return leat_await(t, holder, NULL);
+}
+
+static void it_is_crowded_where_nothing_can_be_taken_from_the_one_that_holds_more(void **state)
 {
     (void)state;
-    struct mixed m = { 0 };
-    leat_runtime *rt = runtime_with(1, true);
-    assert_int_equal(leat_task_run(rt, looks_whether_it_is_crowded, &m, NULL), LEAT_OK);
-    leat_runtime_free(rt);
+    for (uint32_t sleepers = 0; sleepers <= 8; sleepers += 8) {
+        struct holder h = { .sleepers = sleepers };
+        leat_runtime *rt = runtime_with(2, true);
+        assert_int_equal(leat_task_run(rt, looks_whether_it_is_crowded, &h, NULL), LEAT_OK);
+        leat_runtime_free(rt);
+    }
 }
 
 int main(void)
@@ -170,7 +214,7 @@ int main(void)
         cmocka_unit_test(it_grows_by_one_a_turn),
         cmocka_unit_test(by_the_real_clock_it_grows_no_faster),
         cmocka_unit_test(what_is_not_suspended_need_not_wait),
-        cmocka_unit_test(it_is_crowded_where_nothing_can_be_taken),
+        cmocka_unit_test(it_is_crowded_where_nothing_can_be_taken_from_the_one_that_holds_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

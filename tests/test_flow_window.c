@@ -177,6 +177,41 @@ static void a_batch_that_never_waits_lets_others_go_on(void **state)
     leat_runtime_free(rt);
 }
 
+/* ---- an item that has waited makes room for the next one at once ---- */
+
+struct order {
+    uint32_t length;
+    char text[256]; /* b for each begin, e for each end */
+};
+
+static leat_err ordered_exec(leat_task *t, const void *prep_res, const void **exec_res)
+{
+    struct order *o = leat_task_self(t);
+    (void)prep_res, (void)exec_res;
+    o->text[o->length++] = 'b';
+    LEAT_TRY(leat_sleep_ms(t, 10));
+    o->text[o->length++] = 'e';
+    return LEAT_OK;
+}
+
+/* The answers of four items come at the same time. Each one's place begins to wait for the next before another answer is worked on. */
+static void who_has_waited_begins_the_next_item_before_others_go_on(void **state)
+{
+    static const leat_node_class cls = { .name = "Ordered", .prep = hundred_prep, .exec = ordered_exec };
+    struct order o = { 0 };
+    leat_runtime *rt = runtime_make(1, true);
+    (void)state;
+    leat_flow *flow = leat_flow_new(NULL);
+    leat_flow_add(flow, &cls, &(leat_node_opts){ .batch = true, .in_flight_max = 4, .self = &o });
+    assert_int_equal(leat_flow_run(rt, flow, NULL, NULL), LEAT_OK);
+    assert_int_equal(o.length, 200);
+    assert_memory_equal(o.text, "bbbb", 4);
+    for (uint32_t i = 4; i < 196; i++)
+        assert_int_equal(o.text[i], i % 2 ? 'b' : 'e');
+    leat_flow_free(flow);
+    leat_runtime_free(rt);
+}
+
 /* ---- a batch inside an item of a batch, all in parallel ---- */
 
 static leat_err ten_prep(leat_task *t, void *shared, const void **prep_res)
@@ -327,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup(a_window_fills_again_after_a_pause_of_its_source, each_test),
         cmocka_unit_test_setup(a_window_keeps_its_width_when_runners_meet_at_the_source, each_test),
         cmocka_unit_test_setup(a_batch_that_never_waits_lets_others_go_on, each_test),
+        cmocka_unit_test_setup(who_has_waited_begins_the_next_item_before_others_go_on, each_test),
         cmocka_unit_test_setup(batches_nest_in_items, each_test),
         cmocka_unit_test_setup(runs_on_the_same_store_share_a_gate, each_test),
         cmocka_unit_test_setup(the_largest_cap_is_taken_as_it_is, each_test),

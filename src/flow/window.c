@@ -6,9 +6,12 @@
  * the window fills at the pace at which workers take up runners: with items that only compute there are about as many runners
  * as workers and an item costs no task; with items that wait there are as many as places.
  *
- * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do while another
- * worker looks for work and can take nothing of it, the runner starts a successor, which any worker may take, hands its place over, and ends. Between two
- * items it lets others go on that wait for its worker: a batch that never waits must not starve them.
+ * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do, and more stacks than
+ * others, while another worker looks for work and can take nothing of it, the runner starts a successor, which any worker may take, hands
+ * its place over, and ends; its worker goes on with all that is ready before it would take the successor itself. (Whoever is idle for a
+ * moment may have as many places as the others, so being idle is no reason to give it more: their answers come much later.)
+ * An item that was suspended let others go on; after one that was not, the runner does so between two items: a batch that never waits
+ * must not starve them. But a place that waits for its turn to begin the next item is one less in flight, so that is not done always.
  *
  * Where attempts need permits of a run's budget (`paced`), a runner starts the other one when it holds its first permit, and ends
  * after its item: so at most one of the window stands in line for a first permit, and batches inside batches need stacks for the
@@ -205,10 +208,15 @@ void leat_i_runner_feed(leat_i_runner *me)
 static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
 {
     struct take take = { .gone = false };
+    bool bound = false; /* to its worker, since it has been suspended */
     leat_i_mark mark = leat_i_mark_take(t);
     for (; w->pull ? source_take(t, w, &take, me) : array_take(w, &take); mark = leat_i_mark_take(t)) {
         if (!w->paced) leat_i_runner_feed(me);
+        bound |= t->suspended;
+        t->suspended = false;
         leat_err err = w->work(t, me, take.index, take.item);
+        bool waited = t->suspended;
+        bound |= waited;
         if (LEAT_UNLIKELY(err != LEAT_OK)) {
             window_fail(w, t, err, me);
             return false;
@@ -218,8 +226,11 @@ static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
             runner_filled(me);
             if (!runner_fills_again(me)) return false; /* another one waits for a permit already */
         }
-        if (t->suspended && leat_i_task_is_crowded(t) && window_has_more(w) && runner_start(t, w, true)) return true;
-        leat_i_task_breathe(t);
+        if (bound && leat_i_task_is_crowded(t) && window_has_more(w) && runner_start(t, w, true)) {
+            leat_i_task_leave_to_others(t); /* or this worker, which is awake, would begin it before the other one is */
+            return true;
+        }
+        if (!waited) leat_i_task_breathe(t);
     }
     return take.gone;
 }

@@ -146,6 +146,18 @@ bool leat_i_runtime_is_hungry(leat_runtime *rt)
     return idle != 0;
 }
 
+bool leat_i_worker_holds_more(const leat_i_worker *w)
+{
+    leat_runtime *rt = w->rt;
+    uint64_t sum = 0, own = 0;
+    for (uint32_t i = 0; i < rt->worker_count; i++) {
+        uint32_t taken = leat_load_relaxed(&rt->worker[i].stacks.taken); /* relaxed: a hint */
+        sum += taken;
+        if (i == w->index) own = taken;
+    }
+    return own * rt->worker_count > sum;
+}
+
 LEAT_WAKE_PATH void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last)
 {
     leat_i_job *old = leat_load_relaxed(&rt->inject);

@@ -199,7 +199,12 @@ bool leat_i_task_is_crowded(const leat_task *t)
 {
     const leat_i_worker *w = t->waiter->home;
     if (!w->ready.first || !leat_i_deque_is_empty(&w->deque)) return false;
-    return leat_i_runtime_is_hungry(w->rt);
+    return leat_i_runtime_is_hungry(w->rt) && leat_i_worker_holds_more(w);
+}
+
+void leat_i_task_leave_to_others(const leat_task *t)
+{
+    leat_i_worker_hold_fresh(t->waiter->home);
 }
 
 leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)

@@ -144,6 +144,7 @@ void *leat_i_worker_main(void *worker);
 /* Leaves the running stack `s`, which is parked or on a list already, until it is gone on with. */
 void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s);
 void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s);
+void leat_i_worker_hold_fresh(leat_i_worker *w); /* what is ready now goes on before the next fresh task begins */
 
 /* idle.c */
 void leat_i_worker_found(leat_i_worker *w); /* it has something to do: ends its search, wakes the next if there is more */
@@ -153,9 +154,10 @@ bool leat_i_worker_search(leat_i_worker *w); /* looks at the others for a while;
 void leat_i_worker_sleep(leat_i_worker *w);  /* parks until there may be something to do */
 void leat_i_worker_starve(leat_i_worker *w); /* waits a moment for memory, or for one of its stacks to be woken */
 void leat_i_worker_wake(leat_i_worker *w);   /* if it is parked; after publishing what it is to find, any thread */
-void leat_i_runtime_wake_one(leat_runtime *rt);  /* after publishing a task, any thread */
-bool leat_i_runtime_is_parked(leat_runtime *rt); /* a worker is parked: a hint */
-bool leat_i_runtime_is_hungry(leat_runtime *rt); /* a worker searches or is parked: a hint */
+void leat_i_runtime_wake_one(leat_runtime *rt);        /* after publishing a task, any thread */
+bool leat_i_runtime_is_parked(leat_runtime *rt);       /* a worker is parked: a hint */
+bool leat_i_runtime_is_hungry(leat_runtime *rt);       /* a worker searches or is parked: a hint */
+bool leat_i_worker_holds_more(const leat_i_worker *w); /* stacks than a worker has on the average; a hint */
 void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last); /* linked newest first; any thread */
 
 /* park.c */

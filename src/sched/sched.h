@@ -184,9 +184,11 @@ static inline void leat_i_wait_end(leat_task *t, leat_i_wait what, int64_t begin
 /* For those who do one piece of work after another in one task. Lets go on what waits for this worker, if anything does; neither a
  * cancel nor a deadline ends it. */
 void leat_i_task_breathe(leat_task *t);
-/* Tells whether another worker looks for work while this one has more than `t` to do, of which nothing can be taken: time to hand work
- * over. */
+/* Tells whether another worker looks for work while this one has more than `t` to do, of which nothing can be taken, and more stacks than
+ * the average: time to hand work over. */
 bool leat_i_task_is_crowded(const leat_task *t);
+/* What it has started is for other workers: its own goes on with all that is ready first. */
+void leat_i_task_leave_to_others(const leat_task *t);
 
 /* Suspends until unparked, canceled or until_ns (LEAT_I_NEVER_NS = none). LEAT_OK (maybe without cause); LEAT_TIMEOUT when
  * until_ns or the attempt's deadline has passed; LEAT_CANCELED. An unpark that came first is consumed. */

@@ -287,8 +287,9 @@ leat_i_waiter *leat_i_stack_take(leat_i_worker *w)
     leat_i_stack_cache *c = &w->stacks;
     if (!c->list && !leat_i_stack_fill(w)) return NULL;
     /* A wait with a limit must not fail for want of memory, so there is room for it before there is a wait. */
-    if (!leat_i_heap_reserve(&w->timers, c->taken + 1)) return NULL;
-    c->taken++;
+    uint32_t taken = leat_load_relaxed(&c->taken) + 1; /* relaxed, as all of it: others take it as a hint */
+    if (!leat_i_heap_reserve(&w->timers, taken)) return NULL;
+    leat_store_relaxed(&c->taken, taken);
     leat_i_waiter *s = c->list;
     c->list = s->link;
     c->count--;
@@ -323,7 +324,7 @@ void leat_i_stack_give(leat_i_worker *w, leat_i_waiter *s)
     s->link = c->list;
     c->list = s;
     c->count++;
-    c->taken--;
+    leat_store_relaxed(&c->taken, leat_load_relaxed(&c->taken) - 1); /* relaxed: as above */
     c->used = true;
 }
 

@@ -48,8 +48,9 @@ typedef struct leat_i_stack_cache { /* of one worker */
     leat_i_waiter *list;
     leat_i_waiter *full; /* one more batch, whole; or NULL */
     uint32_t count;      /* in `list`: a batch at most */
-    uint32_t taken;      /* by the worker, and not given back: it has room for so many timers */
-    bool used;           /* one was given back since the last trim */
+    /* By the worker, and not given back: it has room for so many timers. Only the worker writes it; others compare it with their own. */
+    LEAT_ATOMIC(uint32_t) taken;
+    bool used; /* one was given back since the last trim */
 } leat_i_stack_cache;
 
 #define LEAT_I_STACK_BYTES_MIN 16384u

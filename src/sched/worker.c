@@ -175,8 +175,7 @@ static leat_i_waiter *worker_ready_turn(leat_i_worker *w)
     return worker_pop_ready(w);
 }
 
-/* What is ready now goes on before the next fresh task begins. */
-static void worker_hold_fresh(leat_i_worker *w)
+void leat_i_worker_hold_fresh(leat_i_worker *w)
 {
     w->fresh_wait = w->ready.count < FRESH_WAIT_MAX ? w->ready.count : FRESH_WAIT_MAX;
 }
@@ -185,7 +184,7 @@ static void worker_hold_fresh(leat_i_worker *w)
 static leat_i_job *worker_pop_fresh(leat_i_worker *w)
 {
     if (leat_i_deque_is_empty(&w->deque)) return NULL;
-    if (++w->fresh_tick % FRESH_BURST == 0) worker_hold_fresh(w);
+    if (++w->fresh_tick % FRESH_BURST == 0) leat_i_worker_hold_fresh(w);
     if (w->fresh_tick % OLDEST_TICKS == 0) return leat_i_deque_steal_thief(&w->deque);
     return leat_i_deque_pop_owner(&w->deque);
 }
@@ -249,7 +248,7 @@ static bool crowd_may_grow(leat_i_worker *w)
 static leat_i_waiter *worker_grow(leat_i_worker *w)
 {
     if (w->ready.count < CROWD || crowd_may_grow(w)) return worker_new_loop(w);
-    worker_hold_fresh(w);
+    leat_i_worker_hold_fresh(w);
     w->fresh_wait--;
     return worker_pop_ready(w);
 }
