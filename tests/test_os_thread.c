@@ -2,8 +2,12 @@
 #include "support_base.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,6 +193,36 @@ static void without_the_call_for_many_each_guard_is_made_by_itself(void **state)
         assert_int_equal(guards_made(refuses_many, allowed), allowed);
 }
 
+/* In a child, since such a filter stays. Tells the number of guards, 255 = there are no filters. */
+static int guards_made_in_a_filter(void)
+{
+    struct sock_filter rule[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { sizeof rule / sizeof rule[0], rule };
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        bool set = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+        _exit(set ? guards_made(NULL, 0) : 255);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void a_filter_of_calls_keeps_no_guard_from_being_made(void **state)
+{
+    (void)state;
+    if (!has_light_guards()) skip();
+    int made = guards_made_in_a_filter();
+    if (made == 255) skip();
+    assert_int_equal(made, GUARDS);
+}
+
 static void guards_that_fail_midway_end_the_row(void **state)
 {
     (void)state;
@@ -228,6 +262,7 @@ int main(void)
         cmocka_unit_test(guards_guard),
         cmocka_unit_test(many_guards_are_made_at_once),
         cmocka_unit_test(without_the_call_for_many_each_guard_is_made_by_itself),
+        cmocka_unit_test(a_filter_of_calls_keeps_no_guard_from_being_made),
         cmocka_unit_test(guards_that_fail_midway_end_the_row),
         cmocka_unit_test(refused_memory_is_told),
     };
