@@ -119,9 +119,9 @@ static void item_run(leat_i_batch *b, size_t index, leat_i_waiter *s)
 {
     struct item item;
     leat_i_task_init(&item.task, s->home->rt, b->fn, b->arg_bytes ? b->args + b->arg_bytes * index : b->args);
-    item.task.root = b->head;
+    item.task.root = b->head->root;
     item.task.batch = b;
-    item.task.stop = &b->head->canceled;
+    item.task.stop = b->head->stop;
     item.task.ended = item_ended;
     item.task.skip_canceled = true;
     item.index = index;
@@ -164,7 +164,7 @@ void leat_i_batch_run_lane(leat_i_job *job, leat_i_waiter *s)
     leat_i_batch *b = lane->batch;
     leat_i_worker *w = s->home;
     if (w->batch.batch != b) leat_i_batch_flush(w);
-    if (LEAT_UNLIKELY(leat_load_relaxed(&b->head->canceled))) { /* relaxed: seen now or by the item itself */
+    if (LEAT_UNLIKELY(leat_load_relaxed(b->head->stop))) { /* relaxed: seen now or by the item itself */
         lane_drop(lane);
         return;
     }
@@ -184,10 +184,10 @@ void leat_i_batch_run_lane(leat_i_job *job, leat_i_waiter *s)
 
 static void batch_stop(leat_i_batch *b)
 {
-    leat_store_seq_cst(&b->head->canceled, 1); /* Also at the end of the runtime. seq_cst: partner of leat_i_park */
+    leat_store_seq_cst(b->head->stop, 1); /* Also at the end of the runtime. seq_cst: partner of leat_i_park */
     pthread_mutex_lock(&b->mutex);
     for (const struct item *item = b->waiting; item; item = item->next) {
-        leat_i_waiter *s = leat_load_seq_cst(&((struct item *)(uintptr_t)item)->task.parked);
+        leat_i_waiter *s = leat_load_seq_cst(((struct item *)(uintptr_t)item)->task.parked);
         if (s) leat_i_unpark(s);
     }
     pthread_mutex_unlock(&b->mutex);

@@ -169,12 +169,12 @@ leat_err leat_i_await_shielded(leat_task *t, leat_future *f)
     leat_i_waiter *s = t->waiter;
     if (!leat_future_is_done(f) && future_watch(f, s)) {
         leat_i_batch_wait(t);
-        leat_store_seq_cst(&t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
+        leat_store_seq_cst(t->parked, s); /* seq_cst: a cancel of `t` wakes this wait, to be passed on */
         while (!leat_future_is_done(f)) {
             if (leat_load_seq_cst(t->stop)) leat_i_future_cancel(f);
             leat_i_park_shielded(t);
         }
-        leat_store_relaxed(&t->parked, NULL);
+        leat_store_relaxed(t->parked, NULL);
     }
     return f->err;
 }

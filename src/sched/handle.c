@@ -9,6 +9,9 @@
  * `busy`: how many on workers may still touch the handle: the task, and a late callback. FREE_WAITS: a thread sleeps in
  * leat_handle_free until the count is 0, and frees then. FREE_LATER: leat_handle_free was called inside a task (or in the callback
  * itself), where nothing may wait: the last to leave frees.
+ *
+ * The task itself is made by the worker that begins it, in the frame that runs it; what a cancel needs of it stands in the handle, and
+ * what is left of it at its end moves there. So a handle is two cache lines, where a task is five.
  */
 #include "runtime.h"
 
@@ -24,20 +27,38 @@
 #define BUSY_FREE_LATER 0x20000u
 
 struct leat_handle {
-    leat_task task;
-    leat_i_job call; /* carries a callback that was set after the end */
+    leat_i_job job; /* its first member: begins the task; carries a callback that was set after the end */
+    leat_task_fn fn;
+    void *arg;
+    leat_runtime *rt;
+    LEAT_ATOMIC(leat_i_waiter *) parked;
+    LEAT_ATOMIC(uint32_t) canceled;
     LEAT_ATOMIC(uint32_t) state;
     LEAT_ATOMIC(uint32_t) busy;
     LEAT_ATOMIC(int) fd; /* -1 = none was asked for */
+    /* Of the end, and of what is set for it. */
     void (*on_done)(void *arg);
     void *on_done_arg;
+    union {
+        const void *result;
+        const leat_error *error; /* when err is not LEAT_OK */
+    };
+    leat_err err;
+    bool skip_canceled;
+    leat_i_arena arena; /* what the task has left: the result and the error may lie in it */
+};
+
+/* A task that has begun. */
+struct root {
+    leat_task task; /* its first member */
+    leat_handle *handle;
 };
 
 static void handle_dealloc(leat_handle *h)
 {
     int fd = leat_load_relaxed(&h->fd);
     if (fd >= 0) leat_i_os_close(fd);
-    leat_i_arena_fini(&h->task.arena);
+    leat_i_arena_fini(&h->arena);
     leat_i_free(h);
 }
 
@@ -56,11 +77,14 @@ static void handle_leave(leat_handle *h, leat_runtime *rt)
 
 static void handle_ended(leat_task *t, leat_err err, const void *result, const leat_error *error)
 {
-    leat_handle *h = (leat_handle *)t; /* its first member */
+    leat_handle *h = ((struct root *)t)->handle;
     leat_runtime *rt = t->rt;
-    t->future.err = err;
-    t->future.result = err == LEAT_OK ? result : NULL;
-    t->future.error = error;
+    h->arena = t->arena;
+    h->err = err;
+    if (err == LEAT_OK)
+        h->result = result;
+    else
+        h->error = error;
     /* seq_cst: release publishes the result; ordered before the look at fd, as leat_handle_fd orders its two the other way. */
     uint32_t state = leat_or_seq_cst(&h->state, STATE_DONE);
     if (state & STATE_WATCHED) leat_i_os_futex_wake(&h->state, INT32_MAX);
@@ -68,6 +92,20 @@ static void handle_ended(leat_task *t, leat_err err, const void *result, const l
     if (fd >= 0) leat_i_os_eventfd_signal(fd);
     if (state & STATE_CALLBACK) h->on_done(h->on_done_arg);
     handle_leave(h, rt);
+}
+
+LEAT_WAKE_PATH static void handle_begin(leat_i_job *job, leat_i_waiter *s)
+{
+    leat_handle *h = (leat_handle *)job;
+    struct root root;
+    root.handle = h;
+    leat_i_task_init(&root.task, h->rt, h->fn, h->arg);
+    root.task.root = (leat_task *)h; /* a name for it, nothing more */
+    root.task.ended = handle_ended;
+    root.task.stop = &h->canceled;
+    root.task.parked = &h->parked;
+    root.task.skip_canceled = h->skip_canceled;
+    leat_i_task_execute(&root.task, s);
 }
 
 static bool submit_is_allowed(const leat_runtime *rt, leat_task_fn fn)
@@ -91,18 +129,20 @@ LEAT_WAKE_PATH leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, vo
     if (!submit_is_allowed(rt, fn)) return LEAT_USAGE;
     leat_handle *h = leat_i_alloc(sizeof *h);
     if (!h) return LEAT_NOMEM;
-    leat_i_task_init(&h->task, rt, fn, arg);
-    h->task.root = &h->task;
-    h->task.ended = handle_ended;
-    h->task.skip_canceled = skip_canceled;
-    leat_store_relaxed(&h->state, 0); /* relaxed: the injection publishes it all */
+    h->job = (leat_i_job){ .run = handle_begin };
+    h->fn = fn;
+    h->arg = arg;
+    h->rt = rt;
+    h->skip_canceled = skip_canceled;
+    h->on_done = NULL;
+    leat_store_relaxed(&h->parked, NULL); /* relaxed: the injection publishes it all */
+    leat_store_relaxed(&h->canceled, 0);
+    leat_store_relaxed(&h->state, 0);
     leat_store_relaxed(&h->busy, 1);
     leat_store_relaxed(&h->fd, -1);
-    h->on_done = NULL;
-    h->on_done_arg = NULL;
     leat_add_relaxed(&rt->roots, 1);
     *out = h;
-    leat_i_runtime_inject(rt, &h->task.job, &h->task.job);
+    leat_i_runtime_inject(rt, &h->job, &h->job);
     return LEAT_OK;
 }
 
@@ -116,7 +156,7 @@ LEAT_WAKE_PATH leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void
 static bool handle_is_own(const leat_handle *h)
 {
     const leat_task *helped = leat_i_blocking_task();
-    return helped && helped->root == &h->task;
+    return helped && helped->root == (const leat_task *)h;
 }
 
 bool leat_handle_is_done(const leat_handle *h)
@@ -138,7 +178,7 @@ static bool handle_watch(leat_handle *h, int64_t until_ns)
 
 leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error)
 {
-    if (!h || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
+    if (!h || leat_i_runtime_is_forked(h->rt)) return LEAT_USAGE;
     if (!leat_handle_is_done(h)) {
         if (timeout_ms == 0) return LEAT_TIMEOUT;
         if (leat_i_worker_current() || handle_is_own(h)) return LEAT_USAGE;
@@ -147,13 +187,12 @@ leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **resul
             until_ns = leat_i_os_add_ns(leat_i_os_now_ns(), timeout_ms * LEAT_I_NS_PER_MS);
         if (!handle_watch(h, until_ns)) return LEAT_TIMEOUT;
     }
-    const leat_future *f = &h->task.future;
-    if (f->err == LEAT_OK) {
-        if (result) *result = f->result;
+    if (h->err == LEAT_OK) {
+        if (result) *result = h->result;
     } else if (error) {
-        *error = *f->error;
+        *error = *h->error;
     }
-    return f->err;
+    return h->err;
 }
 
 leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error *error)
@@ -170,8 +209,8 @@ leat_err leat_task_run(leat_runtime *rt, leat_task_fn fn, void *arg, leat_error 
 
 static void callback_run(leat_i_job *job, leat_i_waiter *s)
 {
-    leat_handle *h = (leat_handle *)((char *)job - offsetof(leat_handle, call));
-    leat_runtime *rt = h->task.rt;
+    leat_handle *h = (leat_handle *)job;
+    leat_runtime *rt = h->rt;
     (void)s;
     h->on_done(h->on_done_arg);
     handle_leave(h, rt);
@@ -179,16 +218,16 @@ static void callback_run(leat_i_job *job, leat_i_waiter *s)
 
 leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
 {
-    if (!h || !fn || h->on_done || leat_i_runtime_is_forked(h->task.rt)) return LEAT_USAGE;
-    leat_runtime *rt = h->task.rt;
+    if (!h || !fn || h->on_done || leat_i_runtime_is_forked(h->rt)) return LEAT_USAGE;
+    leat_runtime *rt = h->rt;
     h->on_done = fn;
     h->on_done_arg = arg;
     /* release: publishes fn and arg to the end, which calls them unless it came first; acquire: it has. */
     if (!(leat_or_acq_rel(&h->state, STATE_CALLBACK) & STATE_DONE)) return LEAT_OK;
-    h->call.run = callback_run;
+    h->job.run = callback_run;
     leat_add_relaxed(&h->busy, 1); /* relaxed: whoever may free it does so after this call */
     leat_add_relaxed(&rt->roots, 1);
-    leat_i_runtime_inject(rt, &h->call, &h->call);
+    leat_i_runtime_inject(rt, &h->job, &h->job);
     return LEAT_OK;
 }
 
@@ -196,7 +235,7 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
 
 int leat_handle_fd(leat_handle *h)
 {
-    if (!h || leat_i_runtime_is_forked(h->task.rt)) return -1;
+    if (!h || leat_i_runtime_is_forked(h->rt)) return -1;
     int fd = leat_load_relaxed(&h->fd); /* relaxed: a number alone */
     if (fd >= 0) return fd;
     int made = leat_i_os_eventfd();
@@ -214,7 +253,7 @@ int leat_handle_fd(leat_handle *h)
 
 void leat_handle_cancel(leat_handle *h)
 {
-    if (h && !leat_i_runtime_is_forked(h->task.rt)) leat_i_task_cancel(&h->task);
+    if (h && !leat_i_runtime_is_forked(h->rt)) leat_i_cancel(&h->canceled, &h->parked);
 }
 
 void leat_i_handle_drop(leat_handle *h)
@@ -225,8 +264,8 @@ void leat_i_handle_drop(leat_handle *h)
 
 void leat_handle_free(leat_handle *h)
 {
-    if (!h || leat_i_runtime_is_forked(h->task.rt)) return;
-    if (!leat_handle_is_done(h)) leat_i_task_cancel(&h->task);
+    if (!h || leat_i_runtime_is_forked(h->rt)) return;
+    if (!leat_handle_is_done(h)) leat_i_cancel(&h->canceled, &h->parked);
     if (leat_i_worker_current() || handle_is_own(h)) {
         leat_i_handle_drop(h);
         return;

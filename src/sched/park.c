@@ -145,7 +145,7 @@ leat_err leat_i_park(leat_task *t, int64_t until_ns)
     if (token_consume(s)) return LEAT_OK;
     leat_i_gate *gate = gate_let_go(t);
     leat_i_batch_wait(t);
-    leat_store_seq_cst(&t->parked, s); /* seq_cst: before the next line; partner of leat_i_task_cancel */
+    leat_store_seq_cst(t->parked, s); /* seq_cst: before the next line; partner of leat_i_cancel */
     bool passed = false;
     if (!leat_load_seq_cst(t->stop)) {
         t->suspended = true;
@@ -154,7 +154,7 @@ leat_err leat_i_park(leat_task *t, int64_t until_ns)
         else
             passed = park_limited(w, s, limit_ns);
     }
-    leat_store_relaxed(&t->parked, NULL); /* relaxed: who still reads it makes a spurious wake */
+    leat_store_relaxed(t->parked, NULL); /* relaxed: who still reads it makes a spurious wake */
     if (gate) leat_i_gate_enter(t, gate);
     if (task_has_stop(t)) return LEAT_CANCELED;
     return passed ? late : LEAT_OK;
@@ -171,11 +171,17 @@ void leat_i_park_shielded(leat_task *t)
     if (gate) leat_i_gate_enter(t, gate);
 }
 
+void leat_i_cancel(LEAT_ATOMIC(uint32_t) * canceled, LEAT_ATOMIC(leat_i_waiter *) * parked)
+{
+    leat_store_seq_cst(canceled, 1); /* seq_cst: before the next line; partner of leat_i_park */
+    leat_i_waiter *s = leat_load_seq_cst(parked);
+    if (s) leat_i_unpark(s);
+}
+
 void leat_i_task_cancel(leat_task *t)
 {
-    leat_store_seq_cst(&t->canceled, 1); /* seq_cst: before the next line; partner of leat_i_park */
-    leat_i_waiter *s = leat_load_seq_cst(&t->parked);
-    if (s) leat_i_unpark(s);
+    LEAT_ASSERT(!t->batch); /* its flag would be that of all items */
+    leat_i_cancel(t->stop, t->parked);
 }
 
 static void task_yield(leat_task *t)

@@ -164,6 +164,8 @@ void leat_i_runtime_inject(leat_runtime *rt, leat_i_job *first, leat_i_job *last
 void leat_i_stack_park(
     leat_i_worker *w); /* parks the running stack until an unpark, or without cause; no task need be on it */
 bool leat_i_park_timer_due(leat_i_worker *w, leat_i_timer *timer);
+/* What a cancel does, with the words that `stop` and `parked` of the task point to; any thread, while they live. */
+void leat_i_cancel(LEAT_ATOMIC(uint32_t) * canceled, LEAT_ATOMIC(leat_i_waiter *) * parked);
 
 /* misuse.c */
 leat_err leat_i_future_foreign(const char *call);   /* logs that a future is another task's; LEAT_USAGE */
@@ -173,7 +175,6 @@ leat_future *leat_i_future_empty(const char *call); /* logs that there is no fun
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);
 void leat_i_task_execute(leat_task *task, leat_i_waiter *s);
 leat_task *leat_i_task_of_job(leat_i_job *job); /* NULL when it is something else */
-void leat_i_task_cancel(leat_task *task);       /* any thread, while the task's memory lives */
 
 /* A hint: the task, or the job that may be one, is used soon. A task is written whole when it begins, and in most lines when it ends. */
 static inline void leat_i_task_prefetch(const void *task)

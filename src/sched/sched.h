@@ -99,7 +99,7 @@ struct leat_task {
     void *arg;
     leat_runtime *rt;
     leat_i_waiter *waiter;          /* the stack it runs on; NULL until started */
-    LEAT_ATOMIC(uint32_t) * stop;   /* its own `canceled`, or that of the batch's head (batch.c) */
+    LEAT_ATOMIC(uint32_t) * stop;   /* its own `canceled`, that of its handle, or that of the batch's (batch.c) */
     LEAT_ATOMIC(uint32_t) canceled; /* any thread sets it; read through `stop` */
     bool skip_canceled;             /* canceled before it began: its body is not called */
     bool nomem;                     /* sticky: a task_alloc failed in this visit */
@@ -111,11 +111,14 @@ struct leat_task {
     /* Called instead of leat_i_future_complete when the task has ended, as the worker's last touch of it; NULL = as usual. For those
      * who embed a task and keep accounts of their own. */
     void (*ended)(leat_task *t, leat_err err, const void *result, const leat_error *error);
-    leat_error *error;                   /* last leat_task_fail; in the arena */
-    leat_future future;                  /* what the parent or handle waits for */
-    leat_task *root;                     /* what was submitted, and has started this one by way of others; compared only */
-    LEAT_ATOMIC(leat_i_waiter *) parked; /* != NULL while a cancel should unpark it; partner of `canceled` (Dekker) */
-    leat_i_arena arena;                  /* of the running visit; rewound by its owner */
+    leat_error *error;  /* last leat_task_fail; in the arena */
+    leat_future future; /* what the parent or handle waits for */
+    leat_task *root;    /* what was submitted, or its handle, and has started this one by way of others; compared only */
+    LEAT_ATOMIC(leat_i_waiter *) *
+        parked; /* the next one, or that of its handle: != NULL there while a cancel should unpark it; partner
+                                              of `canceled` (Dekker) */
+    LEAT_ATOMIC(leat_i_waiter *) own_parked;
+    leat_i_arena arena; /* of the running visit; rewound by its owner */
     struct leat_i_visit *visit;
     struct leat_i_gate *gate;
     const leat_i_watcher *watcher; /* NULL = nobody; tasks that it starts inherit it */

@@ -28,6 +28,7 @@ LEAT_WAKE_PATH void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_tas
     *task = (leat_task){ .job.run = task_run,
                          .rt = rt,
                          .stop = &task->canceled,
+                         .parked = &task->own_parked,
                          .fn = fn,
                          .arg = arg,
                          .deadline_ns = LEAT_I_NEVER_NS,

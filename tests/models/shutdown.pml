@@ -89,7 +89,7 @@ inline unpark(k)
     fi
 }
 
-/*@ handle.c: handle_ended aade2930 */
+/*@ handle.c: handle_ended ebbef8ff */
 inline end_task()
 {
     atomic { /*@ or_seq_cst state */
@@ -134,7 +134,7 @@ inline end_task()
 }
 
 /* Again and again: until the stack is left, or the task has ended. It comes in where a stack goes on. */
-/*@ park.c: leat_i_park 069d49d1 */
+/*@ park.c: leat_i_park 5716d340 */
 inline go_on()
 {
     if
@@ -239,7 +239,7 @@ inline wait_for()
     od
 }
 
-/*@ park.c: leat_i_task_cancel 4e003589 */
+/*@ park.c: leat_i_cancel 1c3c8b1e */
 inline cancel()
 {
     T.canceled = true; /*@ store_seq_cst canceled */
@@ -254,12 +254,12 @@ inline cancel()
 }
 
 /* From outside the pool. */
-/*@ handle.c: leat_handle_free e67b365b */
+/*@ handle.c: leat_handle_free 567559d2 */
 inline give_back()
 {
     if
     :: T.done /*@ call leat_handle_is_done */
-    :: else -> cancel() /*@ call leat_i_task_cancel */
+    :: else -> cancel() /*@ call leat_i_cancel */
     fi;
     /*@ call leat_i_handle_drop: not inside a task */
     do
