@@ -201,11 +201,13 @@ static leat_err header_read(leat_i_feed *f, leat_i_piece *p)
 static leat_err row_read(leat_i_feed *f, leat_i_piece *p, leat_error *error)
 {
     leat_err err = LEAT_OK;
-    if (p->is_head && (err = header_read(f, p)) != LEAT_OK) f->csv.column_count = 0;
+    if (p->is_head && (err = header_read(f, p)) != LEAT_OK) {
+        f->csv.column_count = 0;
+        snprintf(f->header_why, sizeof f->header_why, "%s", err == LEAT_NOMEM ? "out of memory" : p->why);
+    }
     /* Whoever comes for the rows behind a header that was refused gets none of them either. */
     if (f->csv.column_count == 0 && err != LEAT_NOMEM)
-        return leat_i_fail(error, LEAT_INPUT, "the columns of %.100s cannot be used%s%s", p->path, p->is_head ? ": " : "",
-                           p->is_head ? p->why : "");
+        return leat_i_fail(error, LEAT_INPUT, "the columns of %.100s cannot be used: %s", p->path, f->header_why);
     if (!p->is_head && !p->why[0]) err = leat_i_csv_row(&f->csv, p->text, p->bytes, p->why, sizeof p->why);
     if (err == LEAT_NOMEM)
         return leat_i_fail(error, err, "out of memory at line %llu of the input", (unsigned long long)p->number);

@@ -43,11 +43,12 @@ typedef struct leat_i_feed {
     uint64_t retried_met;
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
-    leat_i_csv csv;  /* the table that is being read; guarded by the turn */
-    const char *url; /* of formats without their own */
-    uint32_t seen;   /* the flag of keys that were met: LEAT_I_ID_SEEN, or in verify.c LEAT_I_ID_MET */
-    bool verify;     /* documents that have their rows are compared with them: lines here, files by the caller */
-    bool only_done;  /* gives no others, and ends with the last row's: after matched_max of them */
+    leat_i_csv csv;       /* the table that is being read; guarded by the turn */
+    char header_why[160]; /* why its header cannot be used; for each who comes for a row of it */
+    const char *url;      /* of formats without their own */
+    uint32_t seen;        /* the flag of keys that were met: LEAT_I_ID_SEEN, or in verify.c LEAT_I_ID_MET */
+    bool verify;          /* documents that have their rows are compared with them: lines here, files by the caller */
+    bool only_done;       /* gives no others, and ends with the last row's: after matched_max of them */
     uint64_t matched, matched_max; /* documents that have their rows; guarded by the turn */
     /* Written under the turn, read by the ticker too. */
     LEAT_ATOMIC(bool) ended;           /* the input is at its end */
