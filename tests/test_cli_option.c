@@ -240,7 +240,7 @@ static void what_is_wrong_is_said_in_a_sentence(void **state)
     } rows[] = {
         { "--count 0", "leat try: --count takes a whole number from 1 to 9, not '0'\n" },
         { "--count 10", "leat try: --count takes a whole number from 1 to 9, not '10'\n" },
-        { "--n-of 2.5", "leat try: --count takes a whole number from 1 to 9, not '2.5'\n" },
+        { "--n-of 2.5", "leat try: --n-of takes a whole number from 1 to 9, not '2.5'\n" },
         { "--number -1", "leat try: --number takes a number of at least 0, not '-1'\n" },
         { "--time 0", "leat try: --time takes seconds (decimals allowed) of at least 0.001, not '0'\n" },
         { "--bytes lots", "leat try: --bytes takes a number of bytes (K, M, G may follow) of at least 0, not 'lots'\n" },

@@ -32,7 +32,7 @@ class Words(Cli):
         self.says(2, "did you mean --model?", "run", "--modle=x")
 
     def test_numbers(self):
-        self.says(2, "--max-requests-per-minute takes a number above 0, up to 1000000000, not 'fast'", "run", "--rpm", "fast")
+        self.says(2, "--rpm takes a number above 0, up to 1000000000, not 'fast'", "run", "--rpm", "fast")
         self.says(2, "--max-concurrency takes a whole number from 1 to 100000, not '0'", "run", "-j", "0")
         self.says(2, "--request-timeout takes seconds (decimals allowed) from 0.001", "run", "--request-timeout", "1s")
         self.says(2, "--port takes a whole number from 0 to 65535, not '65536'", "mock", "--port", "65536")

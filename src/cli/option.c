@@ -239,8 +239,8 @@ int leat_i_options_parse(const leat_i_command *command, int argc, char **argv, v
     *parsed = (leat_i_parsed){ .command = command };
     optind = 0; /* glibc: begin anew, also after another table. */
     opterr = 0;
-    int got, exit_code = LEAT_I_EXIT_OK;
-    while ((got = getopt_long(argc, argv, t.letters, t.name, NULL)) != -1) {
+    int got, at = -1, exit_code = LEAT_I_EXIT_OK;
+    for (; (got = getopt_long(argc, argv, t.letters, t.name, &at)) != -1; at = -1) {
         if (got == 'h') {
             parsed->help = true;
             return LEAT_I_EXIT_OK;
@@ -257,7 +257,9 @@ int leat_i_options_parse(const leat_i_command *command, int argc, char **argv, v
             return LEAT_I_EXIT_USAGE;
         }
         parsed->seen[o - command->option] = true;
-        exit_code = value_set(command, o, optarg, target);
+        leat_i_option typed = *o;
+        if (at >= 0) typed.name = t.name[at].name; /* What is wrong is told of the name that was typed. */
+        exit_code = value_set(command, &typed, optarg, target);
         if (exit_code) return exit_code;
     }
     for (int i = optind; i < argc && !exit_code; i++)
