@@ -275,7 +275,7 @@ const explore_case explore_clock_look = { "clock_look", clock_look, { 2, 1, 2, 5
 const explore_case explore_clock_woken = { "clock_woken", clock_woken, { 2, 1, 2, 5000 }, { 3, 1, 3, 200000 }, false };
 const explore_case explore_clock_starve = { "clock_starve", clock_starve, { 2, 1, 2, 5000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_clock_fed = { "clock_fed", clock_fed, { 1, 1, 2, 2000 }, { 2, 1, 2, 20000 }, false };
-const explore_case explore_clock_jump = { "clock_jump", clock_jump, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_clock_jump = { "clock_jump", clock_jump, { 2, 1, 2, 2000 }, { 3, 2, 3, 50000 }, false };
 const explore_case explore_clock_external = {
-    "clock_external", clock_external, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+    "clock_external", clock_external, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false
 };

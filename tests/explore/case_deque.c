@@ -93,5 +93,5 @@ static void deque_grows(void)
     end();
 }
 
-const explore_case explore_deque_take = { "deque_take", deque_take, { 3, 2, 3, 20000 }, { 4, 3, 4, 500000 }, false };
-const explore_case explore_deque_grow = { "deque_grow", deque_grows, { 2, 2, 3, 20000 }, { 3, 2, 4, 500000 }, false };
+const explore_case explore_deque_take = { "deque_take", deque_take, { 3, 2, 3, 20000 }, { 4, 3, 4, 50000 }, false };
+const explore_case explore_deque_grow = { "deque_grow", deque_grows, { 2, 2, 3, 20000 }, { 3, 2, 4, 50000 }, false };

@@ -74,5 +74,5 @@ static void for_meet(void)
     explore_finish();
 }
 
-const explore_case explore_for_run = { "for_run", for_run, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_for_meet = { "for_meet", for_meet, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_for_run = { "for_run", for_run, { 2, 1, 2, 2000 }, { 3, 1, 3, 50000 }, false };
+const explore_case explore_for_meet = { "for_meet", for_meet, { 2, 1, 2, 2000 }, { 3, 1, 3, 50000 }, false };

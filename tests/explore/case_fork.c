@@ -235,7 +235,7 @@ static void fork_busy(void)
 
 const explore_case explore_fork_tree = { "fork_tree", fork_tree, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_fork_meet = { "fork_meet", fork_meet, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_fork_feed = { "fork_feed", fork_feed, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_fork_feed = { "fork_feed", fork_feed, { 1, 1, 1, 3000 }, { 2, 1, 2, 50000 }, false };
 const explore_case explore_fork_retake = { "fork_retake", fork_retake, { 2, 1, 2, 3000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_fork_busy = { "fork_busy", fork_busy, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
-const explore_case explore_fork_park = { "fork_park", fork_park, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_fork_busy = { "fork_busy", fork_busy, { 1, 1, 1, 3000 }, { 2, 1, 2, 50000 }, false };
+const explore_case explore_fork_park = { "fork_park", fork_park, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };

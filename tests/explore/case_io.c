@@ -100,9 +100,9 @@ static void handle_fd(void)
 }
 
 const explore_case explore_descriptor_wait = {
-    "descriptor_wait", descriptor_wait, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false
+    "descriptor_wait", descriptor_wait, { 2, 1, 2, 2000 }, { 3, 1, 3, 50000 }, false
 };
 const explore_case explore_descriptor_two = {
-    "descriptor_two", descriptor_two, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+    "descriptor_two", descriptor_two, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false
 };
 const explore_case explore_handle_fd = { "handle_fd", handle_fd, { 2, 1, 3, 2000 }, { 4, 2, 4, 100000 }, false };

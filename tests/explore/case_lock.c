@@ -305,10 +305,10 @@ const explore_case explore_semaphore_take = {
 const explore_case explore_semaphore_limit = {
     "semaphore_limit", semaphore_limit, { 3, 1, 3, 2000 }, { 4, 2, 4, 100000 }, false
 };
-const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 100000 }, false };
-const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_gate_enter = { "gate_enter", gate_enter, { 1, 1, 1, 3000 }, { 2, 2, 2, 50000 }, false };
+const explore_case explore_gate_line = { "gate_line", gate_line, { 1, 1, 1, 3000 }, { 1, 1, 1, 50000 }, false };
 const explore_case explore_semaphore_stop = { "semaphore_stop", semaphore_stop, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
 const explore_case explore_semaphore_free = { "semaphore_free", semaphore_free, { 2, 1, 2, 500 }, { 3, 2, 3, 5000 }, false };
-const explore_case explore_gate_heir = { "gate_heir", gate_heir, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_gate_heir = { "gate_heir", gate_heir, { 1, 1, 1, 2000 }, { 2, 1, 2, 20000 }, false };
 const explore_case explore_gate_told = { "gate_told", gate_told, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };
 const explore_case explore_lock_sleep = { "lock_sleep", lock_sleep, { 2, 1, 2, 2000 }, { 3, 2, 4, 50000 }, false };

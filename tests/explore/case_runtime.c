@@ -312,18 +312,18 @@ static void blocking_call(void)
     explore_join_all();
 }
 
-const explore_case explore_park_cancel = { "park_cancel", park_cancel, { 3, 2, 3, 2000 }, { 4, 3, 4, 100000 }, false };
+const explore_case explore_park_cancel = { "park_cancel", park_cancel, { 3, 2, 3, 2000 }, { 4, 3, 4, 50000 }, false };
 const explore_case explore_runtime_submit = {
-    "runtime_submit", runtime_submit, { 2, 2, 2, 2000 }, { 3, 2, 3, 100000 }, false
+    "runtime_submit", runtime_submit, { 2, 2, 2, 2000 }, { 3, 2, 3, 50000 }, false
 };
-const explore_case explore_future_cancel = { "future_cancel", future_cancel, { 3, 2, 3, 2000 }, { 4, 1, 4, 100000 }, false };
+const explore_case explore_future_cancel = { "future_cancel", future_cancel, { 3, 2, 3, 2000 }, { 4, 1, 4, 50000 }, false };
 const explore_case explore_future_timeout = {
-    "future_timeout", future_timeout, { 1, 1, 1, 2000 }, { 3, 1, 3, 100000 }, false
+    "future_timeout", future_timeout, { 1, 1, 1, 2000 }, { 3, 1, 3, 50000 }, false
 };
 const explore_case explore_future_all = { "future_all", future_all, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
+const explore_case explore_blocking_call = { "blocking_call", blocking_call, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };
 const explore_case explore_future_left = { "future_left", future_left, { 2, 1, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
-const explore_case explore_future_stuck = { "future_stuck", future_stuck, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
-const explore_case explore_future_joined = { "future_joined", future_joined, { 2, 1, 3, 2000 }, { 3, 2, 3, 100000 }, false };
+const explore_case explore_future_any = { "future_any", future_any, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };
+const explore_case explore_future_stuck = { "future_stuck", future_stuck, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false };
+const explore_case explore_future_joined = { "future_joined", future_joined, { 2, 1, 3, 2000 }, { 3, 2, 3, 50000 }, false };
 const explore_case explore_future_late = { "future_late", future_late, { 1, 2, 2, 2000 }, { 2, 2, 3, 50000 }, false };

@@ -307,24 +307,24 @@ static void handle_later(void)
 }
 
 const explore_case explore_submit_detached = {
-    "submit_detached", submit_detached, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+    "submit_detached", submit_detached, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false
 };
 const explore_case explore_runtime_cancel = {
-    "runtime_cancel", runtime_cancel, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false
+    "runtime_cancel", runtime_cancel, { 1, 1, 1, 2000 }, { 2, 1, 2, 20000 }, false
 };
 const explore_case explore_batch_run = { "batch_run", batch_run, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_batch_cancel = { "batch_cancel", batch_cancel, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_handle_callback = {
-    "handle_callback", handle_callback, { 2, 1, 2, 2000 }, { 3, 2, 3, 100000 }, false
+    "handle_callback", handle_callback, { 2, 1, 2, 2000 }, { 3, 2, 3, 50000 }, false
 };
 const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
-const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1, 2, 1000 }, { 3, 2, 3, 100000 }, false };
-const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 3, 2, 4, 100000 }, false };
+const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1, 2, 1000 }, { 3, 2, 3, 50000 }, false };
+const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 2, 2, 2, 50000 }, false };
 const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };
 const explore_case explore_submit_root = { "submit_root", submit_root, { 2, 1, 3, 500 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_late = { "batch_late", batch_late, { 1, 1, 1, 500 }, { 2, 2, 3, 20000 }, false };
 const explore_case explore_submit_room = { "submit_room", submit_room, { 2, 1, 2, 500 }, { 3, 1, 3, 20000 }, false };
-const explore_case explore_submit_more = { "submit_more", submit_more, { 2, 1, 3, 1000 }, { 3, 1, 4, 100000 }, false };
-const explore_case explore_submit_meet = { "submit_meet", submit_meet, { 1, 1, 2, 500 }, { 2, 1, 3, 100000 }, false };
+const explore_case explore_submit_more = { "submit_more", submit_more, { 2, 1, 3, 1000 }, { 3, 1, 3, 50000 }, false };
+const explore_case explore_submit_meet = { "submit_meet", submit_meet, { 1, 1, 2, 500 }, { 2, 1, 3, 50000 }, false };

@@ -277,10 +277,10 @@ static void wake_held(void)
 
 const explore_case explore_inject_take = { "inject_take", inject_take, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
 const explore_case explore_wake_submit = { "wake_submit", wake_submit, { 2, 2, 2, 10000 }, { 3, 2, 3, 500000 }, false };
-const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 500000 }, false };
-const explore_case explore_wake_parked = { "wake_parked", wake_parked, { 2, 1, 2, 10000 }, { 3, 2, 3, 500000 }, false };
-const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 2, 1, 2, 500000 }, false };
-const explore_case explore_wake_stolen = { "wake_stolen", wake_stolen, { 2, 1, 2, 10000 }, { 3, 0, 3, 500000 }, false };
-const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
-const explore_case explore_wake_inbox = { "wake_inbox", wake_inbox, { 3, 2, 3, 10000 }, { 4, 3, 4, 500000 }, false };
+const explore_case explore_wake_both = { "wake_both", wake_both, { 2, 1, 2, 10000 }, { 2, 2, 2, 200000 }, false };
+const explore_case explore_wake_parked = { "wake_parked", wake_parked, { 2, 1, 2, 10000 }, { 3, 2, 3, 200000 }, false };
+const explore_case explore_wake_two = { "wake_two", wake_two, { 1, 1, 1, 10000 }, { 1, 1, 1, 200000 }, false };
+const explore_case explore_wake_stolen = { "wake_stolen", wake_stolen, { 2, 1, 2, 10000 }, { 3, 0, 3, 200000 }, false };
+const explore_case explore_wake_home = { "wake_home", wake_home, { 3, 2, 3, 10000 }, { 4, 3, 4, 50000 }, false };
+const explore_case explore_wake_inbox = { "wake_inbox", wake_inbox, { 3, 2, 3, 10000 }, { 4, 3, 4, 50000 }, false };
 const explore_case explore_wake_held = { "wake_held", wake_held, { 2, 1, 2, 10000 }, { 4, 2, 4, 500000 }, false };

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CHOICES_MAX = 400000, TEXT_MAX = 1 << 16 };
 
@@ -166,6 +167,7 @@ int explore_search(const explore_case *c, const explore_bound *bound)
 {
     explore_bound most = *bound;
     uint64_t count = 0, drawn_count = 0;
+    clock_t begin = clock();
     searching = true;
     bool good = true;
     for (unsigned both = 0; good && both <= most.both; both++) {
@@ -178,8 +180,10 @@ int explore_search(const explore_case *c, const explore_bound *bound)
         return good;
     }
     if (good)
-        printf("%s: all %" PRIu64 " executions with at most %u switches, %u stale reads, %u in all; %" PRIu64 " random\n",
-               c->name, count, most.switches, most.stale, most.both, drawn_count);
+        printf("%s: all %" PRIu64 " executions with at most %u switches, %u stale reads, %u in all; %" PRIu64
+               " random; %.1f s\n",
+               c->name, count, most.switches, most.stale, most.both, drawn_count,
+               (double)(clock() - begin) / CLOCKS_PER_SEC);
     return !good;
 }
 
