@@ -1,3 +1,4 @@
+leat_test(test_astray)
 leat_test(test_blocking)
 leat_test(test_clock)
 leat_test(test_deadline)

@@ -40,6 +40,7 @@ static leat_err uses_within(leat_task *t, void *arg, const void **result)
     CHECK(leat_task_within(t, 0, sleeps_ms, (void *)(intptr_t)50, NULL) == LEAT_OK);
     CHECK(leat_task_within(t, 10, ignores_time, (void *)(intptr_t)50, NULL) == LEAT_OK); /* late, but well */
     CHECK(leat_task_within(t, 10, fails_late, (void *)(intptr_t)50, NULL) == LEAT_USER);
+    CHECK(leat_task_within(t, 10, NULL, NULL, NULL) == LEAT_USAGE);
     return LEAT_OK;
 }
 

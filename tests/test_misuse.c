@@ -43,6 +43,11 @@ static void any_range(void *arg, size_t begin, size_t end)
     (void)arg, (void)begin, (void)end;
 }
 
+static void any_fork(leat_fork *f, void *arg)
+{
+    (void)f, (void)arg;
+}
+
 /* Every call that suspends or starts something refuses `t`. */
 static void check_refused(leat_task *t)
 {
@@ -61,6 +66,7 @@ static void check_refused(leat_task *t)
     CHECK(leat_task_within(t, 1, any_task, NULL, NULL) == LEAT_USAGE);
     CHECK(leat_blocking(t, any_blocking, NULL) == LEAT_USAGE);
     CHECK(leat_for(t, 1, any_range, NULL) == LEAT_USAGE);
+    CHECK(leat_fork_run(t, any_fork, NULL) == LEAT_USAGE);
     CHECK(leat_fd_wait(t, 0, LEAT_FD_READABLE) == LEAT_USAGE);
     CHECK(leat_semaphore_acquire(t, semaphore) == LEAT_USAGE);
     CHECK(leat_limiter_acquire(t, limiter, (leat_cost){ 0 }, &grant) == LEAT_USAGE);
@@ -152,6 +158,66 @@ static void a_task_that_has_ended_is_refused(void **state)
     assert_int_equal(run_free(*state, flow, NULL, NULL), LEAT_OK);
     check_refused(kept); /* here, outside the pool, it certainly does not run */
     assert_int_equal(leat_task_run(*state, uses_kept_task, NULL, NULL), LEAT_OK);
+}
+
+static void range_uses(void *arg, size_t begin, size_t end)
+{
+    (void)begin, (void)end;
+    check_refused(arg);
+}
+
+static void fork_uses(leat_fork *f, void *arg)
+{
+    (void)f;
+    check_refused(arg);
+}
+
+static void forks_users(leat_fork *f, void *arg)
+{
+    for (int i = 0; i < 4; i++)
+        leat_fork_spawn(f, fork_uses, arg);
+    check_refused(arg);
+    for (int i = 0; i < 4; i++)
+        leat_fork_sync(f);
+}
+
+/* The callbacks of loops and forks get no task, and may run on any worker: also on that of the task that waits for them. */
+static leat_err lends_itself_to_callbacks(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    for (int i = 0; i < 20; i++) {
+        LEAT_TRY(leat_for(t, 8, range_uses, t));
+        LEAT_TRY(leat_sleep_ms(t, 0)); /* After the loop it is a task as before. */
+        LEAT_TRY(leat_fork_run(t, forks_users, t));
+        LEAT_TRY(leat_sleep_ms(t, 0));
+    }
+    return LEAT_OK;
+}
+
+static leat_err lends_many(leat_task *t, void *arg, const void **result)
+{
+    leat_future *f[8];
+    (void)arg, (void)result;
+    for (int i = 0; i < 8; i++)
+        f[i] = leat_task_start(t, lends_itself_to_callbacks, NULL);
+    return leat_await_all(t, f, 8); /* None of them is refused for what another one of its worker does. */
+}
+
+static void hears_nothing(void *arg, leat_log_level level, const char *text)
+{
+    (void)arg, (void)level, (void)text; /* Each refusal is a sentence, from several workers at once. */
+}
+
+static void a_task_is_refused_in_callbacks_of_loops_and_forks(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 4; count *= 2) {
+        leat_runtime *rt;
+        leat_runtime_opts opts = { .worker_count = count, .log = hears_nothing };
+        assert_int_equal(leat_runtime_new(&rt, &opts), LEAT_OK);
+        assert_int_equal(leat_task_run(rt, lends_many, NULL, NULL), LEAT_OK);
+        leat_runtime_free(rt);
+    }
 }
 
 static leat_err misused_by_helper(void *arg)
@@ -512,6 +578,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_task_on_a_thread_outside_the_pool_is_refused, each_test),
         cmocka_unit_test_setup(the_task_of_another_callback_is_refused, each_test),
+        cmocka_unit_test_setup(a_task_is_refused_in_callbacks_of_loops_and_forks, each_test),
         cmocka_unit_test_setup(a_task_that_has_ended_is_refused, each_test),
         cmocka_unit_test_setup(a_blocking_call_may_not_suspend_but_may_speak, each_test),
         cmocka_unit_test_setup(what_cannot_answer_an_error_ends_the_process_with_a_sentence, each_test),

@@ -2,7 +2,7 @@
  * test_overflow.c: a task that runs past its stack ends the program with a sentence that names the node, under each kind of guard.
  * The overflow itself happens in this program run again with an argument.
  */
-#include "support_sched.h"
+#include "support_death.h"
 
 #include "sched/stack.h"
 
@@ -10,8 +10,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- the program that goes wrong ---- */
 
@@ -116,6 +114,7 @@ static int go_wrong(const char *how)
     if (strcmp(how, "null") == 0) fn = reads_null;
     if (strcmp(how, "chained") == 0) signal(SIGSEGV, other_handler);
     leat_runtime *rt = runtime_with(2, false);
+    if (strcmp(how, "sent") == 0) return kill(getpid(), SIGSEGV);
     (void)!leat_task_run(rt, fn, arg, NULL);
     for (int i = 0; i < 4; i++) /* So that the loop's stack, which was written below, is given back. */
         (void)!leat_task_run(rt, parks_once, NULL, NULL);
@@ -124,43 +123,6 @@ static int go_wrong(const char *how)
 }
 
 /* ---- the tests ---- */
-
-struct death {
-    char text[65536];
-    int status;
-};
-
-/* Becomes this program anew, with an argument. */
-static void run_again(const char *how)
-{
-    char self[4096], command[8192];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) _exit(98);
-    self[n] = '\0';
-    snprintf(command, sizeof command, "exec %s '%s' %s", emulator() ? emulator() : "", self, how);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(99);
-}
-
-static void die(struct death *d, const char *how)
-{
-    int pipes[2];
-    assert_int_equal(pipe(pipes), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        dup2(pipes[1], STDERR_FILENO);
-        close(pipes[0]);
-        run_again(how);
-    }
-    close(pipes[1]);
-    size_t size = 0;
-    ssize_t n;
-    while ((n = read(pipes[0], d->text + size, sizeof d->text - 1 - size)) > 0)
-        size += (size_t)n;
-    d->text[size] = '\0';
-    close(pipes[0]);
-    assert_int_equal(waitpid(pid, &d->status, 0), pid);
-}
 
 static void assert_died_saying(const char *how, const char *what)
 {
@@ -215,6 +177,17 @@ static void other_faults_and_other_handlers_are_left_alone(void **state)
     assert_died_saying("chained", "the program's own handler was called");
 }
 
+/* By another process or by this one: nothing faults again when the handler returns. */
+static void a_signal_that_was_sent_ends_the_program(void **state)
+{
+    (void)state;
+    struct death *d = calloc(1, sizeof *d);
+    die(d, "sent");
+    assert_null(strstr(d->text, "stack overflow in"));
+    assert_false(WIFEXITED(d->status) && WEXITSTATUS(d->status) == 0);
+    free(d);
+}
+
 static void the_handler_goes_with_the_last_runtime(void **state)
 {
     (void)state;
@@ -264,6 +237,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(with_guards_by_mprotect_too),
         cmocka_unit_test(without_guards_a_canary_tells_at_last),
         cmocka_unit_test(other_faults_and_other_handlers_are_left_alone),
+        cmocka_unit_test(a_signal_that_was_sent_ends_the_program),
         cmocka_unit_test(the_handler_goes_with_the_last_runtime),
         cmocka_unit_test(a_handler_over_ours_stays_on_top),
     };

@@ -1,7 +1,8 @@
 /*
  * leat/fork.h: parallel work of C code that does not wait: loops over ranges, and functions that fork and join.
  *
- * The callbacks here are plain: they get no task, so they can call nothing that suspends. What is forked is joined newest first, by
+ * The callbacks here are plain: they get no task, so they can call nothing that suspends; the task of who waits for them is refused
+ * in them, as it is wherever it does not run. What is forked is joined newest first, by
  * the function that forked it; most of it is never stolen, and then a fork and its join cost little more than the call.
  *
  * Two tiers. leat_fork_spawn takes a function pointer. LEAT_FORK_1 and its like define a function whose forks the compiler sees: about

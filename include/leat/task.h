@@ -13,6 +13,8 @@
  * leat_task_fail, what tells of the visit) end the process with that sentence, since going on would write into the memory of
  * somebody else; they may also come from the function that leat_blocking, or a node with `blocking`, runs for the task.
  *
+ * A callback ends by returning. pthread_exit in one, and a child of fork that leaves one, end the process with a sentence too.
+ *
  * Source: our own. Structured concurrency after N. J. Smith, "Notes on structured concurrency" (2018); where a call has a twin in
  * Python's asyncio, its block names it.
  */
@@ -162,7 +164,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
  * Shape:    `fn` is called once, on this stack, with `t` and `arg`.
  * Units:    `duration_ms` in ms from now; 0 or less = no deadline. The nearest of this and the deadlines around it counts.
  * Errors:   LEAT_TIMEOUT when this deadline ended it; else what `fn` returned. An `fn` that returns LEAT_OK late counts as
- *           OK.
+ *           OK. LEAT_USAGE without `fn`.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg,
                                                  const void **result);
@@ -175,7 +177,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_
  * Owns:     `arg` is borrowed until `fn` has returned.
  * Shape:    `fn` is called at most once, with `arg`, and may block as long as it likes.
  * Errors:   what `fn` returned, also after a cancel meanwhile; without a call of `fn`: LEAT_NOMEM when no helper thread
- *           could be had, LEAT_CANCELED, LEAT_TIMEOUT when `t` had been stopped before.
+ *           could be had, LEAT_CANCELED, LEAT_TIMEOUT when `t` had been stopped before, LEAT_USAGE without `fn`.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_blocking(leat_task *t, leat_err (*fn)(void *arg), void *arg);
 

@@ -107,6 +107,7 @@ static void job_run(struct leat_i_blocking_job *job)
     leat_i_waiter *stack = job->stack;
     blocking_task = stack->task;
     job->err = job->fn(job->arg);
+    if (LEAT_UNLIKELY(leat_i_runtime_is_forked(rt))) leat_i_astray_child();
     blocking_task = NULL;
     leat_store_release(&job->done, 1); /* release: pairs with the acquire in leat_blocking; the job is gone from here on */
     leat_i_unpark(stack);
@@ -117,6 +118,8 @@ static void *blocking_main(void *arg)
 {
     struct leat_i_blocking_thread *me = arg;
     leat_i_blocking *b = me->blocking;
+    leat_i_astray_watch(
+        "leat: a helper thread was ended by pthread_exit or pthread_cancel: what leat_blocking calls ends by returning\n");
     pthread_mutex_lock(&b->mutex);
     struct leat_i_blocking_job *job;
     while ((job = job_next(b))) {
@@ -129,6 +132,7 @@ static void *blocking_main(void *arg)
     b->ended = me;
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->mutex);
+    leat_i_astray_unwatch();
     return NULL;
 }
 

@@ -172,12 +172,14 @@ leat_err leat_for(leat_task *t, size_t count, leat_range_fn fn, void *arg)
     leat_i_worker *w = t->waiter->home;
     struct for_state state = { .owner = t, .stack = t->waiter, .fn = fn, .arg = arg };
     state.limit_ns = t->deadline_ns < t->attempt_deadline_ns ? t->deadline_ns : t->attempt_deadline_ns;
-    range_run(&state, w, 0, count);
     struct for_range *range;
+    w->plain = true;
+    range_run(&state, w, 0, count);
     while (leat_load_relaxed(&state.pending) && (range = range_take_back(&state, w))) {
         range_run(&state, w, range->begin, range->end);
         range_leave(range);
     }
+    w->plain = false;
     while (leat_load_acquire(&state.pending)) /* acquire: pairs with range_leave */
         leat_i_park_shielded(t);
     if (!leat_load_relaxed(&state.cut)) return LEAT_OK;

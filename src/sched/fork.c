@@ -135,9 +135,10 @@ leat_err leat_fork_enter(leat_task *t, leat_fork **out)
     LEAT_I_TASK_TRY(t);
     leat_i_worker *w = t->waiter->home;
     LEAT_TRY(leat_i_task_check(t));
-    if (leat_load_relaxed(&w->fork)) return LEAT_USAGE; /* relaxed: only this thread writes it */
+    LEAT_ASSERT(!leat_load_relaxed(&w->fork)); /* who is in a region may not use its task */
     leat_i_fork *k = fork_take(w);
     if (!k) return LEAT_NOMEM;
+    w->plain = true;
     leat_store_release(&w->fork, k); /* release: pairs with the acquire of whoever looks for work */
     *out = &k->f;
     return LEAT_OK;
@@ -149,6 +150,7 @@ void leat_fork_leave(leat_task *t, leat_fork *f)
     LEAT_ASSERT(leat_load_relaxed(&k->worker->fork) == k && !k->full);
     if (k->has_parked) t->suspended = true;
     leat_store_relaxed(&k->worker->fork, NULL); /* relaxed: who finds it late sees that nothing is shared */
+    k->worker->plain = false;
     fork_give(k);
 }
 
@@ -307,10 +309,13 @@ static void join_park(leat_i_fork *k, leat_fork_slot *slot, uintptr_t state)
     while (!(state & STATE_DONE)) {
         /* release: publishes the stack's home; pairs with slot_done. */
         if (!leat_word_cas_acq_rel(&slot->state, &state, waits)) continue;
+        bool plain = w->plain; /* of this stack's task, if it has one */
         k->has_parked = true;
+        w->plain = false;
         leat_store_relaxed(&w->fork, NULL); /* relaxed: who finds it late sees that nothing is shared */
         while (leat_word_load_acquire(&slot->state) != STATE_DONE)
             leat_i_stack_park(w);
+        w->plain = plain;
         leat_store_relaxed(&w->fork, k); /* relaxed: the fence behind the share of this slot has published the region */
         return;
     }

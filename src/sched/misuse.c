@@ -19,7 +19,7 @@
 bool leat_i_task_is_here(const leat_task *t)
 {
     const leat_i_worker *w = leat_i_worker_current();
-    return w && w->running && w->running->task == t && t;
+    return w && w->running && w->running->task == t && t && !w->plain;
 }
 
 static void misuse_log(const char *call, const char *fmt)

@@ -68,10 +68,13 @@ static void overflow_chain(int number, siginfo_t *info, void *context)
     const struct sigaction *old = &overflow_old[i];
     if (old->sa_flags & SA_SIGINFO) {
         old->sa_sigaction(number, info, context);
+    } else if (old->sa_handler == SIG_IGN && info->si_code <= 0) {
+        /* Sent by a process, to one that had said it does not care. */
     } else if (old->sa_handler == SIG_DFL || old->sa_handler == SIG_IGN) {
-        /* The instruction faults again on return, with the default in force. */
+        /* The instruction faults again on return, with the default in force; what a process has sent has to be sent again. */
         struct sigaction action = { .sa_handler = SIG_DFL };
         sigaction(number, &action, NULL);
+        if (info->si_code <= 0) raise(number);
     } else {
         old->sa_handler(number);
     }

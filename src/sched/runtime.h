@@ -79,6 +79,7 @@ struct leat_i_worker {
     int64_t crowd_ns;    /* until then no other stack joins a crowd of ready ones */
     bool crowd_turn;     /* nor before each of them had a turn */
     bool searching;      /* counted in rt->searching */
+    bool plain;          /* the running task is in a loop or in forks, whose callbacks have no task: it is not to be used */
     uint64_t random;
     leat_i_fiber thread_fiber;
     void *signal_stack;
@@ -170,6 +171,12 @@ void leat_i_cancel(LEAT_ATOMIC(uint32_t) * canceled, LEAT_ATOMIC(leat_i_waiter *
 /* misuse.c */
 leat_err leat_i_future_foreign(const char *call);   /* logs that a future is another task's; LEAT_USAGE */
 leat_future *leat_i_future_empty(const char *call); /* logs that there is no function; one that has failed with LEAT_USAGE */
+
+/* astray.c */
+void leat_i_astray_watch(const char *sentence); /* this thread ends with it and the process, if it ends before the next: */
+void leat_i_astray_unwatch(void);
+void leat_i_astray_mark(leat_i_worker *w); /* in a child of fork that runs on `w`: it must not leave the callback */
+__attribute__((noreturn, cold)) void leat_i_astray_child(void); /* it has */
 
 /* task.c */
 void leat_i_task_init(leat_task *task, leat_runtime *rt, leat_task_fn fn, void *arg);

@@ -79,6 +79,7 @@ int64_t leat_task_now_ns(const leat_task *t)
 
 leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg, const void **result)
 {
+    if (!fn) return LEAT_USAGE;
     LEAT_I_TASK_TRY(t);
     const void *value = NULL;
     int64_t outer_ns = t->attempt_deadline_ns;

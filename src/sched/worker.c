@@ -52,7 +52,9 @@ __attribute__((noinline)) void leat_i_worker_forget(void)
 {
     leat_i_worker *w = worker_of_thread;
     worker_of_thread = NULL;
-    if (w && w->running) leat_i_blocking_adopt(w->running->task);
+    if (!w || !w->running) return;
+    leat_i_blocking_adopt(w->running->task);
+    leat_i_astray_mark(w);
 }
 
 void leat_i_worker_push_ready(leat_i_worker *w, leat_i_waiter *s)
@@ -275,6 +277,7 @@ static leat_i_waiter *worker_wait_in_place(leat_i_worker *w)
 
 void leat_i_worker_suspend(leat_i_worker *w, leat_i_waiter *s)
 {
+    if (LEAT_UNLIKELY(w->stolen)) leat_i_astray_child(); /* Who has taken a fork runs it before anything else. */
     worker_tick(w);
     leat_i_batch_flush(w);
     leat_i_waiter *next = worker_ready_turn(w);
@@ -357,11 +360,14 @@ void *leat_i_worker_main(void *worker)
     leat_i_worker *w = worker;
     worker_of_thread = w;
     leat_i_overflow_thread_begin(w);
+    leat_i_astray_watch(
+        "leat: the thread of a worker was ended by pthread_exit or pthread_cancel: a task ends by returning\n");
     leat_i_fiber_adopt_thread(&w->thread_fiber);
     leat_i_waiter *s = worker_new_loop(w); /* There is one: leat_runtime_new made sure. */
     w->running = s;
     leat_i_fiber_switch(&w->thread_fiber, &s->fiber, false);
     worker_arrive(w);
+    leat_i_astray_unwatch();
     leat_i_overflow_thread_end(w);
     worker_of_thread = NULL;
     return NULL;

@@ -21,6 +21,25 @@ void leat_i_overflow_thread_end(leat_i_worker *w)
     (void)w;
 }
 
+void leat_i_astray_watch(const char *sentence)
+{
+    (void)sentence;
+}
+
+void leat_i_astray_unwatch(void)
+{
+}
+
+void leat_i_astray_mark(leat_i_worker *w)
+{
+    (void)w;
+}
+
+void leat_i_astray_child(void)
+{
+    explore_fail(__FILE__, __LINE__, "no case forks");
+}
+
 uint32_t leat_i_fork_count(void)
 {
     return 0;
