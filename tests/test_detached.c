@@ -1,6 +1,9 @@
 /* test_detached.c: tasks that were submitted without a handle: each is called once, and nothing of them is left. */
 #include "support_sched.h"
 
+#include "base/mem.h"
+#include "base/os.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -237,6 +240,46 @@ static void wrong_calls_and_short_memory_are_told(void **state)
     sem_destroy(&never);
 }
 
+/* ---- blocks of slots ---- */
+
+#define LARGE_SLOTS 1016u /* of a block of 16 KiB; one of 8 KiB has 504, one of 4 KiB 248 */
+
+static leat_err counts(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)result;
+    leat_add_release((LEAT_ATOMIC(uint32_t) *)arg, 1u);
+    return LEAT_OK;
+}
+
+/* Submits so many in a rush, waits until they have ended, and gives how often memory was asked for meanwhile. */
+static uint64_t rush(leat_runtime *rt, uint32_t count)
+{
+    LEAT_ATOMIC(uint32_t) ended = 0;
+    uint64_t before = leat_i_mem_alloc_count();
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(leat_task_submit(rt, counts, (void *)&ended, NULL), LEAT_OK);
+    uint64_t asked = leat_i_mem_alloc_count() - before;
+    while (leat_load_acquire(&ended) < count)
+        sched_yield();
+    return asked;
+}
+
+static void who_submits_in_a_rush_gets_larger_blocks_until_it_rests(void **state)
+{
+    (void)state;
+    leat_runtime *rt = runtime_with(1, false);
+    /* With small blocks alone it would be 16 times. How fast a machine fills them is its own affair: one window in many is enough. */
+    int windows = 0;
+    while (rush(rt, 4 * LARGE_SLOTS) > 12)
+        assert_true(++windows < 1000);
+    /* The open block gets old; after it the blocks are small again, and have to grow anew: three at least. Large ones would be two. */
+    int64_t from_ns = leat_i_os_now_ns();
+    while (leat_i_os_now_ns() - from_ns < 2 * LEAT_I_NS_PER_MS)
+        sched_yield();
+    assert_true(rush(rt, 2 * LARGE_SLOTS) >= 3);
+    leat_runtime_free(rt);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_thread_submits_to_several_runtimes_by_turns),
         cmocka_unit_test(the_end_of_the_runtime_cancels_and_joins_them_and_says_so),
         cmocka_unit_test(a_runtime_whose_tasks_have_done_their_work_ends_without_a_word),
+        cmocka_unit_test(who_submits_in_a_rush_gets_larger_blocks_until_it_rests),
         cmocka_unit_test(wrong_calls_and_short_memory_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,6 +235,7 @@ static void wrong_counts_and_short_memory_are_refused(void **state)
     (void)state;
     leat_semaphore *s = (leat_semaphore *)state;
     assert_int_equal(leat_semaphore_new(&s, (uint32_t)INT32_MAX + 1), LEAT_USAGE);
+    assert_int_equal(leat_semaphore_new(NULL, 1), LEAT_USAGE);
     assert_null(s);
     assert_int_equal(leat_semaphore_new(&s, INT32_MAX), LEAT_OK);
     leat_semaphore_free(s);

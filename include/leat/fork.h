@@ -242,8 +242,9 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
 #define LEAT_I_FORK_BODY      leat_fork *leat_f __attribute__((unused)), leat_fork_slot *leat_head __attribute__((unused))
 #define LEAT_I_FORK_FN        static inline __attribute__((unused))
 
-/* `fields` declares the parameters, `params` lists them with their types, `names` without, `in_names` as fields of `in`. */
-#define LEAT_I_FORK(type, name, fields, params, names, in_names)                                            \
+/* `fields` declares the parameters, `params` lists them with their types, `names` without, `in_names` as fields of `in`; `give` is
+ * `return`, or nothing where there is no result. */
+#define LEAT_I_FORK(type, give, name, fields, params, names, in_names)                                      \
     struct leat_##name##_in {                                                                               \
         fields                                                                                              \
     };                                                                                                      \
@@ -253,7 +254,7 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
     {                                                                                                       \
         struct leat_##name##_in in;                                                                         \
         __builtin_memcpy(&in, slot->data, sizeof in);                                                       \
-        return leat_##name##_body(f, head, in_names);                                                       \
+        give leat_##name##_body(f, head, in_names);                                                         \
     }                                                                                                       \
     static void leat_##name##_stolen(leat_fork *f, leat_fork_slot *head, leat_fork_slot *slot);             \
     LEAT_I_FORK_FN void leat_##name##_spawn(leat_fork *leat_f, leat_fork_slot *leat_head, params)           \
@@ -264,7 +265,7 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
 
 #define LEAT_I_FORK_TYPED(type, name, fields, params, names, in_names)                                                 \
     typedef char leat_##name##_result_fits[sizeof(type) <= LEAT_FORK_BYTES_MAX ? 1 : -1];                              \
-    LEAT_I_FORK(type, name, LEAT_I_FORK_LIST(fields), LEAT_I_FORK_LIST(params), LEAT_I_FORK_LIST(names),               \
+    LEAT_I_FORK(type, return, name, LEAT_I_FORK_LIST(fields), LEAT_I_FORK_LIST(params), LEAT_I_FORK_LIST(names),       \
                 LEAT_I_FORK_LIST(in_names))                                                                            \
     static __attribute__((unused)) void leat_##name##_stolen(leat_fork *f, leat_fork_slot *head, leat_fork_slot *slot) \
     {                                                                                                                  \
@@ -295,7 +296,7 @@ LEAT_INLINE void leat_fork_sync(leat_fork *f)
     static type leat_##name##_body(LEAT_I_FORK_BODY, params)
 
 #define LEAT_I_FORK_VOID(name, fields, params, names, in_names)                                                        \
-    LEAT_I_FORK(void, name, LEAT_I_FORK_LIST(fields), LEAT_I_FORK_LIST(params), LEAT_I_FORK_LIST(names),               \
+    LEAT_I_FORK(void, , name, LEAT_I_FORK_LIST(fields), LEAT_I_FORK_LIST(params), LEAT_I_FORK_LIST(names),             \
                 LEAT_I_FORK_LIST(in_names))                                                                            \
     static __attribute__((unused)) void leat_##name##_stolen(leat_fork *f, leat_fork_slot *head, leat_fork_slot *slot) \
     {                                                                                                                  \

@@ -56,7 +56,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_fd_read_line(leat_task *t, int fd, const ch
  * Owns:     `*text` belongs to `t` until its visit ends.
  * Shape:    `*text` is the file's bytes and a NUL behind them; `*text_bytes` (optional) counts them without it.
  * Errors:   LEAT_IO when it cannot be read, LEAT_INPUT when it has more than LEAT_FILE_BYTES_MAX bytes, each with a sentence that
- *           names it; LEAT_CANCELED, LEAT_TIMEOUT; LEAT_NOMEM. On error `*text` is untouched.
+ *           names it; LEAT_CANCELED, LEAT_TIMEOUT; LEAT_NOMEM; LEAT_USAGE without `path` or `text`. On error `*text` is untouched.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_file_read(leat_task *t, const char *path, const char **text, size_t *text_bytes);
 

@@ -321,7 +321,7 @@ LEAT_API bool leat_handle_is_done(const leat_handle *h);
  *
  * Threads: any thread outside the pool; set it at most once, before or after the end.
  * Owns:    `arg` is borrowed until `fn` has returned.
- * Shape:   `fn` is called with `arg`; it must not wait, but may call leat_handle_free.
+ * Shape:   `fn` is called with `arg`; it must not wait, and cannot start or submit tasks, but may call leat_handle_free.
  * Errors:  LEAT_USAGE when one was set before, without `fn`, or in a forked child.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg);
@@ -358,7 +358,7 @@ LEAT_API void leat_handle_free(leat_handle *h);
  *
  * Threads: any.
  * Owns:    `*out` belongs to the caller, who frees it with leat_semaphore_free when nobody waits on it.
- * Errors:  LEAT_NOMEM, LEAT_USAGE for a count over 2^31 - 1.
+ * Errors:  LEAT_NOMEM, LEAT_USAGE for a count over 2^31 - 1 or without `out`.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count);
 

@@ -130,7 +130,11 @@ static leat_err wait_for(leat_task *t, struct watcher *w, int fd, uint32_t event
     int rc = wait_begin(w, &wait, fd, events);
     leat_err err = LEAT_OK;
     if (rc == EPERM) return LEAT_OK; /* A file: it is always ready. */
-    if (rc != 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be waited for: %s", fd, strerror(rc));
+    if (rc != 0) {
+        char why[128];
+        return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be waited for: %s", fd,
+                              leat_i_errno_text(rc, why, sizeof why));
+    }
     while (!leat_load_relaxed(&wait.ready) && err == LEAT_OK)
         err = leat_i_park(t, LEAT_I_NEVER_NS);
     wait_end(w, &wait, fd);
@@ -161,7 +165,11 @@ static leat_err line_read(leat_task *t, int fd, leat_i_buf *line, bool *end)
         LEAT_TRY(leat_fd_wait(t, fd, LEAT_FD_READABLE));
         ssize_t n = leat_i_os_read(fd, &c, 1);
         if (n == -EAGAIN) continue; /* Somebody else was quicker. */
-        if (n < 0) return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be read: %s", fd, strerror((int)-n));
+        if (n < 0) {
+            char why[128];
+            return leat_task_fail(t, LEAT_IO, "descriptor %d cannot be read: %s", fd,
+                                  leat_i_errno_text((int)n, why, sizeof why));
+        }
         *end = n == 0;
         if (n == 0) break;
         if (c == '\n' || leat_i_buf_append(line, &c, 1)) continue;

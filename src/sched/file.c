@@ -38,9 +38,13 @@ static leat_err file_read(void *arg)
 leat_err leat_file_read(leat_task *t, const char *path, const char **text, size_t *text_bytes)
 {
     struct job j = { .path = path, .text.max = LEAT_FILE_BYTES_MAX + 1 };
+    char why[128];
+    if (!path || !text) return LEAT_USAGE;
+    LEAT_I_TASK_TRY(t);
     leat_err err = leat_blocking(t, file_read, &j);
     const char *copy = NULL;
-    if (err == LEAT_OK && j.rc != 0) err = leat_task_fail(t, LEAT_IO, "%s: %s", path, strerror(j.rc));
+    if (err == LEAT_OK && j.rc != 0)
+        err = leat_task_fail(t, LEAT_IO, "%s: %s", path, leat_i_errno_text(j.rc, why, sizeof why));
     if (err == LEAT_OK && j.text.size > LEAT_FILE_BYTES_MAX)
         err = leat_task_fail(t, LEAT_INPUT, "%s: more than %zu bytes", path, LEAT_FILE_BYTES_MAX);
     if (err == LEAT_OK) {

@@ -38,6 +38,7 @@ struct leat_semaphore {
 
 leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count)
 {
+    if (!out) return LEAT_USAGE;
     *out = NULL;
     if (count > INT32_MAX) return LEAT_USAGE;
     leat_semaphore *s = leat_i_alloc_aligned(64, sizeof *s);

@@ -1,4 +1,5 @@
-/* stubs.c: what the runtime calls and the model has no part in: signals of overflows, children of fork, text for the user. */
+/* stubs.c: what the runtime calls and the model has no part in: signals of overflows, threads that are ended, children of fork, text for
+ * the user. */
 #include "explore.h"
 
 #include "sched/runtime.h"
@@ -49,6 +50,12 @@ bool leat_i_runtime_is_forked(const leat_runtime *rt)
 {
     (void)rt;
     return false;
+}
+
+const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size)
+{
+    (void)errno_or_minus, (void)buf, (void)size;
+    explore_fail(__FILE__, __LINE__, "no case has a call of the system fail");
 }
 
 char *leat_i_text_out(const char *s, size_t size)
