@@ -12,6 +12,7 @@
  * moment may have as many places as the others, so being idle is no reason to give it more: their answers come much later.)
  * An item that was suspended let others go on; after one that was not, the runner does so between two items: a batch that never waits
  * must not starve them. But a place that waits for its turn to begin the next item is one less in flight, so that is not done always.
+ * Where no item is left, a runner ends behind the others: a crowd that ends at once wants the lock below for each of them.
  *
  * Where attempts need permits of a run's budget (`paced`), a runner starts the other one when it holds its first permit, and ends
  * after its item: so at most one of the window stands in line for a first permit, and batches inside batches need stacks for the
@@ -230,7 +231,7 @@ static bool runner_work(leat_task *t, leat_i_window *w, leat_i_runner *me)
             leat_i_task_leave_to_others(t); /* or this worker, which is awake, would begin it before the other one is */
             return true;
         }
-        if (!waited) leat_i_task_breathe(t);
+        if (!waited || !window_has_more(w)) leat_i_task_breathe(t);
     }
     return take.gone;
 }
