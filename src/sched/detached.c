@@ -169,11 +169,14 @@ LEAT_WAKE_PATH static void detached_begin(leat_i_waiter *s, leat_task_fn fn, voi
 }
 
 /* Takes note of the tasks that are there; the first of them was counted when the block was listed. */
-static void block_look(leat_runtime *rt, struct block *block)
+static void block_look(leat_i_worker *w, struct block *block)
 {
     block->known = leat_load_acquire(&block->listed) & ~BLOCK_CLOSED; /* acquire: pairs with the add of who filled them */
     block->end = block->next + block->known;
-    if (block->known > 1) leat_add_relaxed(&rt->detached, block->known - 1); /* relaxed: their ends come after it */
+    if (block->known == 1) return;
+    leat_add_relaxed(&w->rt->detached, block->known - 1); /* relaxed: their ends come after it */
+    /* Several at once: more may follow soon. */
+    w->spin_skip = 0;
 }
 
 /* Those that were known have been taken: are there more? If not, the block is somebody else's from here on. */
@@ -197,7 +200,7 @@ LEAT_WAKE_PATH void leat_i_detached_run_block(leat_i_job *job, leat_i_waiter *s)
 {
     struct block *block = (struct block *)job;
     leat_i_worker *w = s->home;
-    if (block->next == block->end) block_look(w->rt, block);
+    if (block->next == block->end) block_look(w, block);
     struct slot slot = block->slot[block->next++];
     if (block->next < block->end || block_more(w->rt, block)) {
         if (!leat_i_deque_push_owner(&w->deque, job)) leat_i_runtime_inject(w->rt, job, job);
