@@ -48,6 +48,8 @@ struct leat_handle {
     leat_i_arena arena; /* what the task has left: the result and the error may lie in it */
 };
 
+_Static_assert(sizeof(struct leat_handle) <= 2 * LEAT_CACHE_LINE_BYTES, "a handle is as much as two cache lines");
+
 /* A task that has begun. */
 struct root {
     leat_task task; /* its first member */
