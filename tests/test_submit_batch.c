@@ -321,22 +321,56 @@ static void a_cancel_is_seen_by_who_computes(void **state)
     free(e);
 }
 
+static leat_err waits_for_ever(leat_task *t, void *arg, const void **result)
+{
+    (void)result;
+    leat_add_relaxed((LEAT_ATOMIC(uint32_t) *)arg, 1);
+    return leat_sleep_ms(t, INT64_MAX);
+}
+
+static void counts_warnings(void *arg, leat_log_level level, const char *text)
+{
+    (void)text;
+    if (level <= LEAT_LOG_WARNING) leat_add_relaxed((LEAT_ATOMIC(uint32_t) *)arg, 1);
+}
+
+/* All have ended when the runtime is freed, though the head may not know it yet: there is nothing to complain of. */
 static void without_a_handle_the_end_of_the_runtime_joins_them(void **state)
 {
     (void)state;
     EACH_WORKER_COUNT(workers)
     {
+        LEAT_ATOMIC(uint32_t) sum = 0, warnings = 0;
         leat_runtime *rt = NULL;
-        leat_runtime_opts opts = { .worker_count = workers };
+        leat_runtime_opts opts = { .worker_count = workers, .log = counts_warnings, .log_arg = (void *)&warnings };
         assert_int_equal(leat_runtime_new(&rt, &opts), LEAT_OK);
-        LEAT_ATOMIC(uint32_t) sum = 0;
         int64_t live = leat_i_mem_live_count();
+        assert_int_equal(leat_task_submit_batch(rt, adds, (void *)&sum, 0, 0, NULL), LEAT_OK);
         assert_int_equal(leat_task_submit_batch(rt, adds, (void *)&sum, 0, 700, NULL), LEAT_OK);
         while (leat_load_acquire(&sum) < 700)
             leat_i_os_relax();
         leat_runtime_free(rt);
         assert_int_equal(leat_load_acquire(&sum), 700);
+        assert_int_equal(leat_load_relaxed(&warnings), 0);
         assert_true(leat_i_mem_live_count() <= live);
+    }
+}
+
+static void without_a_handle_the_end_of_the_runtime_cancels_who_waits(void **state)
+{
+    (void)state;
+    EACH_WORKER_COUNT(workers)
+    {
+        LEAT_ATOMIC(uint32_t) warnings = 0;
+        leat_runtime *rt = NULL;
+        leat_runtime_opts opts = { .worker_count = workers, .log = counts_warnings, .log_arg = (void *)&warnings };
+        assert_int_equal(leat_runtime_new(&rt, &opts), LEAT_OK);
+        LEAT_ATOMIC(uint32_t) waiting = 0;
+        assert_int_equal(leat_task_submit_batch(rt, waits_for_ever, (void *)&waiting, 0, 20, NULL), LEAT_OK);
+        while (leat_load_acquire(&waiting) < 20)
+            leat_i_os_relax();
+        leat_runtime_free(rt);
+        assert_int_equal(leat_load_relaxed(&warnings), 1);
     }
 }
 
@@ -353,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_cancel_stops_all_that_wait_and_lets_no_more_begin),
         cmocka_unit_test(a_cancel_is_seen_by_who_computes),
         cmocka_unit_test(without_a_handle_the_end_of_the_runtime_joins_them),
+        cmocka_unit_test(without_a_handle_the_end_of_the_runtime_cancels_who_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

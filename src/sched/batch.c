@@ -1,7 +1,7 @@
 /*
  * batch.c: tasks that were submitted together, one for each element of an array.
  *
- * What is behind the handle is a task (the head), which shares the elements out and waits for all items. The elements that have not
+ * A task (the head) shares the elements out and waits for all items; it is what the handle stands for, if there is one. The elements that have not
  * begun lie in lanes. A lane is a job in a deque: who takes it takes its first element, puts the lane with the rest back, where others
  * may steal it, and then runs the item, whose task lies in the frame that runs it. So nothing waits behind an item that takes long or
  * suspends, and an item costs no memory that was not there. When another worker has nothing to do and this one nothing else to give
@@ -26,6 +26,7 @@ struct lane {
 };
 
 struct leat_i_batch {
+    leat_i_job job; /* its first member: begins the head of a batch without a handle */
     leat_task_fn fn;
     char *args;
     size_t arg_bytes;
@@ -221,6 +222,17 @@ static leat_err batch_body(leat_task *t, void *arg, const void **result)
     return err;
 }
 
+/* The head of a batch that has no handle. It counts as one task without a handle, so the end of the runtime waits for it, and complains of
+ * it only when there was something to cancel. */
+static void batch_begin(leat_i_job *job, leat_i_waiter *s)
+{
+    leat_task head;
+    leat_i_task_init(&head, s->home->rt, batch_body, job);
+    head.root = &head;
+    head.ended = leat_i_detached_ended;
+    leat_i_task_execute(&head, s);
+}
+
 static leat_err nothing_body(leat_task *t, void *arg, const void **result)
 {
     (void)t, (void)arg, (void)result;
@@ -237,32 +249,36 @@ static leat_i_batch *batch_new(leat_task_fn fn, void *args, size_t arg_bytes, si
         return NULL;
     }
     *lane = (struct lane){ .job.run = leat_i_batch_run_lane, .batch = b, .end = count };
-    *b = (leat_i_batch){ .fn = fn, .args = args, .arg_bytes = arg_bytes, .lane = lane, .failed = count };
+    *b = (leat_i_batch){
+        .job.run = batch_begin, .fn = fn, .args = args, .arg_bytes = arg_bytes, .lane = lane, .failed = count
+    };
     leat_store_relaxed(&b->left, count); /* relaxed: the injection publishes it */
     pthread_mutex_init(&b->mutex, NULL);
     return b;
 }
 
+static void batch_free(leat_i_batch *b)
+{
+    pthread_mutex_destroy(&b->mutex);
+    leat_i_free(b->lane);
+    leat_i_free(b);
+}
+
 leat_err leat_task_submit_batch(leat_runtime *rt, leat_task_fn fn, void *args, size_t arg_bytes, size_t count,
                                 leat_handle **out)
 {
-    leat_handle *h = NULL;
     if (out) *out = NULL;
-    if (!fn || (arg_bytes && count && (!args || count > SIZE_MAX / arg_bytes))) return LEAT_USAGE;
-    leat_i_batch *b = count ? batch_new(fn, args, arg_bytes, count) : NULL;
-    if (count && !b) return LEAT_NOMEM;
-    leat_err err = leat_i_task_submit(rt, b ? batch_body : nothing_body, b, false, &h);
-    if (err != LEAT_OK) {
-        if (b) {
-            pthread_mutex_destroy(&b->mutex);
-            leat_i_free(b->lane);
-            leat_i_free(b);
-        }
+    if (!leat_i_submit_is_allowed(rt, fn)) return LEAT_USAGE;
+    if (arg_bytes && count && (!args || count > SIZE_MAX / arg_bytes)) return LEAT_USAGE;
+    if (!count) return out ? leat_i_task_submit(rt, nothing_body, NULL, false, out) : LEAT_OK;
+    leat_i_batch *b = batch_new(fn, args, arg_bytes, count);
+    if (!b) return LEAT_NOMEM;
+    if (out) {
+        leat_err err = leat_i_task_submit(rt, batch_body, b, false, out);
+        if (err != LEAT_OK) batch_free(b);
         return err;
     }
-    if (out)
-        *out = h;
-    else
-        leat_i_handle_drop(h);
+    leat_add_relaxed(&rt->detached, 1); /* relaxed: comes before the release of the injection, which its end has acquired */
+    leat_i_runtime_inject(rt, &b->job, &b->job);
     return LEAT_OK;
 }

@@ -148,8 +148,7 @@ void leat_i_detached_flush(leat_i_worker *w)
         leat_i_os_futex_wake(&rt->detached, INT32_MAX);
 }
 
-/* The worker's last touch of the task. */
-static void detached_ended(leat_task *task, leat_err err, const void *result, const leat_error *error)
+void leat_i_detached_ended(leat_task *task, leat_err err, const void *result, const leat_error *error)
 {
     (void)result, (void)error;
     leat_i_worker *w = task->waiter->home;
@@ -163,7 +162,7 @@ LEAT_WAKE_PATH static void detached_begin(leat_i_waiter *s, leat_task_fn fn, voi
     leat_task task;
     leat_i_task_init(&task, s->home->rt, fn, arg);
     task.root = &task;
-    task.ended = detached_ended;
+    task.ended = leat_i_detached_ended;
     task.skip_canceled = true;
     leat_i_task_execute(&task, s);
 }

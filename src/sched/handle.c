@@ -110,7 +110,7 @@ LEAT_WAKE_PATH static void handle_begin(leat_i_job *job, leat_i_waiter *s)
     leat_i_task_execute(&root.task, s);
 }
 
-static bool submit_is_allowed(const leat_runtime *rt, leat_task_fn fn)
+bool leat_i_submit_is_allowed(const leat_runtime *rt, leat_task_fn fn)
 {
     return rt && fn && !leat_i_worker_current() && !leat_i_runtime_is_forked(rt);
 }
@@ -128,7 +128,7 @@ LEAT_WAKE_PATH leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, vo
 {
     if (!out) return LEAT_USAGE;
     *out = NULL;
-    if (!submit_is_allowed(rt, fn)) return LEAT_USAGE;
+    if (!leat_i_submit_is_allowed(rt, fn)) return LEAT_USAGE;
     leat_handle *h = leat_i_alloc(sizeof *h);
     if (!h) return LEAT_NOMEM;
     h->job = (leat_i_job){ .run = handle_begin };
@@ -151,7 +151,7 @@ LEAT_WAKE_PATH leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, vo
 LEAT_WAKE_PATH leat_err leat_task_submit(leat_runtime *rt, leat_task_fn fn, void *arg, leat_handle **out)
 {
     if (out) return leat_i_task_submit(rt, fn, arg, true, out);
-    return submit_is_allowed(rt, fn) ? leat_i_detached_submit(rt, fn, arg) : LEAT_USAGE;
+    return leat_i_submit_is_allowed(rt, fn) ? leat_i_detached_submit(rt, fn, arg) : LEAT_USAGE;
 }
 
 /* Tells whether this thread is a part of what is behind the handle: to wait for its end would be to wait for oneself. */
@@ -258,7 +258,8 @@ void leat_handle_cancel(leat_handle *h)
     if (h && !leat_i_runtime_is_forked(h->rt)) leat_i_cancel(&h->canceled, &h->parked);
 }
 
-void leat_i_handle_drop(leat_handle *h)
+/* Lets it go without a cancel: the last to leave frees. */
+static void handle_drop(leat_handle *h)
 {
     uint32_t busy = leat_or_acq_rel(&h->busy, BUSY_FREE_LATER); /* acq_rel: as in handle_leave */
     if ((busy & BUSY_COUNT) == 0) handle_dealloc(h);
@@ -269,7 +270,7 @@ void leat_handle_free(leat_handle *h)
     if (!h || leat_i_runtime_is_forked(h->rt)) return;
     if (!leat_handle_is_done(h)) leat_i_cancel(&h->canceled, &h->parked);
     if (leat_i_worker_current() || handle_is_own(h)) {
-        leat_i_handle_drop(h);
+        handle_drop(h);
         return;
     }
     uint32_t busy = leat_load_acquire(&h->busy); /* acquire: pairs with the release in handle_leave */

@@ -215,7 +215,7 @@ void leat_i_overflow_thread_end(leat_i_worker *w);
 void leat_i_runtime_root_ended(leat_runtime *rt); /* a root task has ended: partner of the count in rt->roots */
 
 /* handle.c */
-void leat_i_handle_drop(leat_handle *h); /* lets it go without a cancel: the last to leave frees */
+bool leat_i_submit_is_allowed(const leat_runtime *rt, leat_task_fn fn); /* from this thread */
 
 /* batch.c: tasks that were submitted together */
 void leat_i_batch_run_lane(leat_i_job *job, leat_i_waiter *s);
@@ -231,6 +231,8 @@ static inline void leat_i_batch_wait(leat_task *t) /* before it stores `parked` 
 }
 
 /* detached.c */
+/* A task without a handle has ended, its root: the worker's last touch of it. */
+void leat_i_detached_ended(leat_task *task, leat_err err, const void *result, const leat_error *error);
 void leat_i_detached_run_block(leat_i_job *job, leat_i_waiter *s);
 leat_err leat_i_detached_submit(leat_runtime *rt, leat_task_fn fn, void *arg); /* a thread outside the pool */
 void leat_i_detached_close(void);             /* gives back what this thread keeps for its next detached tasks */

@@ -167,7 +167,7 @@ static void batch_cancel(void)
     explore_finish();
 }
 
-/* Let go at once, while it runs or when it has ended. */
+/* Without a handle: the end of the runtime comes while it runs or when it has ended. */
 static void batch_forget(void)
 {
     begin(1);
@@ -306,6 +306,24 @@ static void handle_later(void)
     EXPLORE_CHECK(ran[0] <= 1);
 }
 
+/* Freed by a task, where nothing may wait, while its own task ends. */
+static leat_err drops(leat_task *t, void *arg, const void **result)
+{
+    (void)t, (void)result;
+    leat_handle_free(arg);
+    return LEAT_OK;
+}
+
+static void handle_dropped(void)
+{
+    leat_handle *h;
+    begin(2);
+    EXPLORE_CHECK(leat_task_submit(rt, runs, &ran[0], &h) == LEAT_OK);
+    EXPLORE_CHECK(leat_task_submit(rt, drops, h, NULL) == LEAT_OK);
+    leat_runtime_free(rt);
+    EXPLORE_CHECK(ran[0] <= 1);
+}
+
 const explore_case explore_submit_detached = {
     "submit_detached", submit_detached, { 1, 1, 1, 2000 }, { 2, 1, 2, 50000 }, false
 };
@@ -320,6 +338,9 @@ const explore_case explore_handle_callback = {
 const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2000 }, { 2, 2, 3, 100000 }, false };
 const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
+const explore_case explore_handle_dropped = {
+    "handle_dropped", handle_dropped, { 1, 1, 2, 2000 }, { 3, 2, 3, 50000 }, false
+};
 const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1, 2, 1000 }, { 3, 2, 3, 50000 }, false };
 const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 2, 2, 2, 50000 }, false };
 const explore_case explore_batch_forget = { "batch_forget", batch_forget, { 1, 1, 1, 2000 }, { 2, 1, 2, 100000 }, false };

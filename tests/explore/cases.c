@@ -18,7 +18,7 @@
                                         x(lock_sleep) x(gate_told) x(task_block) x(future_late) x(batch_late)               \
                                             x(clock_starve) x(clock_fed) x(limiter_told) x(limiter_leave) x(limiter_closed) \
                                                 x(net_mail) x(net_op) x(submit_room) x(submit_more) x(submit_meet)          \
-                                                    x(wake_stolen)
+                                                    x(wake_stolen) x(handle_dropped)
 
 #define LITMUS_DECLARE(name) extern const explore_case explore_litmus_##name;
 #define LITMUS_ENTRY(name)   &explore_litmus_##name,

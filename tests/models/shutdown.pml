@@ -254,14 +254,14 @@ inline cancel()
 }
 
 /* From outside the pool. */
-/*@ handle.c: leat_handle_free 567559d2 */
+/*@ handle.c: leat_handle_free a39a6245 */
 inline give_back()
 {
     if
     :: T.done /*@ call leat_handle_is_done */
     :: else -> cancel() /*@ call leat_i_cancel */
     fi;
-    /*@ call leat_i_handle_drop: not inside a task */
+    /*@ call handle_drop: not inside a task */
     do
     :: T.busy == 0 -> break /*@ load_acquire busy */
     :: else ->
