@@ -10,13 +10,11 @@
 #include "../base/os.h"
 #include "../llm/provider.h"
 #include "../llm/turn.h"
+#include "format.h"
 #include "ids.h"
 #include "template.h"
 
-static const char *const format_names[] = {
-    [LEAT_BULK_BATCH] = "batch", [LEAT_BULK_BODY] = "body", [LEAT_BULK_FILES] = "files",
-    [LEAT_BULK_LINES] = "lines", [LEAT_BULK_CSV] = "csv",
-};
+static const char *const format_names[] = { LEAT_I_FORMAT_NAMES };
 
 static uint64_t text_hash(const char *text)
 {

@@ -19,6 +19,7 @@
 #include "../base/os.h"
 #include "../bulk/csv.h"
 #include "../bulk/exit_code.h"
+#include "../bulk/format.h"
 #include "../bulk/peek.h"
 #include "../bulk/source.h"
 #include "../bulk/template.h"
@@ -134,7 +135,7 @@ static const char *format_of(const leat_i_run_args *args, const looked *l, int *
 
 int leat_i_guess_format(leat_i_run_args *args)
 {
-    static const char *const NAMES[] = { "batch", "body", "files", "lines", "csv" };
+    static const char *const NAMES[] = { LEAT_I_FORMAT_NAMES };
     if (args->format != LEAT_I_FORMAT_GUESS) return LEAT_I_EXIT_OK;
     const char *command = args->parsed.command->name, *path = args->input.item[0], *why;
     looked l;

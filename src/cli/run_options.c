@@ -1,9 +1,10 @@
 /* run_options.c: the option table of 'leat run', which 'leat check' takes too. */
+#include "../bulk/format.h"
 #include "run_args.h"
 
 #define FIELD(name) offsetof(leat_i_run_args, name)
 
-static const char *const FORMATS[] = { "batch", "body", "files", "lines", "csv", NULL };
+static const char *const FORMATS[] = { LEAT_I_FORMAT_NAMES NULL };
 static const char *const SYNCS[] = { "none", "group", "row", NULL };
 static const char *const LIMITS[] = { "auto", "manual", NULL };
 static const char *const PROGRESSES[] = { "auto", "bar", "plain", "json", "none", NULL };
@@ -24,9 +25,6 @@ _Static_assert(LEAT_CLASS_OK == 0 && LEAT_CLASS_LENGTH == 1 && LEAT_CLASS_FILTER
 #define FAILED_CLASSES (CLASSES + LEAT_CLASS_FILTERED)
 
 /* A choice's index is the value of the library's enum. */
-_Static_assert(LEAT_BULK_BATCH == 0 && LEAT_BULK_BODY == 1 && LEAT_BULK_FILES == 2 && LEAT_BULK_LINES == 3 &&
-                   LEAT_BULK_CSV == 4,
-               "FORMATS");
 _Static_assert(LEAT_BULK_SYNC_NONE == 0 && LEAT_BULK_SYNC_GROUP == 1 && LEAT_BULK_SYNC_ROW == 2, "SYNCS");
 _Static_assert(LEAT_BULK_PROGRESS_AUTO == 0 && LEAT_BULK_PROGRESS_BAR == 1 && LEAT_BULK_PROGRESS_PLAIN == 2 &&
                    LEAT_BULK_PROGRESS_JSON == 3 && LEAT_BULK_PROGRESS_NONE == 4,
