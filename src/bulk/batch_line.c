@@ -104,6 +104,16 @@ static bool custom_id_check(leat_i_json id, bool lone, leat_i_arena *arena, leat
     return true;
 }
 
+/* false = the line is no JSON object, and `out` says so. */
+static bool object_check(leat_i_json whole, const char *line, size_t size, size_t error_at, leat_i_batch_line *out)
+{
+    if (whole.type == LEAT_I_JSON_NONE)
+        wrong_json(line, size, error_at, out);
+    else if (whole.type != LEAT_I_JSON_OBJECT)
+        LINE_WRONG(out, "not a JSON object");
+    return whole.type == LEAT_I_JSON_OBJECT;
+}
+
 bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena, leat_i_batch_line *out)
 {
     enum { IN_ID, IN_METHOD, IN_URL, IN_BODY, IN_BODY_PICKS, IN_COUNT = IN_BODY_PICKS + BODY_PICK_COUNT };
@@ -113,14 +123,7 @@ bool leat_i_batch_line_parse(const char *line, size_t size, leat_i_arena *arena,
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
     leat_i_json v[IN_COUNT], whole = leat_i_json_parse_pick(line, size, picks, IN_COUNT, v, &error_at);
-    if (whole.type == LEAT_I_JSON_NONE) {
-        wrong_json(line, size, error_at, out);
-        return true;
-    }
-    if (whole.type != LEAT_I_JSON_OBJECT) {
-        LINE_WRONG(out, "not a JSON object");
-        return true;
-    }
+    if (!object_check(whole, line, size, error_at, out)) return true;
     /* In the order of importance: the first thing that is wrong is the one that is told. */
     if (!custom_id_check(v[IN_ID], whole.lone, arena, out)) return false;
     if (out->why[0]) return true;
@@ -140,12 +143,7 @@ void leat_i_body_line_parse(const char *line, size_t size, leat_i_batch_line *ou
     size_t error_at = 0;
     static const leat_i_json_pick picks[BODY_PICK_COUNT] = { BODY_PICKS(-1) };
     leat_i_json v[BODY_PICK_COUNT], whole = leat_i_json_parse_pick(line, size, picks, BODY_PICK_COUNT, v, &error_at);
-    if (whole.type == LEAT_I_JSON_NONE)
-        wrong_json(line, size, error_at, out);
-    else if (whole.type != LEAT_I_JSON_OBJECT)
-        LINE_WRONG(out, "not a JSON object");
-    else
-        body_check(whole, v, whole.lone, out);
+    if (object_check(whole, line, size, error_at, out)) body_check(whole, v, whole.lone, out);
 }
 
 /* Data sets number their documents, so a number will do; its text is the key. */
@@ -166,14 +164,7 @@ bool leat_i_document_line_parse(const char *line, size_t size, const char *id_fi
     memset(out, 0, sizeof *out);
     size_t error_at = 0;
     leat_i_json whole = leat_i_json_parse(line, size, &error_at);
-    if (whole.type == LEAT_I_JSON_NONE) {
-        wrong_json(line, size, error_at, out);
-        return true;
-    }
-    if (whole.type != LEAT_I_JSON_OBJECT) {
-        LINE_WRONG(out, "not a JSON object");
-        return true;
-    }
+    if (!object_check(whole, line, size, error_at, out)) return true;
     char name[100];
     snprintf(name, sizeof name, "the id field \"%.60s\"", id_field);
     leat_i_json id = leat_i_template_field(whole, id_field);
