@@ -50,6 +50,8 @@ ROWS = [
                                    "threads": ("threads", "wake", "p99_us"), "futex": ("threads", "wake_futex", "p99_us")}),
     ("f3 CPU meanwhile", "%", 2, {"leat": ("leat", "wake", "cpu_percent"), "oneTBB": ("oneTBB", "wake", "cpu_percent"),
                                   "threads": ("threads", "wake", "cpu_percent"), "futex": ("threads", "wake_futex", "cpu_percent")}),
+    ("f3 a wake's own CPU", "us", 2, {"leat": ("leat", "wake", "wake_cpu_us"), "oneTBB": ("oneTBB", "wake", "wake_cpu_us"),
+                                      "threads": ("threads", "wake", "wake_cpu_us"), "futex": ("threads", "wake_futex", "wake_cpu_us")}),
     ("f1 with a handle each, median", "us", 2, {"leat": ("leat", "wake_handle", "median_us"), "futex": ("threads", "wake_futex", "median_us")}),
     ("f3 with a handle each, CPU", "%", 2, {"leat": ("leat", "wake_handle", "cpu_percent"), "futex": ("threads", "wake_futex", "cpu_percent")}),
     ("two-thread ceiling", "x", 2, {"threads": ("threads", "ceiling", "ceiling")}),
@@ -62,7 +64,7 @@ MARKS = [
     ("c1 a million submits", 2, "threads", 1.7), ("c2 a million in one batch", 2, "threads", 3.0), ("d1 switch", 1, "fcontext", 0.8), ("d2 yield", 1, "Go", 0.35),
     ("e1 100k suspend, first", 2, "Go", 0.9), ("e1 100k suspend, again", 2, "Go", 0.45), ("e2 wake 100k", 2, "Go", 0.6),
     ("f1 wake of a parked pool, median", 2, "futex", 1.5), ("f1 wake of a parked pool, median", 2, "oneTBB", 1.0),
-    ("f2 the same, p99", 2, "futex", 2.0),
+    ("f2 the same, p99", 2, "futex", 2.0), ("f3 a wake's own CPU", 2, "futex", 1.5),
 ]
 
 # row, threads, the most that ours may be: what needs no peer

@@ -252,35 +252,37 @@ static leat_err measure_crowd(void)
 
 /* ---- waking ---- */
 
-static _Atomic int64_t ran_ns;
-
 static leat_err tells_time(leat_task *t, void *arg, const void **result)
 {
     (void)t, (void)arg, (void)result;
-    atomic_store(&ran_ns, peer_now_ns());
+    peer_ran();
     return LEAT_OK;
+}
+
+static int submits_one(void *arg)
+{
+    (void)arg;
+    return leat_task_submit(rt, tells_time, NULL, NULL);
+}
+
+static int submits_one_with_handle(void *handle)
+{
+    return leat_task_submit(rt, tells_time, NULL, handle);
+}
+
+static int ends_handle(void *handle)
+{
+    leat_handle *h = *(leat_handle **)handle;
+    leat_err err = leat_handle_wait(h, -1, NULL, NULL);
+    leat_handle_free(h);
+    return err;
 }
 
 static leat_err measure_wake(int with_handle)
 {
-    double us[PEER_WAKES];
-    int64_t cpu_ns = peer_cpu_ns(), wall_ns = peer_now_ns();
-    for (int i = 0; i < PEER_WAKES; i++) {
-        leat_handle *h = NULL;
-        int64_t end_ns;
-        peer_pause();
-        atomic_store(&ran_ns, 0);
-        int64_t begin_ns = peer_now_ns();
-        LEAT_TRY(leat_task_submit(rt, tells_time, NULL, with_handle ? &h : NULL));
-        while (!(end_ns = atomic_load(&ran_ns)))
-            ;
-        us[i] = (double)(end_ns - begin_ns) / 1e3;
-        if (!with_handle) continue;
-        LEAT_TRY(leat_handle_wait(h, -1, NULL, NULL));
-        leat_handle_free(h);
-    }
-    peer_print_wakes(us, PEER_WAKES, peer_cpu_ns() - cpu_ns, peer_now_ns() - wall_ns);
-    return LEAT_OK;
+    leat_handle *h = NULL;
+    int rc = with_handle ? peer_wakes(submits_one_with_handle, ends_handle, &h) : peer_wakes(submits_one, NULL, NULL);
+    return (leat_err)rc;
 }
 
 static leat_err measure(const char *name)

@@ -11,7 +11,8 @@
  *     submit     a million tasks from one thread outside the pool, all waited for: million tasks a second
  *     yield      two fibers that hand over to each other: ns a turn
  *     crowd      100,000 suspended tasks: ms to suspend them the first time and again, ms to wake all, bytes each
- *     wake       from a submit to a parked pool until the task runs, 10 ms apart: us median and p99, CPU %
+ *     wake       from a submit to a parked pool until the task runs, 10 ms apart: us median and p99; CPU % of the process; CPU us a wake
+ *                without what the measuring itself takes, which is to sleep 10 ms and to watch for the task
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
@@ -46,6 +47,13 @@ static inline int64_t peer_cpu_ns(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static inline int64_t peer_thread_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
@@ -147,19 +155,6 @@ static inline double peer_best(const double *value, int count)
     return best;
 }
 
-static inline void peer_print_wakes(double *us, int count, int64_t cpu_ns, int64_t wall_ns)
-{
-    qsort(us, (size_t)count, sizeof *us, peer_compare);
-    printf("{\"median_us\":%.2f,\"p99_us\":%.2f,\"cpu_percent\":%.3f}\n", us[count / 2], us[count * 99 / 100],
-           100.0 * (double)cpu_ns / (double)wall_ns);
-}
-
-static inline void peer_pause(void)
-{
-    struct timespec pause = { 0, 10000000 };
-    nanosleep(&pause, NULL);
-}
-
 /* Resident bytes of this process. */
 static inline double peer_resident(void)
 {
@@ -168,6 +163,48 @@ static inline double peer_resident(void)
     if (!statm || fscanf(statm, "%ld %ld", &size, &resident) != 2) exit(2);
     fclose(statm);
     return (double)resident * 4096;
+}
+
+/* ---- waking ---- */
+
+static int64_t peer_ran_at_ns;
+
+/* What the task of a wake does. */
+static inline void peer_ran(void)
+{
+    __atomic_store_n(&peer_ran_at_ns, peer_now_ns(), __ATOMIC_SEQ_CST);
+}
+
+/* One wake after the other, 10 ms apart: start(arg) submits a task that calls peer_ran, end(arg), which may be NULL, does what is left then.
+ * Prints the figures. The CPU of a wake is that of start, of end and of all other threads. Returns what start or end returned when not 0. */
+static inline int peer_wakes(int (*start)(void *), int (*end)(void *), void *arg)
+{
+    double us[PEER_WAKES];
+    int64_t cpu_ns = peer_cpu_ns(), wall_ns = peer_now_ns(), own_ns = 0;
+    for (int i = 0; i < PEER_WAKES; i++) {
+        struct timespec pause = { 0, 10000000 };
+        int64_t own_from_ns = peer_thread_ns(), end_ns;
+        nanosleep(&pause, NULL);
+        __atomic_store_n(&peer_ran_at_ns, 0, __ATOMIC_SEQ_CST);
+        own_ns += peer_thread_ns() - own_from_ns;
+        int64_t begin_ns = peer_now_ns();
+        int rc = start(arg);
+        if (rc != 0) return rc;
+        own_from_ns = peer_thread_ns();
+        while (!(end_ns = __atomic_load_n(&peer_ran_at_ns, __ATOMIC_SEQ_CST)))
+            ;
+        own_ns += peer_thread_ns() - own_from_ns;
+        us[i] = (double)(end_ns - begin_ns) / 1e3;
+        rc = end ? end(arg) : 0;
+        if (rc != 0) return rc;
+    }
+    cpu_ns = peer_cpu_ns() - cpu_ns;
+    wall_ns = peer_now_ns() - wall_ns;
+    qsort(us, PEER_WAKES, sizeof *us, peer_compare);
+    printf("{\"median_us\":%.2f,\"p99_us\":%.2f,\"cpu_percent\":%.3f,\"wake_cpu_us\":%.2f}\n", us[PEER_WAKES / 2],
+           us[PEER_WAKES * 99 / 100], 100.0 * (double)cpu_ns / (double)wall_ns,
+           (double)(cpu_ns - own_ns) / 1e3 / PEER_WAKES);
+    return 0;
 }
 
 #endif

@@ -72,21 +72,9 @@ static int measure_submit(tbb::task_arena &arena)
     return 0;
 }
 
-static int measure_wake(tbb::task_arena &arena)
+static int enqueues_one(void *arg)
 {
-    double us[PEER_WAKES];
-    std::atomic<int64_t> ran_ns(0);
-    int64_t cpu_ns = peer_cpu_ns(), wall_ns = peer_now_ns();
-    for (double &one : us) {
-        peer_pause();
-        ran_ns.store(0);
-        int64_t begin_ns = peer_now_ns(), end_ns;
-        arena.enqueue([&] { ran_ns.store(peer_now_ns()); });
-        while (!(end_ns = ran_ns.load()))
-            ;
-        one = static_cast<double>(end_ns - begin_ns) / 1e3;
-    }
-    peer_print_wakes(us, PEER_WAKES, peer_cpu_ns() - cpu_ns, peer_now_ns() - wall_ns);
+    static_cast<tbb::task_arena *>(arg)->enqueue([] { peer_ran(); });
     return 0;
 }
 
@@ -102,6 +90,6 @@ int main(int argc, char **argv)
     if (strcmp(name, "pareto") == 0) return measure_pareto(0);
     if (strcmp(name, "ascending") == 0) return measure_pareto(1);
     if (strcmp(name, "submit") == 0) return measure_submit(arena);
-    if (strcmp(name, "wake") == 0) return measure_wake(arena);
+    if (strcmp(name, "wake") == 0) return peer_wakes(enqueues_one, nullptr, &arena);
     return PEER_NO_MEASURE;
 }

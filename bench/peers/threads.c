@@ -156,7 +156,6 @@ static void queue_end(pthread_t *thread)
 }
 
 static _Atomic long done;
-static _Atomic int64_t ran_ns;
 
 static void counts(void *arg)
 {
@@ -167,7 +166,7 @@ static void counts(void *arg)
 static void tells_time(void *arg)
 {
     (void)arg;
-    atomic_store(&ran_ns, peer_now_ns());
+    peer_ran();
 }
 
 static int measure_submit(void)
@@ -185,26 +184,11 @@ static int measure_submit(void)
 
 /* ---- waking: the queue's worker, and one thread in a bare futex ---- */
 
-static int wakes(void (*start)(void))
+static int submits_one(void *arg)
 {
-    double us[PEER_WAKES];
-    int64_t cpu_ns = peer_cpu_ns(), wall_ns = peer_now_ns();
-    for (int i = 0; i < PEER_WAKES; i++) {
-        peer_pause();
-        atomic_store(&ran_ns, 0);
-        int64_t begin_ns = peer_now_ns(), end_ns;
-        start();
-        while (!(end_ns = atomic_load(&ran_ns)))
-            ;
-        us[i] = (double)(end_ns - begin_ns) / 1e3;
-    }
-    peer_print_wakes(us, PEER_WAKES, peer_cpu_ns() - cpu_ns, peer_now_ns() - wall_ns);
-    return 0;
-}
-
-static void submits_one(void)
-{
+    (void)arg;
     queue_submit(tells_time, NULL);
+    return 0;
 }
 
 static int measure_wake_queue(void)
@@ -212,7 +196,7 @@ static int measure_wake_queue(void)
     pthread_t thread[64];
     for (int i = 0; i < threads; i++)
         if (pthread_create(&thread[i], NULL, queue_worker, NULL) != 0) return 2;
-    int rc = wakes(submits_one);
+    int rc = peer_wakes(submits_one, NULL, NULL);
     queue_end(thread);
     return rc;
 }
@@ -231,17 +215,19 @@ static void *futex_sleeper(void *arg)
     return NULL;
 }
 
-static void futex_wakes(void)
+static int futex_wakes(void *arg)
 {
+    (void)arg;
     atomic_fetch_add(&word, 1);
     syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    return 0;
 }
 
 static int measure_wake_futex(void)
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, futex_sleeper, NULL) != 0) return 2;
-    int rc = wakes(futex_wakes);
+    int rc = peer_wakes(futex_wakes, NULL, NULL);
     atomic_store(&word, UINT32_MAX);
     syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     pthread_join(thread, NULL);
