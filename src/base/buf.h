@@ -17,8 +17,8 @@ bool leat_i_buf_append(leat_i_buf *b, const void *data, size_t size); /* false =
 bool leat_i_buf_puts(leat_i_buf *b, const char *s);
 bool leat_i_buf_printf(leat_i_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool leat_i_buf_put_u64(leat_i_buf *b, unsigned long long v);
-char *leat_i_buf_grow(leat_i_buf *b,
-                      size_t size);   /* room for `size` more bytes at the end; NULL = failed; then add to size */
+/* Room for `size` more bytes at the end, to be filled and then added to `size`; NULL = failed. */
+char *leat_i_buf_grow(leat_i_buf *b, size_t size);
 void leat_i_buf_clear(leat_i_buf *b); /* keeps the memory; failed is reset */
 char *leat_i_buf_take(leat_i_buf *b); /* a copy for the user, who gives it to free(); NULL = failed. Empties as fini does */
 void leat_i_buf_fini(leat_i_buf *b);  /* frees; leaves it empty, max kept */

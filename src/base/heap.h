@@ -19,8 +19,8 @@ typedef struct leat_i_heap { /* zeroed memory is a valid empty heap */
 } leat_i_heap;
 
 bool leat_i_heap_reserve(leat_i_heap *h, uint32_t room); /* so many fit without memory; false = memory is short */
-bool leat_i_heap_add(leat_i_heap *h, leat_i_timer *timer,
-                     int64_t when_ns);                             /* false = memory is short; timer not in a heap before */
+/* The timer is in no heap; false = memory is short. */
+bool leat_i_heap_add(leat_i_heap *h, leat_i_timer *timer, int64_t when_ns);
 void leat_i_heap_remove(leat_i_heap *h, leat_i_timer *timer);      /* fine when it is not in */
 leat_i_timer *leat_i_heap_first(const leat_i_heap *h);             /* NULL = empty */
 int64_t leat_i_heap_first_ns(const leat_i_heap *h);                /* LEAT_I_NEVER_NS when empty */

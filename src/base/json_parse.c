@@ -34,8 +34,8 @@ struct scan {
 
 static void scan_space(struct scan *s)
 {
-    if (s->at<s->end && * s->at> ' ') return;
     const char *from = s->at;
+    if (from != s->end && *from > ' ') return;
     while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
         s->at++;
     s->spaced |= s->at > from;

@@ -67,8 +67,8 @@ int leat_i_os_open(const char *path, int flags, mode_t mode); /* O_CLOEXEC is ad
 int leat_i_os_close(int fd);
 ssize_t leat_i_os_read(int fd, void *buf, size_t size);
 ssize_t leat_i_os_pread(int fd, void *buf, size_t size, int64_t offset);
-int leat_i_os_write_all(int fd, const void *buf, size_t size,
-                        size_t *done); /* *done: bytes that went out, also on failure */
+/* *done (optional): the bytes that went out, also on failure. */
+int leat_i_os_write_all(int fd, const void *buf, size_t size, size_t *done);
 int leat_i_os_pwrite_all(int fd, const void *buf, size_t size, int64_t offset);
 int64_t leat_i_os_position(int fd); /* of a regular file that pwrite may write to where it wants; -ESPIPE for all else */
 int leat_i_os_fsync(int fd);

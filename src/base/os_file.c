@@ -55,8 +55,7 @@ int leat_i_os_write_all(int fd, const void *buf, size_t size, size_t *done)
         if (rc < 0) break;
         ssize_t n = write(fd, (const char *)buf + written, size - written);
         if (n < 0 && errno == EINTR) continue;
-        if (n <=
-            0) { /* 0 for a size over 0 is no progress and no error: treated as one, so that nobody turns here for ever */
+        if (n <= 0) { /* 0 is no progress and no error: it counts as one, or this would turn for ever */
             rc = n < 0 ? -errno : -EIO;
             break;
         }

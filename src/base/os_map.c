@@ -14,14 +14,15 @@
 #define RUNNING_ON_VALGRIND 0
 #endif
 
+/* Older kernels answer EINVAL. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 #ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102 /* Linux 6.13; older kernels answer EINVAL */
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
 #ifndef PIDFD_SELF
-#define PIDFD_SELF (-10000) /* Linux 6.15: this process, without a descriptor */
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14; the same */
+#define PIDFD_SELF (-10000) /* Linux 6.15: this process, without a descriptor; older ones answer EBADF */
 #endif
 
 #define GUARDS_AT_ONCE 64u /* of 1,024 that the kernel allows; they are listed on the stack */

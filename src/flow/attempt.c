@@ -10,9 +10,8 @@
 
 #include <stdio.h>
 
-#define RETRY_WAIT_MAX_MS INT64_C(60000) /* default cap of a growing wait */
-#define RETRY_TOLD_MAX_MS \
-    INT64_C(600000) /* cap of a wait that a server asks for: beyond it, trying is better than believing */
+#define RETRY_WAIT_MAX_MS INT64_C(60000)  /* of a growing wait, unless the options say otherwise */
+#define RETRY_TOLD_MAX_MS INT64_C(600000) /* of what a server asks for: beyond it, trying is better than believing */
 
 bool leat_i_retry_wanted(const leat_node_opts *opts, const leat_error *cause)
 {

@@ -80,9 +80,9 @@ struct leat_i_visit {
     uint32_t attempt;
     bool item;     /* an item of a batch: it has no walk store, since items run in parallel */
     bool fallback; /* the fallback was called, for messages */
-    LEAT_ATOMIC(bool)
-    permit;       /* the running attempt holds permits of the run's budgets; whoever exchanges it gives them back */
-    size_t index; /* of that item, for messages */
+    size_t index;  /* of that item, for messages */
+    /* The running attempt holds permits of the run's budgets; whoever exchanges it gives them back. */
+    LEAT_ATOMIC(bool) permit;
     struct leat_i_runner *runner; /* in a window: of the item; NULL else */
 };
 

@@ -24,8 +24,8 @@ typedef struct leat_i_estimate {
     uint64_t learned_count; /* replies learned from */
     leat_i_ewma ratio;      /* input tokens per body byte */
     leat_i_ewma output;     /* output tokens per reply */
-    double input,
-        bytes; /* moving means of their own: what the input tokens of all come to, large and small bodies together */
+    /* Moving means of their own: what the input tokens of all come to, large and small bodies together. */
+    double input, bytes;
     uint32_t open_count; /* requests under way */
     double lost_count;   /* requests that failed, and fade away within a minute or so */
     int64_t lost_ns;     /* when that was right */

@@ -9,11 +9,10 @@
  *
  * Only the head is judged, for all limits at once: so a large request is not starved by small ones that would fit. Whoever
  * changes a budget serves the queue before it lets the lock go: it grants from the head on while the head is ready, so a head
- * that woke late takes all who are due with it, and tells its endpoint's
- * pace how late it was. What is left at the head needs a timer when time alone makes it ready: the
- * timer is the head's own park, and `armed_ns` is what it parks until. A server that finds an earlier time writes it there and
- * wakes the head; a later one needs nothing, since the head judges again when it wakes. A head that waits for a slot in flight
- * has no timer: the settle that frees the slot serves it.
+ * that woke late takes all who are due with it, and tells its endpoint's pace how late it was. What is left at the head needs a
+ * timer when time alone makes it ready: the timer is the head's own park, and `armed_ns` is what it parks until. A server that
+ * finds an earlier time writes it there and wakes the head; a later one needs nothing, since the head judges again when it wakes. A
+ * head that waits for a slot in flight has no timer: the settle that frees the slot serves it.
  *
  * Exactly once: a grant is opened by its waiter before it queues (so a grant never fails for want of memory), charged by the
  * server, and closed by the first of settle, refund, put-back after a cancel, and the end of the task's visit. The last is a

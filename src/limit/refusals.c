@@ -7,9 +7,8 @@
 
 #include "ceiling.h"
 
-static const double BORNE = 0.03; /* refusals that a grant earns */
-static const double BORNE_MOST =
-    0.4; /* so that a half that is refused is soon too much, whatever a trial has shown by luck */
+static const double BORNE = 0.03;     /* refusals that a grant earns */
+static const double BORNE_MOST = 0.4; /* a half that is refused is soon too much, whatever a trial has shown by luck */
 static const double CREDIT_BASE = 3, CREDIT_PER_SHARE = 60; /* the most that is kept: 4.8, and more where there is noise */
 static const double NOISE_MOST = 0.33;                      /* more is never taken for noise */
 static const double NOISE_TIMES = 1.5;                      /* what is borne of it beside that, since it varies */

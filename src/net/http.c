@@ -167,8 +167,8 @@ leat_err leat_i_http_perform(leat_task *t, const leat_i_http_request *request, l
     reply->body = (char *)"";
     reply->first_byte_ns = -1;
     if (leat_i_task_check(t) != LEAT_OK) return LEAT_OK;
-    x.origin =
-        (leat_i_http_origin *)(uintptr_t)request->origin; /* Immutable for its users; the loop's part is the loop's. */
+    /* Immutable for its users; the loop's part is the loop's. */
+    x.origin = (leat_i_http_origin *)(uintptr_t)request->origin;
     x.arena = &t->arena;
     x.start_ns = leat_i_os_now_ns();
     leat_i_future_init(&x.future, &no_ops);

@@ -23,8 +23,8 @@ void __tsan_release(void *addr);
 struct leat_i_mailbox {
     ck_ring_t ring;
     leat_i_mailbox *next;
-    void *
-        taken; /* Where the consumer's copy lands: in memory, so that the ring's store fence orders it before the slot is freed. */
+    /* Where the consumer's copy lands: in memory, so that the ring's store fence orders it before the slot is freed. */
+    void *taken;
     ck_ring_buffer_t slot[LEAT_I_MAILBOX_ROOM + 1];
 };
 

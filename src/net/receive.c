@@ -1,4 +1,7 @@
-/* receive.c: what arrives: curl's callbacks of a slot, on the loop's thread. They stop an exchange, they never end it. */
+/*
+ * receive.c: what arrives: curl's callbacks of a slot, on the loop's thread. They stop an exchange, they never end it. None is called
+ * for a slot whose exchange is over, since its handle is taken out of curl with the exchange.
+ */
 #include "loop.h"
 
 #include <string.h>
@@ -24,7 +27,7 @@ static const struct {
 #undef WANT
 };
 
-/* A slot whose exchange is over says so by stopping curl: it cannot happen, for the handle is taken out with the exchange. */
+/* The first reason counts. Gives false, for the callback to hand on. */
 static bool exchange_stop(leat_i_exchange *x, leat_i_http_end end)
 {
     if (!x->stop) x->stop = (uint8_t)(end + 1);
