@@ -6,22 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
 #include "../base/mem.h"
 #include "../sched/sched.h"
 
-__attribute__((format(printf, 4, 5))) static leat_err fault(leat_error *error, leat_err code, const leat_node *node,
-                                                            const char *fmt, ...)
+#define IN_FLIGHT_OVER ": in_flight_max is over 1048576"
+_Static_assert(LEAT_I_WINDOW_MAX == 1048576, "the sentence names it");
+
+/* `why` is a sentence of which the node is the subject. */
+static leat_err node_fail(leat_error *error, const leat_node *node, const char *why)
 {
-    va_list args;
-    if (!error) return code;
-    memset(error, 0, sizeof *error);
-    error->code = code;
-    error->retry_after_ms = -1;
-    if (node) snprintf(error->node, sizeof error->node, "%s", node->name);
-    va_start(args, fmt);
-    vsnprintf(error->text, sizeof error->text, fmt, args);
-    va_end(args);
-    return code;
+    (void)leat_i_fail(error, LEAT_USAGE, "flow \"%.40s\": node \"%.40s\"%s", node->flow->opts.name, node->name, why);
+    if (error) snprintf(error->node, sizeof error->node, "%s", node->name);
+    return LEAT_USAGE;
 }
 
 /* Marks what can be reached from the start; `seen` and `todo` have a place per node. */
@@ -45,7 +42,8 @@ static leat_err check_reach(const leat_flow *flow, leat_error *error)
     if (flow->node_count == 1) return LEAT_OK;
     const leat_node **todo = leat_i_alloc_zeroed(flow->node_count * (sizeof *todo + sizeof(bool)));
     const leat_node *lost = NULL;
-    if (!todo) return fault(error, LEAT_NOMEM, NULL, "memory was short while flow \"%.40s\" was checked", flow->opts.name);
+    char why[96];
+    if (!todo) return leat_i_fail(error, LEAT_NOMEM, "memory was short while flow \"%.40s\" was checked", flow->opts.name);
     bool *seen = (bool *)(todo + flow->node_count);
     reach(flow, seen, todo);
     for (const leat_node *n = flow->start; n && !lost; n = n->next) {
@@ -53,67 +51,69 @@ static leat_err check_reach(const leat_flow *flow, leat_error *error)
     }
     leat_i_free(todo);
     if (!lost) return LEAT_OK;
-    return fault(error, LEAT_USAGE, lost, "flow \"%.40s\": node \"%.40s\" cannot be reached from the start \"%.40s\"",
-                 flow->opts.name, lost->name, flow->start->name);
+    snprintf(why, sizeof why, " cannot be reached from the start \"%.40s\"", flow->start->name);
+    return node_fail(error, lost, why);
 }
 
-static const char *opts_fault(const leat_node_opts *o)
+/* These give what is wrong, as it goes on behind the name of the node or flow; NULL = nothing. */
+static const char *opts_refused(const leat_node_opts *o)
 {
-    if (o->max_attempts < 0) return "max_attempts is negative";
-    if (o->retry_wait_ms < 0 || o->retry_wait_max_ms < 0) return "a retry wait is negative";
-    if (o->attempt_deadline_ms < 0 || o->deadline_ms < 0) return "a deadline is negative";
-    if ((unsigned)o->backoff > LEAT_BACKOFF_JITTER) return "backoff is none of the three";
-    if ((unsigned)o->policy > LEAT_BATCH_COLLECT) return "policy is none of the three";
-    if (o->in_flight_max > LEAT_I_WINDOW_MAX) return "in_flight_max is over 1048576";
-    if (!o->batch && o->each) return "each is set and batch is not";
-    if (!o->batch && o->in_flight_max > 1) return "in_flight_max is set and batch is not";
+    if (o->max_attempts < 0) return ": max_attempts is negative";
+    if (o->retry_wait_ms < 0 || o->retry_wait_max_ms < 0) return ": a retry wait is negative";
+    if (o->attempt_deadline_ms < 0 || o->deadline_ms < 0) return ": a deadline is negative";
+    if ((unsigned)o->backoff > LEAT_BACKOFF_JITTER) return ": backoff is none of the three";
+    if ((unsigned)o->policy > LEAT_BATCH_COLLECT) return ": policy is none of the three";
+    if (o->in_flight_max > LEAT_I_WINDOW_MAX) return IN_FLIGHT_OVER;
+    if (!o->batch && o->each) return ": each is set and batch is not";
+    if (!o->batch && o->in_flight_max > 1) return ": in_flight_max is set and batch is not";
     return NULL;
 }
 
-static leat_err check_node(const leat_node *node, leat_error *error)
+static const char *node_refused(const leat_node *node)
 {
-    const leat_flow *flow = node->flow;
-    const char *name = node->name, *why = opts_fault(&node->opts);
-    if (why) return fault(error, LEAT_USAGE, node, "flow \"%.40s\": node \"%.40s\": %s", flow->opts.name, name, why);
+    const char *why = opts_refused(&node->opts);
+    if (why) return why;
     /* A node without post always gives "default"; what others give only a run can tell. */
     bool always_default = node->inner ? node->inner->opts.batch && !node->inner->opts.post : !node->cls->post;
-    if (flow->opts.strict && node->links && !node->default_to && !leat_i_node_ends(node, NULL) && always_default)
-        return fault(error, LEAT_USAGE, node,
-                     "flow \"%.40s\": node \"%.40s\" always gives \"default\", and no link serves it", flow->opts.name,
-                     name);
-    return LEAT_OK;
+    bool served = !node->links || node->default_to || leat_i_node_ends(node, NULL);
+    return node->flow->opts.strict && always_default && !served ? " always gives \"default\", and no link serves it" : NULL;
+}
+
+static const char *flow_refused(const leat_flow *flow)
+{
+    const leat_flow_opts *o = &flow->opts;
+    if (!flow->start) return " has no start: no node was added";
+    if (o->max_attempts < 0) return ": max_attempts is negative";
+    if (o->retry_wait_ms < 0) return ": retry_wait_ms is negative";
+    if ((unsigned)o->policy > LEAT_BATCH_COLLECT) return ": policy is none of the three";
+    if (!o->batch && o->in_flight_max > 1) return ": in_flight_max is set and batch is not";
+    return o->in_flight_max > LEAT_I_WINDOW_MAX ? IN_FLIGHT_OVER : NULL;
 }
 
 static leat_err check_one(const leat_flow *flow, leat_error *error)
 {
     const char *name = flow->opts.name;
-    if (flow->broken != LEAT_OK) return fault(error, flow->broken, NULL, "flow \"%.40s\": %s", name, flow->broken_text);
-    if (!flow->start) return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\" has no start: no node was added", name);
-    if (flow->opts.max_attempts < 0) return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": max_attempts is negative", name);
-    if (flow->opts.retry_wait_ms < 0)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": retry_wait_ms is negative", name);
-    if ((unsigned)flow->opts.policy > LEAT_BATCH_COLLECT)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": policy is none of the three", name);
-    if (!flow->opts.batch && flow->opts.in_flight_max > 1)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": in_flight_max is set and batch is not", name);
-    if (flow->opts.in_flight_max > LEAT_I_WINDOW_MAX)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": in_flight_max is over %u", name, LEAT_I_WINDOW_MAX);
-    for (const leat_node *n = flow->start; n; n = n->next)
-        LEAT_TRY(check_node(n, error));
+    if (flow->broken != LEAT_OK) return leat_i_fail(error, flow->broken, "flow \"%.40s\": %s", name, flow->broken_text);
+    const char *why = flow_refused(flow);
+    if (why) return leat_i_fail(error, LEAT_USAGE, "flow \"%.40s\"%s", name, why);
+    for (const leat_node *n = flow->start; n; n = n->next) {
+        why = node_refused(n);
+        if (why) return node_fail(error, n, why);
+    }
     return check_reach(flow, error);
 }
 
 leat_err leat_flow_check(const leat_flow *flow, leat_error *error)
 {
-    if (!flow) return fault(error, LEAT_NOMEM, NULL, "memory was short while the flow was built");
+    if (!flow) return leat_i_fail(error, LEAT_NOMEM, "memory was short while the flow was built");
     const leat_flow *root = leat_i_flow_root(flow);
     const char *edited = leat_load_acquire(&root->edited); /* acquire: pairs with the release in flow_edit */
     if (edited)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": node \"%.40s\" was added or linked while a run was under way",
-                     root->opts.name, edited);
+        return leat_i_fail(error, LEAT_USAGE, "flow \"%.40s\": node \"%.40s\" was added or linked while a run was under way",
+                           root->opts.name, edited);
     if (flow->depth > LEAT_I_FLOW_DEPTH_MAX)
-        return fault(error, LEAT_USAGE, NULL, "flow \"%.40s\": flows nest more than %d deep", flow->opts.name,
-                     LEAT_I_FLOW_DEPTH_MAX);
+        return leat_i_fail(error, LEAT_USAGE, "flow \"%.40s\": flows nest more than %d deep", flow->opts.name,
+                           LEAT_I_FLOW_DEPTH_MAX);
     for (const leat_flow *f = flow; f; f = leat_i_flow_next(f, flow))
         LEAT_TRY(check_one(f, error));
     return LEAT_OK;

@@ -9,8 +9,9 @@
  */
 #include "walk.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "../base/err.h"
 
 /* Runs on top of one another on one stack; what is left of it belongs to the user's own code. */
 #define RUN_CALL_DEPTH_MAX 16
@@ -100,13 +101,11 @@ static leat_err run_whole(leat_task *t, const struct start *s, uint32_t call_dep
     return err;
 }
 
-/* Checks the flow and counts the run; on failure *error tells. */
+/* Checks the flow and counts the run; on failure *error (optional) tells. */
 static leat_err run_begin(leat_flow *flow, leat_runtime *rt, leat_error *error)
 {
-    leat_err err = leat_i_flow_check_run(flow, rt, error);
-    if (err != LEAT_OK || leat_i_flow_run_begin(flow, rt)) return err;
-    snprintf(error->text, sizeof error->text, "the flow was freed");
-    return error->code = LEAT_USAGE;
+    LEAT_TRY(leat_i_flow_check_run(flow, rt, error));
+    return leat_i_flow_run_begin(flow, rt) ? LEAT_OK : leat_i_fail(error, LEAT_USAGE, "the flow was freed");
 }
 
 /* ---- from a thread outside the pool ---- */
@@ -122,41 +121,27 @@ static leat_err submit_main(leat_task *t, void *arg, const void **result)
     return err;
 }
 
-static leat_err submit_fault(const leat_run_opts *opts, leat_err err, const char *text)
-{
-    if (!opts || !opts->error) return err;
-    memset(opts->error, 0, sizeof *opts->error);
-    opts->error->code = err;
-    opts->error->retry_after_ms = -1;
-    snprintf(opts->error->text, sizeof opts->error->text, "%s", text);
-    return err;
-}
-
 leat_err leat_flow_submit(leat_runtime *rt, leat_flow *flow, void *shared, const leat_run_opts *opts, leat_handle **out)
 {
     static const leat_run_opts none;
-    leat_error error = { .retry_after_ms = -1 };
-    if (!out) return submit_fault(opts, LEAT_USAGE, "leat_flow_submit was called without a place for the handle");
+    leat_error *error = opts ? opts->error : NULL;
+    if (!out) return leat_i_fail(error, LEAT_USAGE, "leat_flow_submit was called without a place for the handle");
     *out = NULL;
-    if (!rt) return submit_fault(opts, LEAT_USAGE, "a flow cannot run without a runtime");
-    leat_err err = run_begin(flow, rt, &error);
-    if (err != LEAT_OK) {
-        if (opts && opts->error) *opts->error = error;
-        return err;
-    }
+    if (!rt) return leat_i_fail(error, LEAT_USAGE, "a flow cannot run without a runtime");
+    LEAT_TRY(run_begin(flow, rt, error));
     struct start *s = leat_i_alloc(sizeof *s);
     if (!s) {
         leat_i_flow_run_end(flow);
-        return submit_fault(opts, LEAT_NOMEM, leat_err_sentence(LEAT_NOMEM));
+        return leat_i_fail(error, LEAT_NOMEM, "%s", leat_err_sentence(LEAT_NOMEM));
     }
     *s = (struct start){ .flow = flow, .shared = shared, .opts = opts ? *opts : none };
-    err = leat_i_task_submit(rt, submit_main, s, false, out); /* always called: it gives back */
+    leat_err err = leat_i_task_submit(rt, submit_main, s, false, out); /* always called: it gives back */
     if (err == LEAT_OK) return LEAT_OK;
     leat_i_free(s);
     leat_i_flow_run_end(flow);
-    return submit_fault(opts, err,
-                        err == LEAT_USAGE ? "a flow is run from a task with leat_flow_call, and not in a forked process"
-                                          : leat_err_sentence(err));
+    return leat_i_fail(error, err, "%s",
+                       err == LEAT_USAGE ? "a flow is run from a task with leat_flow_call, and not in a forked process"
+                                         : leat_err_sentence(err));
 }
 
 leat_err leat_flow_run(leat_runtime *rt, leat_flow *flow, void *shared, const leat_run_opts *opts)
@@ -170,7 +155,7 @@ leat_err leat_flow_run(leat_runtime *rt, leat_flow *flow, void *shared, const le
     err = leat_handle_wait(handle, -1, &action, NULL);
     if (err == LEAT_OK && opts && opts->last_action) {
         *opts->last_action = action ? leat_i_flow_keep_name(flow, action) : NULL;
-        if (action && !*opts->last_action) err = submit_fault(opts, LEAT_NOMEM, leat_err_sentence(LEAT_NOMEM));
+        if (action && !*opts->last_action) err = leat_i_fail(opts->error, LEAT_NOMEM, "%s", leat_err_sentence(LEAT_NOMEM));
     }
     leat_handle_free(handle);
     return err;
@@ -189,14 +174,14 @@ static leat_err call_refused(leat_task *t, const leat_run_opts *opts, const leat
 __attribute__((noinline, format(printf, 3, 0))) static leat_err too_deep(leat_task *t, const leat_run_opts *opts,
                                                                          const char *how, int max)
 {
-    leat_error error = { .code = LEAT_USAGE, .retry_after_ms = -1 };
-    snprintf(error.text, sizeof error.text, how, max);
+    leat_error error;
+    (void)leat_i_fail(&error, LEAT_USAGE, how, max);
     return call_refused(t, opts, &error);
 }
 
 __attribute__((noinline)) static leat_err call_begin(leat_task *t, leat_flow *flow, const leat_run_opts *opts)
 {
-    leat_error error = { .retry_after_ms = -1 };
+    leat_error error;
     leat_err err = run_begin(flow, t->rt, &error);
     return err == LEAT_OK ? err : call_refused(t, opts, &error);
 }
@@ -212,13 +197,12 @@ leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_
     if (depth > RUN_CALL_DEPTH_MAX)
         return too_deep(t, opts, "flows call flows more than %d deep on one stack", RUN_CALL_DEPTH_MAX);
     if (s.outer && s.outer->depth >= RUN_DEPTH_MAX) return too_deep(t, opts, RUNS_TOO_DEEP, RUN_DEPTH_MAX);
-    leat_err err = call_begin(t, flow, opts);
-    if (err != LEAT_OK) return err;
+    LEAT_TRY(call_begin(t, flow, opts));
     /* A phase that holds the gate lets it go while it waits, as always. */
     leat_i_gate *gate = t->gate_held ? t->gate : NULL;
     bool permit = v && leat_i_permit_give(v);
     leat_i_gate_give(t);
-    err = run_whole(t, &s, depth, &action);
+    leat_err err = run_whole(t, &s, depth, &action);
     leat_i_flow_run_end(flow);
     leat_error *story = t->error;
     if (permit && v->task == t) {
@@ -235,12 +219,10 @@ leat_err leat_flow_call(leat_task *t, leat_flow *flow, void *shared, const leat_
 static leat_err start_main(leat_task *t, void *arg, const void **result)
 {
     struct start *s = arg;
-    leat_error error = { .retry_after_ms = -1 };
     const char *action = NULL;
     if (s->outer && s->outer->depth >= RUN_DEPTH_MAX) return too_deep(t, &s->opts, RUNS_TOO_DEEP, RUN_DEPTH_MAX);
-    leat_err err = run_begin(s->flow, t->rt, &error);
-    if (err != LEAT_OK) return call_refused(t, &s->opts, &error);
-    err = run_whole(t, s, 1, &action);
+    LEAT_TRY(call_begin(t, s->flow, &s->opts));
+    leat_err err = run_whole(t, s, 1, &action);
     leat_i_flow_run_end(s->flow);
     if (err == LEAT_OK) *result = action;
     return err;
