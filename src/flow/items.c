@@ -157,16 +157,8 @@ static leat_err items_sequential(leat_task *t, struct items *b, struct leat_i_vi
 
 static leat_err window_pull(leat_task *t, leat_i_window *w, const void **item)
 {
-    struct items *b = w->batch;
-    struct leat_i_visit v = { .task = t, .frame = b->visit->frame, .node = b->visit->node };
-    leat_future *mark = t->children;
-    t->visit = &v;
-    t->error = NULL;
-    leat_err err = leat_i_phase_err(t, b->in->next(t, b->in->state, item));
-    if (err != LEAT_OK) leat_i_error_place(t, &v, err, "next");
-    leat_i_visit_join(t, mark);
-    t->visit = NULL;
-    return err;
+    const struct items *b = w->batch;
+    return b->in->next(t, b->in->state, item);
 }
 
 static leat_err window_put(leat_task *t, struct items *b, struct leat_i_visit *v, const void *value, leat_err err)

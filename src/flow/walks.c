@@ -28,16 +28,9 @@ leat_err leat_i_walk_note(leat_task *t, leat_i_tally *tally, leat_walk_result *r
 
 static leat_err walks_pull(leat_task *t, leat_i_window *w, const void **item)
 {
-    struct walks *b = w->batch;
+    const struct walks *b = w->batch;
     const leat_param_set *set = NULL;
-    struct leat_i_visit v = { .task = t, .frame = b->frame };
-    leat_future *mark = t->children;
-    t->visit = &v;
-    t->error = NULL;
-    leat_err err = leat_i_phase_err(t, b->sets->next(t, b->sets->state, &set));
-    if (err != LEAT_OK) leat_i_error_place(t, &v, err, "next");
-    leat_i_visit_join(t, mark);
-    t->visit = NULL;
+    leat_err err = b->sets->next(t, b->sets->state, &set);
     *item = set;
     return err;
 }

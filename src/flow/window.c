@@ -97,6 +97,21 @@ struct take {
     bool gone; /* the runner's place is no longer its own */
 };
 
+/* Asks the source for its next item; NULL = its end. The visit is that of the batch, in the task that asks. */
+static leat_err source_pull(leat_task *t, leat_i_window *w, const void **item)
+{
+    struct leat_i_visit v = { .task = t, .frame = w->visit->frame, .node = w->visit->node };
+    leat_future *mark = t->children;
+    *item = NULL;
+    t->visit = &v;
+    t->error = NULL;
+    leat_err err = leat_i_phase_err(t, w->pull(t, w, item));
+    if (err != LEAT_OK) leat_i_error_place(t, &v, err, "next");
+    leat_i_visit_join(t, mark);
+    t->visit = NULL;
+    return err;
+}
+
 /* Takes the next item of a source. */
 static bool source_take(leat_task *t, leat_i_window *w, struct take *take, leat_i_runner *me)
 {
@@ -110,8 +125,7 @@ static bool source_take(leat_task *t, leat_i_window *w, struct take *take, leat_
     if (mine) w->pulling = true;
     leat_i_lock_give(&w->lock);
     if (!mine) return false;
-    take->item = NULL;
-    leat_err err = w->pull(t, w, &take->item);
+    leat_err err = source_pull(t, w, &take->item);
     if (err != LEAT_OK) window_fail(w, t, err, me);
     bool got = err == LEAT_OK && take->item != NULL;
     leat_i_lock_take(&w->lock);

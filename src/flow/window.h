@@ -46,7 +46,7 @@ struct leat_i_window {
     bool keep;                  /* what items make is kept until the owner frees `kept` */
     bool paced;                 /* `work` waits for permits and calls leat_i_runner_feed when it has one */
     size_t count;               /* array: items in all */
-    /* Gives the next item of a source, NULL at the end; one caller at a time. NULL = an array, whose items `work` knows. */
+    /* Calls the user's source; one caller at a time. NULL = an array, whose items `work` knows. */
     leat_err (*pull)(leat_task *t, leat_i_window *w, const void **item);
     /* Does one item, in the task `t`. An error ends the batch; its story is t->error. */
     leat_err (*work)(leat_task *t, leat_i_runner *me, size_t index, const void *item);
