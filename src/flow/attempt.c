@@ -89,20 +89,21 @@ static leat_err exec_within(leat_task *t, const leat_node *node, const void *pre
     return err;
 }
 
+/* Gives back a permit of each run from `run` outwards that has a budget, up to `end`. */
+static void permits_release(const leat_i_run *run, const leat_i_run *end)
+{
+    for (; run != end; run = run->outer) {
+        if (run->budget) leat_semaphore_release(run->budget);
+    }
+}
+
 leat_err leat_i_permit_take(leat_task *t, struct leat_i_visit *v)
 {
-    leat_err err = LEAT_OK;
-    leat_i_run *r, *end = NULL;
     /* Inner budgets first, always in this order: so nobody waits for one that waits for it. */
-    for (r = v->frame->run; r; r = r->outer) {
-        if (!r->budget) continue;
-        err = leat_semaphore_acquire(t, r->budget);
-        if (err != LEAT_OK) break;
-    }
-    if (err != LEAT_OK) {
-        for (end = r, r = v->frame->run; r != end; r = r->outer) {
-            if (r->budget) leat_semaphore_release(r->budget);
-        }
+    for (leat_i_run *r = v->frame->run; r; r = r->outer) {
+        leat_err err = r->budget ? leat_semaphore_acquire(t, r->budget) : LEAT_OK;
+        if (err == LEAT_OK) continue;
+        permits_release(v->frame->run, r);
         return err;
     }
     leat_store_release(&v->permit, true); /* release: pairs with the exchange in permit_give */
@@ -113,9 +114,7 @@ bool leat_i_permit_give(struct leat_i_visit *v)
 {
     /* acq_rel: a task that the attempt started may give them back too; one of the two does. */
     if (!leat_exchange_acq_rel(&v->permit, false)) return false;
-    for (leat_i_run *r = v->frame->run; r; r = r->outer) {
-        if (r->budget) leat_semaphore_release(r->budget);
-    }
+    permits_release(v->frame->run, NULL);
     return true;
 }
 
@@ -188,10 +187,10 @@ leat_err leat_i_attempts(leat_task *t, struct leat_i_visit *v, const void *prep_
         attempt_end_children(t, mark);
         leat_err stop = attempt_stop(t, err);
         if (stop != LEAT_OK) return stop;
-        leat_error *cause = (leat_error *)leat_i_error_story(t, err);
+        const leat_error *cause = leat_i_error_story(t, err);
         if (t->error) {
-            cause->attempt = attempt;
-            snprintf(cause->node, sizeof cause->node, "%s", v->node->name);
+            t->error->attempt = attempt;
+            snprintf(t->error->node, sizeof t->error->node, "%s", v->node->name);
         }
         if (attempt + 1 >= max || !leat_i_retry_wanted(opts, cause)) return fallback_call(t, v, prep_res, err, exec_res);
         err = leat_i_retry_wait(t, opts, attempt + 1, cause);
