@@ -147,8 +147,8 @@ static bool stream_serve(h2 *h, stream *s, bool *reset)
     c->in = (fault_inbox){ s->data, s->size, s->size, sizeof HEAD - 1, s->size - (sizeof HEAD - 1) };
     *s = (stream){ 0 };
     c->record_index = UINT32_MAX;
-    fault_i_record(c, c->in.size, true);
     const fault_step *step = fault_i_script(c, false);
+    fault_i_record(c, c->in.size, true);
     for (step = step ? step : fallback; step->op != FAULT_END && step->op != FAULT_KEEP; step++)
         if (!step_run(h, id, step, reset)) return false;
     c->nth++;

@@ -323,8 +323,9 @@ static bool request_serve(fault_connection *c, bool *reset)
             pthread_mutex_unlock(&c->server->lock);
             return false;
         }
-        fault_i_record(c, c->in.head_size + c->in.body_size, true);
+        /* Before it counts: who has waited for this request knows what the next one gets. */
         step = fault_i_script(c, false);
+        fault_i_record(c, c->in.head_size + c->in.body_size, true);
     }
     if (!script_run(c, step, reset)) return false;
     pthread_mutex_lock(&c->server->lock);
