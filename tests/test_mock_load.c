@@ -211,6 +211,31 @@ static void test_more_connections_than_allowed_wait(void **state)
     leat_mock_free(m);
 }
 
+static int64_t process_cpu_ns(void)
+{
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * LEAT_I_NS_PER_S +
+           (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000;
+}
+
+/* While one connection more than there may be is waiting, and the others have nothing to say, the thread sleeps. */
+static void test_a_full_endpoint_sleeps(void **state)
+{
+    (void)state;
+    leat_mock *m = mock_start(&(leat_mock_opts){ .connections_max = 1, .latency_ms = 1000 });
+    int a = dial(m, ASK), b = dial(m, ASK);
+    stats_until(m, offsetof(leat_mock_stats, in_flight), 1, true);
+    int64_t begin_ns = leat_i_os_now_ns(), cpu_ns = process_cpu_ns();
+    assert_int_equal(status_of(a), 200);
+    cpu_ns = process_cpu_ns() - cpu_ns;
+    assert_true(cpu_ns < (leat_i_os_now_ns() - begin_ns) / 2);
+    close(a);
+    assert_int_equal(status_of(b), 200);
+    close(b);
+    leat_mock_free(m);
+}
+
 static void test_latency_and_pace(void **state)
 {
     (void)state;
@@ -461,6 +486,7 @@ int main(void)
         cmocka_unit_test_teardown(test_in_flight_and_the_end, no_leak),
         cmocka_unit_test_teardown(test_many_connections_wait_at_once, no_leak),
         cmocka_unit_test_teardown(test_more_connections_than_allowed_wait, no_leak),
+        cmocka_unit_test_teardown(test_a_full_endpoint_sleeps, no_leak),
         cmocka_unit_test_teardown(test_latency_and_pace, no_leak),
         cmocka_unit_test_teardown(test_faults_follow_the_seed, no_leak),
         cmocka_unit_test_teardown(test_cut_answers, no_leak),

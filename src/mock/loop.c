@@ -63,6 +63,11 @@ static int epoll_watch(int epoll_fd, int op, int fd, void *what)
     return epoll_ctl(epoll_fd, op, fd, &event) == 0 ? 0 : -errno;
 }
 
+static bool has_room(const leat_mock *m)
+{
+    return m->connections < m->opts.connections_max;
+}
+
 /* Accepting stops while there is no room or no descriptor: who connects waits in the kernel's queue. */
 static void accept_switch(leat_mock *m, bool on)
 {
@@ -125,7 +130,7 @@ static void accept_pause(leat_mock *m, int64_t now_ns)
 static void accept_some(leat_mock *m, int64_t now_ns)
 {
     for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
-        if (m->connections >= m->opts.connections_max) {
+        if (!has_room(m)) {
             accept_switch(m, false);
             return;
         }
@@ -200,7 +205,8 @@ void *leat_i_mock_thread(void *mock)
     /* Acquire: pairs with the release in leat_mock_free. */
     while (!leat_load_acquire(&m->stop)) {
         int64_t until_ns = earlier(earlier(leat_i_heap_first_ns(&m->timers), flush_ns), keep_ns);
-        if (!m->accepting) until_ns = earlier(until_ns, m->accept_again_ns);
+        /* Room comes with the end of a connection, which is an event. */
+        if (!m->accepting && has_room(m)) until_ns = earlier(until_ns, m->accept_again_ns);
         int n = loop_wait(m, event, m->dirty ? 0 : until_ns);
         int64_t now_ns = leat_i_os_now_ns();
         loop_events(m, event, n, now_ns);
@@ -212,7 +218,7 @@ void *leat_i_mock_thread(void *mock)
             keep_ns = now_ns + HOUSEKEEPING_NS;
         }
         run_dirty(m);
-        if (m->connections < m->opts.connections_max && now_ns >= m->accept_again_ns) accept_switch(m, true);
+        if (has_room(m) && now_ns >= m->accept_again_ns) accept_switch(m, true);
         flush_ns = leat_i_mock_log_flush(&m->log, now_ns, false);
     }
     return NULL;
