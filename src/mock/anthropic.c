@@ -20,8 +20,6 @@ static bool version_check(leat_i_mock_request *r)
 static bool messages_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
 {
     leat_i_json value[KEY_COUNT];
-    const char *text;
-    size_t size;
     leat_i_json_get_many(body, keys, value, KEY_COUNT);
     if (!leat_i_mock_need_string(r, body, "model", &value[KEY_MODEL])) return false;
     if (value[KEY_MAX].type == LEAT_I_JSON_NONE)
@@ -29,10 +27,8 @@ static bool messages_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_
     if (!leat_i_mock_take_u64(r, value[KEY_MAX], "max_tokens", 1, UINT32_MAX, &ask->tokens_max) ||
         !leat_i_mock_take_bool(r, value[KEY_STREAM], "stream", &ask->stream))
         return false;
-    if (value[KEY_SYSTEM].type != LEAT_I_JSON_NONE) {
-        if (!leat_i_mock_text_of(r, value[KEY_SYSTEM], "system", &text, &size)) return false;
-        leat_i_mock_ask_add(ask, false, text, size);
-    }
+    if (value[KEY_SYSTEM].type != LEAT_I_JSON_NONE && !leat_i_mock_ask_take(r, ask, false, value[KEY_SYSTEM], "system"))
+        return false;
     return leat_i_mock_messages_take(r, value[KEY_MESSAGES], "messages", "content", roles, ask);
 }
 

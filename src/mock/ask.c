@@ -72,6 +72,16 @@ void leat_i_mock_ask_add(leat_i_mock_ask *ask, bool from_user, const char *text,
     ask->from_user = from_user;
 }
 
+bool leat_i_mock_ask_take(leat_i_mock_request *r, leat_i_mock_ask *ask, bool from_user, leat_i_json content,
+                          const char *param)
+{
+    const char *text;
+    size_t size;
+    if (!leat_i_mock_text_of(r, content, param, &text, &size)) return false;
+    leat_i_mock_ask_add(ask, from_user, text, size);
+    return true;
+}
+
 bool leat_i_mock_need_string(leat_i_mock_request *r, leat_i_json object, const char *key, leat_i_json *value)
 {
     *value = leat_i_json_get(object, key);
@@ -84,8 +94,7 @@ bool leat_i_mock_need_string(leat_i_mock_request *r, leat_i_json object, const c
 static bool message_take(leat_i_mock_request *r, leat_i_json message, const char *param, const char *content_key,
                          const char *const *roles, leat_i_mock_ask *ask)
 {
-    const char *text;
-    size_t size, known = 0;
+    size_t known = 0;
     if (message.type != LEAT_I_JSON_OBJECT)
         return leat_i_mock_invalid(r, param, NULL, "%s: must be an object, but is %s.", param,
                                    leat_i_mock_json_kind(message));
@@ -96,9 +105,7 @@ static bool message_take(leat_i_mock_request *r, leat_i_json message, const char
     if (!roles[known])
         return leat_i_mock_invalid(r, param, NULL, "%s: Unexpected role '%.*s'.", param,
                                    (int)(role.size < 40 ? role.size : 40), role.at);
-    if (!leat_i_mock_text_of(r, leat_i_json_get(message, content_key), param, &text, &size)) return false;
-    leat_i_mock_ask_add(ask, known == 0, text, size);
-    return true;
+    return leat_i_mock_ask_take(r, ask, known == 0, leat_i_json_get(message, content_key), param);
 }
 
 bool leat_i_mock_messages_take(leat_i_mock_request *r, leat_i_json messages, const char *param, const char *content_key,

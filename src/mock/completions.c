@@ -14,17 +14,13 @@ static const char *const keys[KEY_COUNT] = { "model", "prompt", "max_tokens", "s
 static bool prompt_take(leat_i_mock_request *r, leat_i_json prompt, leat_i_mock_ask *ask)
 {
     leat_i_json one = leat_i_json_path(prompt, "0");
-    const char *text;
-    size_t size;
     if (prompt.type == LEAT_I_JSON_NONE)
         return leat_i_mock_invalid(r, "prompt", "missing_required_parameter", "Missing required parameter: 'prompt'.");
     if (prompt.type == LEAT_I_JSON_ARRAY && leat_i_json_path(prompt, "1").type == LEAT_I_JSON_NONE) prompt = one;
     if (prompt.type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, "prompt", "invalid_type",
                                    "Invalid type for 'prompt': " LEAT_I_MOCK_MODEL " takes one text, or a list of one.");
-    if (!leat_i_mock_text_of(r, prompt, "prompt", &text, &size)) return false;
-    leat_i_mock_ask_add(ask, true, text, size);
-    return true;
+    return leat_i_mock_ask_take(r, ask, true, prompt, "prompt");
 }
 
 static bool completions_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)

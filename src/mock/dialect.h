@@ -89,14 +89,18 @@ void leat_i_mock_responses_stream(leat_i_mock_request *r, const leat_i_mock_repl
 
 /* ask.c: what the dialects' readers share. */
 
-/* The text of a content: a string, or an array of parts, whose texts are joined; what is no text says nothing to this model. */
 /* Appends a part's text, with a blank line before it if it is not the first; and makes of all of them a text that lasts, which frees
  * `all`. False = memory is short, and the request was failed for it. */
 bool leat_i_mock_text_add(leat_i_mock_request *r, leat_i_json string, leat_i_buf *all);
 bool leat_i_mock_text_end(leat_i_mock_request *r, leat_i_buf *all, const char **text, size_t *size);
+/* The text of a content: a string, or an array of parts, whose texts are joined; what is no text says nothing to this model. False =
+ * it is neither, or memory is short: the answer says so. */
 bool leat_i_mock_text_of(leat_i_mock_request *r, leat_i_json content, const char *param, const char **text, size_t *size);
 void leat_i_mock_ask_begin(leat_i_mock_ask *ask);
+/* Adds a message; take: with the text of a content, as above. */
 void leat_i_mock_ask_add(leat_i_mock_ask *ask, bool from_user, const char *text, size_t size);
+bool leat_i_mock_ask_take(leat_i_mock_request *r, leat_i_mock_ask *ask, bool from_user, leat_i_json content,
+                          const char *param);
 /* The member `key` of `object`: a string. False = it is missing, or no string: the answer says so. */
 bool leat_i_mock_need_string(leat_i_mock_request *r, leat_i_json object, const char *key, leat_i_json *value);
 /* Walks an array of messages {"role", `content_key`}: `roles` are those that are taken, NULL-ended, the first is the user's. */

@@ -28,13 +28,10 @@ static bool gemini_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_as
 {
     leat_i_json system = either(body, "systemInstruction", "system_instruction");
     leat_i_json config = either(body, "generationConfig", "generation_config");
-    const char *text;
-    size_t size;
     ask->stream = r->route == LEAT_I_MOCK_ROUTE_CHAT_STREAM;
-    if (system.type != LEAT_I_JSON_NONE) {
-        if (!leat_i_mock_text_of(r, leat_i_json_get(system, "parts"), "systemInstruction", &text, &size)) return false;
-        leat_i_mock_ask_add(ask, false, text, size);
-    }
+    if (system.type != LEAT_I_JSON_NONE &&
+        !leat_i_mock_ask_take(r, ask, false, leat_i_json_get(system, "parts"), "systemInstruction"))
+        return false;
     if (!leat_i_mock_take_u64(r, either(config, "maxOutputTokens", "max_output_tokens"), "generationConfig.maxOutputTokens",
                               1, UINT32_MAX, &ask->tokens_max))
         return false;

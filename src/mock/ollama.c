@@ -31,17 +31,9 @@ static bool chat_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask 
 static bool generate_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
 {
     leat_i_json prompt, system = leat_i_json_get(body, "system");
-    const char *text;
-    size_t size;
     if (!settings_take(r, body, ask)) return false;
-    if (system.type == LEAT_I_JSON_STRING) {
-        if (!leat_i_mock_text_of(r, system, "system", &text, &size)) return false;
-        leat_i_mock_ask_add(ask, false, text, size);
-    }
-    if (!leat_i_mock_need_string(r, body, "prompt", &prompt) || !leat_i_mock_text_of(r, prompt, "prompt", &text, &size))
-        return false;
-    leat_i_mock_ask_add(ask, true, text, size);
-    return true;
+    if (system.type == LEAT_I_JSON_STRING && !leat_i_mock_ask_take(r, ask, false, system, "system")) return false;
+    return leat_i_mock_need_string(r, body, "prompt", &prompt) && leat_i_mock_ask_take(r, ask, true, prompt, "prompt");
 }
 
 static void line_put(leat_i_mock_request *r, const leat_i_mock_reply *reply, const char *text, size_t size, bool done)

@@ -13,8 +13,6 @@ static const char *const keys[KEY_COUNT] = { "model", "input", "instructions", "
 static bool item_take(leat_i_mock_request *r, leat_i_json item, size_t index, leat_i_mock_ask *ask)
 {
     char param[48];
-    const char *text;
-    size_t size;
     snprintf(param, sizeof param, "input[%zu]", index);
     if (item.type != LEAT_I_JSON_OBJECT)
         return leat_i_mock_invalid(r, param, "invalid_type",
@@ -24,21 +22,14 @@ static bool item_take(leat_i_mock_request *r, leat_i_json item, size_t index, le
     if (type.type == LEAT_I_JSON_STRING && !leat_i_json_str_eq(type, "message")) return true;
     if (role.type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.role'.", param);
-    if (!leat_i_mock_text_of(r, leat_i_json_get(item, "content"), param, &text, &size)) return false;
-    leat_i_mock_ask_add(ask, leat_i_json_str_eq(role, "user"), text, size);
-    return true;
+    return leat_i_mock_ask_take(r, ask, leat_i_json_str_eq(role, "user"), leat_i_json_get(item, "content"), param);
 }
 
 static bool input_take(leat_i_mock_request *r, leat_i_json input, leat_i_mock_ask *ask)
 {
-    const char *text;
-    size_t size, at = 0;
+    size_t at = 0;
     leat_i_json item;
-    if (input.type == LEAT_I_JSON_STRING) {
-        if (!leat_i_mock_text_of(r, input, "input", &text, &size)) return false;
-        leat_i_mock_ask_add(ask, true, text, size);
-        return true;
-    }
+    if (input.type == LEAT_I_JSON_STRING) return leat_i_mock_ask_take(r, ask, true, input, "input");
     if (input.type != LEAT_I_JSON_ARRAY)
         return leat_i_mock_invalid(r, "input", "missing_required_parameter",
                                    "Missing required parameter: 'input', a string or an array of items.");
@@ -50,15 +41,12 @@ static bool input_take(leat_i_mock_request *r, leat_i_json input, leat_i_mock_as
 bool leat_i_mock_responses_take(leat_i_mock_request *r, leat_i_json body, leat_i_mock_ask *ask)
 {
     leat_i_json value[KEY_COUNT];
-    const char *text;
-    size_t size;
     leat_i_json_get_many(body, keys, value, KEY_COUNT);
     if (value[KEY_MODEL].type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, "model", "missing_required_parameter", "Missing required parameter: 'model'.");
-    if (value[KEY_INSTRUCTIONS].type == LEAT_I_JSON_STRING) {
-        if (!leat_i_mock_text_of(r, value[KEY_INSTRUCTIONS], "instructions", &text, &size)) return false;
-        leat_i_mock_ask_add(ask, false, text, size);
-    }
+    if (value[KEY_INSTRUCTIONS].type == LEAT_I_JSON_STRING &&
+        !leat_i_mock_ask_take(r, ask, false, value[KEY_INSTRUCTIONS], "instructions"))
+        return false;
     return leat_i_mock_take_u64(r, value[KEY_MAX], "max_output_tokens", 1, UINT32_MAX, &ask->tokens_max) &&
            leat_i_mock_take_bool(r, value[KEY_STREAM], "stream", &ask->stream) && input_take(r, value[KEY_INPUT], ask);
 }
