@@ -116,6 +116,25 @@ static void test_requests_per_minute(void **state)
     leat_mock_free(m);
 }
 
+/* A thousand keys have windows of their own; all others share one, however many they are. */
+static void test_more_keys_than_are_told_apart(void **state)
+{
+    (void)state;
+    enum { APART = 1024, KEYS = APART + 100 };
+    char key[16];
+    int good = 0;
+    leat_mock *m = mock_start(&(leat_mock_opts){ .requests_per_min = 1 });
+    http_client *c = http_client_new(leat_mock_url(m));
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof key, "key-%d", i);
+        good += ask(c, key, ASK) == 200;
+    }
+    assert_int_equal(good, APART + 1);
+    assert_int_equal(ask(c, "key-0", ASK), 429);
+    http_client_free(c);
+    leat_mock_free(m);
+}
+
 static void test_tokens_per_minute(void **state)
 {
     (void)state;
@@ -482,6 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_requests_per_minute, no_leak),
+        cmocka_unit_test_teardown(test_more_keys_than_are_told_apart, no_leak),
         cmocka_unit_test_teardown(test_tokens_per_minute, no_leak),
         cmocka_unit_test_teardown(test_in_flight_and_the_end, no_leak),
         cmocka_unit_test_teardown(test_many_connections_wait_at_once, no_leak),

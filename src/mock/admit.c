@@ -7,29 +7,34 @@
 
 #define TWO_PI 6.283185307179586
 
-/* The windows of a key. Endless new keys cannot grow the table: at its limit they share the last place. */
-static leat_i_mock_key *key_find(leat_mock *m, uint64_t hash)
+#define HASH_NONE UINT64_C(1) /* of requests without a key, which share one window; 0 marks a free place */
+#define HASH_REST UINT64_MAX  /* of all keys for which there is no place */
+
+/* The place of a hash, or the free one where it would be. */
+static leat_i_mock_key *key_place(const leat_mock *m, uint64_t hash)
 {
-    uint32_t mask = LEAT_I_MOCK_KEYS_MAX * 2 - 1;
+    const uint32_t mask = LEAT_I_MOCK_KEYS_MAX * 2 - 1;
     uint32_t at = (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask;
-    if (!m->keys) {
-        m->keys = leat_i_alloc_zeroed((mask + 1) * sizeof *m->keys);
-        if (!m->keys) return NULL;
-    }
-    hash = hash ? hash : 1; /* 0 marks a free place; requests without a key share one window */
     while (m->keys[at].hash && m->keys[at].hash != hash)
         at = (at + 1) & mask;
-    if (m->keys[at].hash) return &m->keys[at];
-    if (m->key_count == LEAT_I_MOCK_KEYS_MAX) {
-        hash = UINT64_MAX;
-        at = (uint32_t)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 40) & mask;
-        while (m->keys[at].hash && m->keys[at].hash != hash)
-            at = (at + 1) & mask;
-        if (m->keys[at].hash) return &m->keys[at];
-    }
-    m->key_count++;
-    m->keys[at].hash = hash;
     return &m->keys[at];
+}
+
+/* The windows of a key; NULL = memory is short. Endless new keys cannot grow the table: at its limit they share a place. */
+static leat_i_mock_key *key_find(leat_mock *m, uint64_t hash)
+{
+    if (!hash) hash = HASH_NONE;
+    if (!m->keys) m->keys = leat_i_alloc_zeroed(LEAT_I_MOCK_KEYS_MAX * 2 * sizeof *m->keys);
+    if (!m->keys) return NULL;
+    leat_i_mock_key *key = key_place(m, hash);
+    if (!key->hash && m->key_count >= LEAT_I_MOCK_KEYS_MAX) {
+        hash = HASH_REST;
+        key = key_place(m, hash);
+    }
+    if (key->hash) return key;
+    m->key_count++;
+    key->hash = hash;
+    return key;
 }
 
 static void refuse_busy(leat_i_mock_request *r)
@@ -134,7 +139,7 @@ static bool window_pass(leat_i_mock_request *r, leat_i_mock_key *key, int64_t no
     return !closed && added;
 }
 
-leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns)
+bool leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns)
 {
     leat_mock *m = leat_i_mock_of(r);
     bool limited = m->limits.requests || m->limits.tokens || m->limits.input || m->limits.output || m->script.has_limits;
@@ -144,21 +149,21 @@ leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, 
     r->limits = leat_i_mock_script_limits(&m->script, &m->limits, r->key_hash, at_ns);
     if (limited && !key) {
         leat_i_mock_fail_memory(r);
-        return LEAT_I_MOCK_REFUSED;
+        return false;
     }
     if ((r->limits.in_flight && leat_load_relaxed(&m->counters.in_flight) >= r->limits.in_flight) ||
         (r->limits.in_flight_of_key && key->in_flight >= r->limits.in_flight_of_key)) {
         refuse_busy(r);
-        return LEAT_I_MOCK_REFUSED;
+        return false;
     }
-    if (limited && !window_pass(r, key, now_ns)) return LEAT_I_MOCK_REFUSED;
+    if (limited && !window_pass(r, key, now_ns)) return false;
     if (!leat_i_mock_peak_add(&m->peak, now_ns)) {
         leat_i_mock_fail_memory(r);
-        return LEAT_I_MOCK_REFUSED;
+        return false;
     }
     count_in(r, key);
     r->order = leat_i_mock_script_fault(&m->script, r->key_hash, at_ns);
-    return LEAT_I_MOCK_ACCEPTED;
+    return true;
 }
 
 /* A number of the normal distribution from two of the even one. */

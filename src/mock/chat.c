@@ -43,7 +43,7 @@ void leat_i_mock_chat(leat_i_mock_request *r, leat_i_json body)
     if (early && !summary_make(r, &ask, &s)) return;
     uint64_t tokens = ask.prompt_tokens + (ask.tokens_max ? ask.tokens_max : s.tokens);
     r->tokens_in = ask.prompt_tokens;
-    if (leat_i_mock_admit(r, tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
+    if (!leat_i_mock_admit(r, tokens, r->start_ns)) return;
     if (!early && !summary_make(r, &ask, &s)) return;
     if (!ask.tokens_max) r->tokens = ask.prompt_tokens + s.tokens;
     reply_put(r, &ask, &s);

@@ -129,7 +129,7 @@ void leat_i_mock_embed(leat_i_mock_request *r, leat_i_json body)
     leat_i_mock_embed_ask ask = { .dimensions = LEAT_I_MOCK_EMBED_DIMENSIONS };
     if (!form->take(r, body, &ask)) return;
     r->tokens_in = ask.tokens;
-    if (leat_i_mock_admit(r, ask.tokens, r->start_ns) != LEAT_I_MOCK_ACCEPTED) return;
+    if (!leat_i_mock_admit(r, ask.tokens, r->start_ns)) return;
     uint32_t dimensions = (uint32_t)ask.dimensions;
     float *v = leat_i_arena_alloc(&leat_i_mock_of(r)->scratch, dimensions * sizeof *v);
     leat_i_mock_fault_kind fault = r->order ? r->order->fault : LEAT_I_MOCK_FAULT_NONE;

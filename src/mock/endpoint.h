@@ -195,12 +195,8 @@ void leat_i_mock_requests_fini(leat_mock *m);
 /* send.c */
 enum MHD_Result leat_i_mock_send(leat_i_mock_request *r);
 
-/* admit.c: judges a request, and fills in the answer of one that is refused. `tokens` is what it would be charged. */
-typedef enum leat_i_mock_decision {
-    LEAT_I_MOCK_ACCEPTED,
-    LEAT_I_MOCK_REFUSED,
-} leat_i_mock_decision;
-leat_i_mock_decision leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns);
+/* admit.c: judges a request; `tokens` is what it would be charged. False = it is refused, and the answer says why. */
+bool leat_i_mock_admit(leat_i_mock_request *r, uint64_t tokens, int64_t now_ns);
 /* It is no longer in flight. */
 void leat_i_mock_count_out(leat_i_mock_request *r);
 /* Gives the delay of an accepted request's answer, and perhaps turns the answer into a fault. */
