@@ -38,7 +38,9 @@ static leat_err key_file_judge(const struct stat *st, const char *file, leat_err
 
 static leat_err key_file_missing(const char *file, int rc, leat_error *error)
 {
-    return leat_i_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file, strerror(-rc));
+    char why[64];
+    return leat_i_fail(error, LEAT_DENIED, "the key file %s cannot be read: %s", file,
+                       leat_i_errno_text(rc, why, sizeof why));
 }
 
 leat_err leat_i_key_file_check(const char *file, leat_error *error)

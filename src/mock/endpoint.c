@@ -60,11 +60,13 @@ static uint32_t descriptors_for(uint32_t connections)
 /* Raises the soft limit of descriptors as far as it must and may; the default number of connections adapts to it. */
 static leat_err descriptors_raise(leat_mock *m, leat_error *error)
 {
+    char why[64];
     struct rlimit limit;
     uint32_t wanted = m->opts.connections_max ? m->opts.connections_max : CONNECTIONS_DEFAULT;
     uint32_t need = descriptors_for(wanted);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return leat_i_fail(error, LEAT_IO, "The limit of descriptors cannot be read: %s.", strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "The limit of descriptors cannot be read: %s.",
+                           leat_i_errno_text(errno, why, sizeof why));
     if (limit.rlim_cur < need && limit.rlim_cur < limit.rlim_max) {
         struct rlimit raised = { .rlim_cur = need < limit.rlim_max ? need : limit.rlim_max, .rlim_max = limit.rlim_max };
         if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
@@ -110,19 +112,21 @@ static leat_err opts_take(leat_mock *m, const leat_mock_opts *opts, leat_error *
 
 static leat_err listen_open(leat_mock *m, leat_error *error)
 {
+    char why[64];
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(m->opts.port) };
     socklen_t size = sizeof at;
     int on = 1;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* never anything else: this endpoint has no TLS and no real secrets */
     m->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (m->listen_fd < 0) return leat_i_fail(error, LEAT_IO, "No socket: %s.", strerror(errno));
+    if (m->listen_fd < 0) return leat_i_fail(error, LEAT_IO, "No socket: %s.", leat_i_errno_text(errno, why, sizeof why));
     (void)setsockopt(m->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     /* Accepted sockets inherit it: answers go out when they are written, without a call for each connection. */
     (void)setsockopt(m->listen_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (bind(m->listen_fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(m->listen_fd, LISTEN_BACKLOG) != 0)
-        return leat_i_fail(error, LEAT_IO, "127.0.0.1:%u cannot be listened on: %s.", m->opts.port, strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "127.0.0.1:%u cannot be listened on: %s.", m->opts.port,
+                           leat_i_errno_text(errno, why, sizeof why));
     if (getsockname(m->listen_fd, (struct sockaddr *)&at, &size) != 0)
-        return leat_i_fail(error, LEAT_IO, "The port is not known: %s.", strerror(errno));
+        return leat_i_fail(error, LEAT_IO, "The port is not known: %s.", leat_i_errno_text(errno, why, sizeof why));
     snprintf(m->url, sizeof m->url, "http://127.0.0.1:%u/v1", ntohs(at.sin_port));
     return LEAT_OK;
 }
@@ -144,16 +148,21 @@ static leat_err loop_open(leat_mock *m, leat_error *error)
 
 static leat_err mock_open(leat_mock *m, const leat_mock_opts *opts, leat_error *error)
 {
+    char why[64];
     LEAT_TRY(opts_take(m, opts, error));
     LEAT_TRY(listen_open(m, error));
     LEAT_TRY(loop_open(m, error));
     int rc = leat_i_mock_log_open(&m->log, m->log_path);
-    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The log %.100s cannot be opened: %s.", m->log_path, strerror(-rc));
+    if (rc < 0)
+        return leat_i_fail(error, LEAT_IO, "The log %.100s cannot be opened: %s.", m->log_path,
+                           leat_i_errno_text(rc, why, sizeof why));
     m->fork_count = leat_i_fork_count();
     m->start_ns = leat_i_os_now_ns();
     m->start_wall_ns = leat_i_os_wall_ns();
     rc = leat_i_os_thread_start(&m->thread, "leat-mock", leat_i_mock_thread, m);
-    if (rc < 0) return leat_i_fail(error, LEAT_IO, "The endpoint's thread cannot start: %s.", strerror(-rc));
+    if (rc < 0)
+        return leat_i_fail(error, LEAT_IO, "The endpoint's thread cannot start: %s.",
+                           leat_i_errno_text(rc, why, sizeof why));
     return LEAT_OK;
 }
 
