@@ -31,8 +31,7 @@ static void test_before_the_first_reply(void **state)
 static void test_one_reply_is_believed(void **state)
 {
     (void)state;
-    leat_i_estimate e;
-    leat_i_estimate_init(&e);
+    leat_i_estimate e = { 0 };
     leat_i_estimate_learn(&e, 1000, (leat_cost){ 500, 40, 0 });
     leat_cost guess = leat_i_estimate_guess(&e, 1000, 0);
     assert_true(guess.input >= 500 && guess.input <= 700);

@@ -52,8 +52,10 @@ static void test_edges(void **state)
     assert_int_equal(leat_i_mock_window_judge(&w, &l, 60 * SECOND, 61), LEAT_I_MOCK_OVER_TOKENS);
     leat_i_mock_window_state(&w, &l, 60 * SECOND, 61, &s);
     assert_int_equal(s.wait_ns, SECOND);
-    assert_false(leat_i_mock_window_is_empty(&w, 61 * SECOND - 1));
-    assert_true(leat_i_mock_window_is_empty(&w, 61 * SECOND));
+    leat_i_mock_window_state(&w, &l, 61 * SECOND - 1, 0, &s);
+    assert_int_equal(s.requests_used, 1);
+    leat_i_mock_window_state(&w, &l, 61 * SECOND, 0, &s);
+    assert_int_equal(s.requests_used + s.tokens_used, 0);
     leat_i_mock_window_fini(&w);
 }
 

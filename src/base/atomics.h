@@ -58,7 +58,6 @@
 #define leat_word_load_acquire(p)        __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define leat_word_store_relaxed(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define leat_word_exchange_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
-#define leat_word_cas_relaxed(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define leat_word_cas_release(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define leat_word_cas_acq_rel(p, e, d)   __atomic_compare_exchange_n((p), (e), (d), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 

@@ -32,11 +32,6 @@ static void ewma_add(leat_i_ewma *m, double value, double weight)
         m->deviation += weight * (distance - m->deviation);
 }
 
-void leat_i_estimate_init(leat_i_estimate *e)
-{
-    *e = (leat_i_estimate){ 0 };
-}
-
 /* In mean deviations. */
 static double margin_of(const leat_i_estimate *e)
 {

@@ -19,7 +19,7 @@ typedef struct leat_i_ewma { /* exponentially weighted mean, and mean distance f
     double mean, deviation;
 } leat_i_ewma;
 
-typedef struct leat_i_estimate {
+typedef struct leat_i_estimate { /* zeroed memory: nothing is known yet */
     leat_i_lock lock;
     uint64_t learned_count; /* replies learned from */
     leat_i_ewma ratio;      /* input tokens per body byte */
@@ -30,9 +30,6 @@ typedef struct leat_i_estimate {
     double lost_count;   /* requests that failed, and fade away within a minute or so */
     int64_t lost_ns;     /* when that was right */
 } leat_i_estimate;
-
-/* Zeroed memory is a valid estimate too. */
-void leat_i_estimate_init(leat_i_estimate *e);
 
 /* What a request of `body_bytes` will cost, or has cost if it failed; `max_tokens` is what the request allows for the reply, 0 = it
  * does not say. Never negative, never more output than max_tokens. */

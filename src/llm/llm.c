@@ -71,7 +71,7 @@ static leat_err setup_url(setup *s, leat_runtime *rt)
     s->base_url = url;
     leat_err err = leat_i_url_parse(&s->url, url, why, sizeof why);
     if (err == LEAT_USAGE) return leat_i_fail(s->error, err, "the base URL is not usable: %s", why);
-    if (err) return leat_i_fail(s->error, err, "out of memory");
+    if (err) return err;
     if (!s->url.https && !s->url.loopback && !s->opts->allow_http)
         return leat_i_fail(
             s->error, LEAT_USAGE,
@@ -315,7 +315,6 @@ static leat_err setup_options(setup *s, leat_llm *llm)
     llm->body_bytes_max = o->body_bytes_max ? o->body_bytes_max : DEFAULT_BODY_BYTES;
     llm->stream = o->stream;
     llm->ignore_limits = o->ignore_limits;
-    leat_i_estimate_init(&llm->estimate);
     uint64_t seed;
     leat_i_os_random(&seed, sizeof seed);
     leat_store_relaxed(&llm->random, seed); /* relaxed: nobody else knows the client yet. */

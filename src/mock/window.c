@@ -85,12 +85,6 @@ void leat_i_mock_window_state(leat_i_mock_window *w, const leat_i_mock_limits *l
     out->wait_ns = window_wait_ns(w, now_ns, keep, keep_tokens);
 }
 
-bool leat_i_mock_window_is_empty(leat_i_mock_window *w, int64_t now_ns)
-{
-    window_expire(w, now_ns);
-    return w->count == 0;
-}
-
 void leat_i_mock_window_fini(leat_i_mock_window *w)
 {
     leat_i_free(w->entry);

@@ -53,7 +53,6 @@ leat_i_mock_verdict leat_i_mock_window_judge(leat_i_mock_window *w, const leat_i
 bool leat_i_mock_window_add(leat_i_mock_window *w, int64_t now_ns, uint64_t tokens);
 void leat_i_mock_window_state(leat_i_mock_window *w, const leat_i_mock_limits *l, int64_t now_ns, uint64_t tokens,
                               leat_i_mock_state *out);
-bool leat_i_mock_window_is_empty(leat_i_mock_window *w, int64_t now_ns);
 void leat_i_mock_window_fini(leat_i_mock_window *w);
 
 /*
