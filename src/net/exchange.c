@@ -94,8 +94,6 @@ static bool exchange_give_body(leat_i_exchange *x)
 {
     leat_i_loop *loop = x->origin->loop;
     leat_i_http_reply *r = x->reply;
-    static char none[1];
-    r->body = none;
     if (x->placed_body) {
         x->placed_body[x->placed_bytes] = '\0';
         r->body = x->placed_body;
@@ -117,17 +115,21 @@ static bool exchange_give_body(leat_i_exchange *x)
     return copy != NULL;
 }
 
+static void exchange_wait(leat_i_exchange *x)
+{
+    leat_i_http_origin *o = x->origin;
+    x->prev = o->waiting_last;
+    x->next = NULL;
+    *(x->prev ? &x->prev->next : &o->waiting) = x;
+    o->waiting_last = x;
+    x->is_waiting = true;
+}
+
 static void exchange_leave_waiting(leat_i_exchange *x)
 {
     leat_i_http_origin *o = x->origin;
-    leat_i_exchange *before = NULL;
-    for (leat_i_exchange *at = o->waiting; at != x; at = at->next)
-        before = at;
-    if (before)
-        before->next = x->next;
-    else
-        o->waiting = x->next;
-    if (o->waiting_last == x) o->waiting_last = before;
+    *(x->prev ? &x->prev->next : &o->waiting) = x->next;
+    *(x->next ? &x->next->prev : &o->waiting_last) = x->prev;
     x->is_waiting = false;
 }
 
@@ -272,13 +274,7 @@ void leat_i_exchange_begin(leat_i_loop *loop, leat_i_exchange *x)
     }
     if (!o->url.loopback && now_ns >= o->dns_until_ns && !leat_i_pool_may_reuse(o, now_ns)) {
         if (o->looking_up) {
-            x->next = NULL;
-            if (o->waiting_last)
-                o->waiting_last->next = x;
-            else
-                o->waiting = x;
-            o->waiting_last = x;
-            x->is_waiting = true;
+            exchange_wait(x);
             return;
         }
         o->looking_up = x;

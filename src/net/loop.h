@@ -157,11 +157,11 @@ struct leat_i_exchange {
     const leat_i_http_request *request;
     leat_i_http_reply *reply;
     leat_i_http_origin *origin;
-    leat_i_arena *arena; /* of the task */
-    leat_i_slot *slot;   /* NULL while waiting and when done */
-    leat_i_exchange *next;
-    leat_i_buf body;   /* a spare of the loop while a reply of unknown length arrives */
-    char *placed_body; /* a reply that told its length arrives in the task's arena at once; NULL = not this one */
+    leat_i_arena *arena;          /* of the task */
+    leat_i_slot *slot;            /* NULL while waiting and when done */
+    leat_i_exchange *next, *prev; /* in origin->waiting */
+    leat_i_buf body;              /* a spare of the loop while a reply of unknown length arrives */
+    char *placed_body;            /* a reply that told its length arrives in the task's arena at once; NULL = not this one */
     size_t placed_room, placed_bytes;
     int64_t start_ns;
     int64_t sent_ns;    /* the connection stood and the request went out; 0 = not yet */
@@ -177,7 +177,7 @@ struct leat_i_exchange {
     int opened[LEAT_I_OPENED_MAX]; /* the last sockets that were opened for it */
     uint32_t opened_count;
     uint8_t stop;     /* leat_i_http_end + 1 of a stop by our own callbacks; 0 = none */
-    bool is_waiting;  /* in origin->waiting */
+    bool is_waiting;  /* it is there */
     bool is_new;      /* a socket was opened for it, before the request went out */
     bool has_headers; /* all of the final reply's */
     bool has_body;

@@ -262,7 +262,7 @@ static leat_i_pool *origin_add_pool(leat_i_http_origin *o)
         o->pool = grown;
         o->pool_room = room;
     }
-    leat_i_pool *pool = leat_i_alloc_zeroed(sizeof *pool);
+    leat_i_pool *pool = leat_i_alloc(sizeof *pool);
     if (!pool) return NULL;
     *pool = (leat_i_pool){ .origin = o, .loop = o->loop, .index = o->pool_count, .curl_at_ns = LEAT_I_NEVER_NS };
     pool->alarm.due = pool_due;

@@ -150,8 +150,10 @@ void leat_i_socket_established(leat_i_exchange *x, int local_port)
 
 static void kept_remove(leat_i_pool *pool, int fd)
 {
-    for (uint32_t i = 0; i < pool->kept_count; i++)
-        if (pool->kept[i].fd == fd) pool->kept[i--] = pool->kept[--pool->kept_count];
+    uint32_t i = 0;
+    while (i < pool->kept_count && pool->kept[i].fd != fd)
+        i++;
+    if (i < pool->kept_count) pool->kept[i] = pool->kept[--pool->kept_count];
 }
 
 void leat_i_socket_speaks_http1(leat_i_pool *pool, int local_port)
