@@ -18,16 +18,21 @@ static double least(double a, double b)
     return a < b ? a : b;
 }
 
+/* The limits that an endpoint may tell of. */
+#define TOLD_MAP(X)         \
+    X(requests_per_min)     \
+    X(requests_per_day)     \
+    X(tokens_per_min)       \
+    X(tokens_per_day)       \
+    X(input_tokens_per_min) \
+    X(output_tokens_per_min)
+
 leat_limiter_opts leat_i_member_limits(const leat_i_member *m)
 {
-    const leat_limiter_opts *own = &m->own, *told = &m->told;
-    leat_limiter_opts o = *own;
-    o.requests_per_min = least(own->requests_per_min, told->requests_per_min);
-    o.requests_per_day = least(own->requests_per_day, told->requests_per_day);
-    o.tokens_per_min = least(own->tokens_per_min, told->tokens_per_min);
-    o.tokens_per_day = least(own->tokens_per_day, told->tokens_per_day);
-    o.input_tokens_per_min = least(own->input_tokens_per_min, told->input_tokens_per_min);
-    o.output_tokens_per_min = least(own->output_tokens_per_min, told->output_tokens_per_min);
+    leat_limiter_opts o = m->own;
+#define LIMIT_LEAST(limit) o.limit = least(m->own.limit, m->told.limit);
+    TOLD_MAP(LIMIT_LEAST)
+#undef LIMIT_LEAST
     return o;
 }
 
@@ -59,30 +64,21 @@ bool leat_i_member_set(leat_i_member *m, const leat_limiter_opts *own)
     return true;
 }
 
-static bool told_take(double *field, double told)
-{
-    if (told <= 0 || told == *field) return false;
-    *field = told;
-    return true;
-}
-
 bool leat_i_member_learn(leat_i_member *m, const leat_limiter_opts *told, int64_t now_ns)
 {
     if (!leat_i_limits_are_valid(told)) return false;
-    leat_limiter_opts before = leat_i_member_limits(m), *t = &m->told;
-    bool changed = told_take(&t->requests_per_min, told->requests_per_min);
-    changed |= told_take(&t->requests_per_day, told->requests_per_day);
-    changed |= told_take(&t->tokens_per_min, told->tokens_per_min);
-    changed |= told_take(&t->tokens_per_day, told->tokens_per_day);
-    changed |= told_take(&t->input_tokens_per_min, told->input_tokens_per_min);
-    changed |= told_take(&t->output_tokens_per_min, told->output_tokens_per_min);
-    if (!changed) return false;
-    limits_apply(m, now_ns);
+    leat_limiter_opts before = leat_i_member_limits(m);
+#define LIMIT_TAKE(limit) \
+    if (told->limit > 0) m->told.limit = told->limit;
+    TOLD_MAP(LIMIT_TAKE)
+#undef LIMIT_TAKE
     leat_limiter_opts after = leat_i_member_limits(m);
-    return before.requests_per_min != after.requests_per_min || before.requests_per_day != after.requests_per_day ||
-           before.tokens_per_min != after.tokens_per_min || before.tokens_per_day != after.tokens_per_day ||
-           before.input_tokens_per_min != after.input_tokens_per_min ||
-           before.output_tokens_per_min != after.output_tokens_per_min;
+    bool changed = false;
+#define LIMIT_COMPARE(limit) changed |= before.limit != after.limit;
+    TOLD_MAP(LIMIT_COMPARE)
+#undef LIMIT_COMPARE
+    if (changed) limits_apply(m, now_ns);
+    return changed;
 }
 
 /* ---- going ---- */

@@ -27,14 +27,15 @@ static int64_t number_of(const leat_i_window *w, int64_t ns)
     return (ns + (w->is_day ? LEAT_I_DAY_NS : LEAT_I_WINDOW_NS)) >> shift_of(w);
 }
 
-static leat_i_charge *entry_at(leat_i_window *w, int64_t number)
+/* Where entry `number` lies, and its group. */
+static size_t entry_place(int64_t number)
 {
-    return &w->entry[(uint64_t)number % LEAT_I_WINDOW_ENTRIES];
+    return (uint64_t)number % LEAT_I_WINDOW_ENTRIES;
 }
 
-static leat_i_charge *group_at(leat_i_window *w, int64_t number)
+static size_t group_place(int64_t number)
 {
-    return &w->group[(uint64_t)number / LEAT_I_WINDOW_GROUP_SIZE % LEAT_I_WINDOW_GROUPS];
+    return (uint64_t)number / LEAT_I_WINDOW_GROUP_SIZE % LEAT_I_WINDOW_GROUPS;
 }
 
 static void charge_add(leat_i_charge *to, leat_i_charge c)
@@ -57,8 +58,8 @@ static bool charge_is_zero(const leat_i_charge *c)
 
 static void entry_change(leat_i_window *w, int64_t number, leat_i_charge delta)
 {
-    charge_add(entry_at(w, number), delta);
-    charge_add(group_at(w, number), delta);
+    charge_add(&w->entry[entry_place(number)], delta);
+    charge_add(&w->group[group_place(number)], delta);
     charge_add(&w->total, delta);
 }
 
@@ -74,11 +75,11 @@ void leat_i_window_advance(leat_i_window *w, int64_t now_ns)
     }
     /* No charge lies before the first one after an empty log, so there is nothing to look at then. */
     for (int64_t n = w->oldest; n < oldest && !charge_is_zero(&w->total); n++) {
-        if (charge_is_zero(group_at(w, n))) {
+        if (charge_is_zero(&w->group[group_place(n)])) {
             n |= LEAT_I_WINDOW_GROUP_SIZE - 1; /* The last of this group. */
             continue;
         }
-        entry_change(w, n, charge_negated(*entry_at(w, n)));
+        entry_change(w, n, charge_negated(w->entry[entry_place(n)]));
     }
     w->oldest = oldest;
 }
@@ -98,24 +99,23 @@ void leat_i_window_adjust(leat_i_window *w, int64_t then_ns, leat_i_charge delta
     int64_t number = number_of(w, then_ns);
     if (number < w->oldest || number > w->newest) return;
     entry_change(w, number, delta);
-    LEAT_ASSERT(entry_at(w, number)->input >= 0);
-    LEAT_ASSERT(entry_at(w, number)->output >= 0);
+    LEAT_ASSERT(w->entry[entry_place(number)].input >= 0);
+    LEAT_ASSERT(w->entry[entry_place(number)].output >= 0);
 }
 
 int64_t leat_i_window_gone_ns(const leat_i_window *w, leat_i_account account, int64_t amount)
 {
     if (amount <= 0) return 0;
-    leat_i_window *own = (leat_i_window *)w; /* For the accessors; nothing is changed. */
     int64_t number = w->oldest;
     while (number <= w->newest) {
         bool group_starts = number % LEAT_I_WINDOW_GROUP_SIZE == 0;
-        int64_t group = leat_i_charge_of(group_at(own, number), account);
+        int64_t group = leat_i_charge_of(&w->group[group_place(number)], account);
         if (group_starts && group < amount) {
             amount -= group;
             number += LEAT_I_WINDOW_GROUP_SIZE;
             continue;
         }
-        amount -= leat_i_charge_of(entry_at(own, number), account);
+        amount -= leat_i_charge_of(&w->entry[entry_place(number)], account);
         if (amount <= 0) break;
         number++;
     }
