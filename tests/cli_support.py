@@ -24,6 +24,7 @@ def restore_signals():
     """A test may be started with Ctrl-C ignored (in the background); what it starts must not be."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def environment(**more):

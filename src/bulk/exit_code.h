@@ -16,6 +16,7 @@
       "stopped since no request can do better: key, quota, path, certificate, host name, nobody listens (any more), or " \
       "nothing but errors")                                                                                              \
     X(MACHINE, 8, "output or machine failed: disk full, not writable, in use by another process, descriptors, memory")   \
+    X(HANGUP, 129, "stopped since its terminal was closed (SIGHUP), also when all that was in flight could be finished") \
     X(INTERRUPT, 130, "stopped by Ctrl-C (SIGINT), also when all that was in flight could be finished")                  \
     X(TERMINATE, 143, "stopped by SIGTERM, also when all that was in flight could be finished")
 

@@ -14,6 +14,7 @@
 
 enum {
     PROGRESS_FD = 2,
+    PROGRESS_WAIT_MS = 1000,
     PROGRESS_BAR_MS = 200,
     PROGRESS_JSON_MS = 1000,
     PROGRESS_PLAIN_MS = 10000,
@@ -214,8 +215,9 @@ static void put_json(leat_i_buf *b, const progress *p, const progress_now *n)
 static leat_err job_show(void *arg)
 {
     const leat_i_buf *b = arg;
-    /* Progress that cannot be shown is no reason to stop the work. */
-    (void)leat_i_os_write_all(PROGRESS_FD, b->data, b->size, NULL);
+    /* Progress that cannot be shown is no reason to stop the work, nor to wait for its end: who reads again sees the next one. */
+    if (leat_i_os_wait_writable(PROGRESS_FD, PROGRESS_WAIT_MS) > 0)
+        (void)leat_i_os_write_all(PROGRESS_FD, b->data, b->size, NULL);
     return LEAT_OK;
 }
 

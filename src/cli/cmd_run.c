@@ -159,6 +159,7 @@ static int bulk_run(const run_parts *parts, const leat_i_run_args *args, leat_bu
     if (leat_i_option_seen(&args->parsed, "outage-time") && opts.outage_ms == 0) opts.outage_ms = 1;
     leat_i_run_args_bulk(args, &opts);
     leat_err err = leat_bulk_run(parts->rt, &opts, summary, &error);
+    leat_i_say_work_ends();
     int exit_code = summary->exit_code ? summary->exit_code : leat_i_exit_of(err);
     int number = leat_i_watch_signal();
     if (number) exit_code = 128 + number;
@@ -218,14 +219,15 @@ static int run_with(leat_i_run_args *args, leat_bulk_summary *summary)
     if (!exit_code) output_warn(args);
     if (!exit_code) exit_code = leat_i_trace_file_open(&parts.trace, "run", args->trace, args->output);
     if (!exit_code) exit_code = parts_init(&parts, args);
-    if (!exit_code && leat_i_watch_start("run") < 0) {
-        leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");
-        exit_code = LEAT_I_EXIT_MACHINE;
-    }
     if (!exit_code) exit_code = bulk_run(&parts, args, summary);
     parts_fini(&parts);
-    leat_i_watch_stop();
     return exit_code;
+}
+
+static int say_unwatched(void)
+{
+    leat_i_say_error("run", "cannot listen to signals: out of descriptors or threads");
+    return LEAT_I_EXIT_MACHINE;
 }
 
 static int cmd_run(int argc, char **argv)
@@ -234,13 +236,19 @@ static int cmd_run(int argc, char **argv)
     leat_bulk_summary summary = { .limit_used = -1 };
     leat_i_limits_no_core();
     leat_i_watch_block(false);
+    int watched = leat_i_watch_start("run");
+    leat_i_say_work_begins(leat_i_watch_count());
     int exit_code = leat_i_run_args_init(&args, &leat_i_cmd_run, argc, argv);
     if (!exit_code && args.parsed.help)
         exit_code = leat_i_help_command(&leat_i_cmd_run);
+    else if (!exit_code && watched < 0)
+        exit_code = say_unwatched();
     else if (!exit_code)
         exit_code = run_with(&args, &summary);
+    leat_i_say_work_ends();
     if (leat_i_say_is_json() && !args.parsed.help)
         leat_i_summary_say(&summary, args.output, true, exit_code, leat_i_say_last_error());
+    leat_i_watch_stop();
     leat_i_run_args_fini(&args);
     return exit_code;
 }

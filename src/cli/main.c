@@ -9,6 +9,7 @@
 #include "help.h"
 #include "nearest.h"
 #include "say.h"
+#include "standard.h"
 #include "summary.h"
 
 static const leat_i_command *command_find(const char *name)
@@ -60,6 +61,7 @@ static int version(void)
 
 int main(int argc, char **argv)
 {
+    leat_i_standard_open();
     leat_i_say_mode_guess(argc, argv);
     const char *first = argc > 1 ? argv[1] : "";
     if (!*first) {

@@ -1,6 +1,8 @@
 /* say.c: messages to people; with --progress json to programs. */
 #include "say.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 #include "../base/json.h"
 #include "../base/os.h"
 #include "../base/clean.h"
+#include "../bulk/asked.h"
+#include "standard.h"
 
 enum { MESSAGE_BYTES_MAX = 4096, STDERR_FD = 2 };
 
@@ -46,6 +50,75 @@ bool leat_i_say_is_json(void)
     return leat_load_relaxed(&say_mode) == LEAT_BULK_PROGRESS_JSON;
 }
 
+/* ---- how long a reader is waited for ---- */
+
+enum { SAY_WAIT_MS = 1000, SAY_POLL_MS = 50, SAY_AGAIN_MS = 5 };
+
+/* Relaxed, both of them: they guard nothing. */
+static LEAT_ATOMIC(bool) is_at_work;
+static LEAT_ATOMIC(bool) reader_stands_still;
+static const int *signal_count; /* set before there are threads */
+/* The last words are those of the thread that says them: who reads the signals must go on reading. */
+static _Thread_local bool says_last_words;
+static _Thread_local int signals_before;
+
+void leat_i_say_work_begins(const int *signals)
+{
+    signal_count = signals;
+    leat_i_standard_error_never_waits();
+    leat_store_relaxed(&is_at_work, true);
+}
+
+void leat_i_say_work_ends(void)
+{
+    if (says_last_words) return;
+    signals_before = leat_i_asked_to_stop(signal_count);
+    says_last_words = true;
+}
+
+/* Do the last words go on waiting? */
+static bool last_words_wait(void)
+{
+    return says_last_words && leat_i_asked_to_stop(signal_count) == signals_before;
+}
+
+/* Until something can be written, or nobody waits any longer: false. */
+static bool room_wait(int64_t until_ns)
+{
+    for (;;) {
+        bool waits = last_words_wait() || (!leat_load_relaxed(&reader_stands_still) && leat_i_os_now_ns() < until_ns);
+        int rc = leat_i_os_wait_writable(STDERR_FD, waits ? SAY_POLL_MS : 0);
+        if (rc != 0) return rc > 0;
+        if (!waits) return false;
+    }
+}
+
+/* A pipe that takes anything takes PIPE_BUF bytes without waiting. */
+static void write_patiently(const char *data, size_t size)
+{
+    int64_t until_ns = leat_i_os_now_ns() + SAY_WAIT_MS * LEAT_I_NS_PER_MS;
+    LEAT_ATOMIC(uint32_t) never = 0;
+    bool has_room = true;
+    for (size_t at = 0, done = 0; at < size && (has_room = room_wait(until_ns)); at += done) {
+        int rc = leat_i_os_write_all(STDERR_FD, data + at, size - at < PIPE_BUF ? size - at : PIPE_BUF, &done);
+        if (rc < 0 && rc != -EAGAIN) return;
+        /* A terminal may have room, and not for the character that comes. */
+        if (rc < 0) (void)leat_i_os_futex_wait(&never, 0, leat_i_os_now_ns() + SAY_AGAIN_MS * LEAT_I_NS_PER_MS);
+        if (rc < 0 && leat_i_os_now_ns() >= until_ns && !last_words_wait()) has_room = false;
+        if (!has_room) break;
+    }
+    leat_store_relaxed(&reader_stands_still, !has_room);
+}
+
+void leat_i_say_raw(const char *data, size_t size)
+{
+    size_t done;
+    if (leat_load_relaxed(&is_at_work))
+        write_patiently(data, size);
+    else
+        (void)leat_i_os_write_all(STDERR_FD, data, size, &done);
+}
+
 /* One write for a line, so that lines of many threads never mix. */
 static void say_line(const char *event, const char *command, const char *text)
 {
@@ -59,11 +132,10 @@ static void say_line(const char *event, const char *command, const char *text)
         leat_i_clean_put(&line, text, MESSAGE_BYTES_MAX);
         leat_i_buf_puts(&line, "\n");
     }
-    size_t done;
     if (!line.failed)
-        (void)leat_i_os_write_all(STDERR_FD, line.data, line.size, &done);
+        leat_i_say_raw(line.data, line.size);
     else
-        (void)leat_i_os_write_all(STDERR_FD, "leat: out of memory\n", 20, &done);
+        leat_i_say_raw("leat: out of memory\n", 20);
     leat_i_buf_fini(&line);
 }
 

@@ -2,8 +2,19 @@
 #ifndef LEAT_I_CLI_SAY_H
 #define LEAT_I_CLI_SAY_H
 
+#include <stddef.h>
+
 #include "leat/base.h"
 #include "leat/bulk.h"
+
+/* While a run is at work nobody waits long for standard error: where its reader stands still (a terminal that was stopped, a
+ * connection that is gone, a pipe that nobody reads), what was to be said is dropped after a second. Until this call, and in the other
+ * commands, words wait for their reader. `signals`, which the last words look at, is as leat_i_watch_count gives it. */
+void leat_i_say_work_begins(const int *signals);
+/* What this thread says now are the last words. They wait for their reader again, until one more signal comes. */
+void leat_i_say_work_ends(void);
+/* Writes these bytes to standard error, as patiently as the above says. */
+void leat_i_say_raw(const char *data, size_t size);
 
 /* How notes go out from here on: as JSON lines, as plain lines, or (errors excepted) not at all. */
 void leat_i_say_mode(leat_bulk_progress mode);

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "../base/json.h"
-#include "../base/os.h"
 #include "../base/clean.h"
+#include "say.h"
 
-enum { PATH_BYTES_MAX = 4096, STDERR_FD = 2, RATE_MS_MIN = 2000 };
+enum { PATH_BYTES_MAX = 4096, RATE_MS_MIN = 2000 };
 
 static const char *const CLASS_NAMES[] = {
 #define CLASS_NAME(code, name, meaning) name,
@@ -192,8 +192,7 @@ void leat_i_summary_put(leat_i_buf *b, const leat_bulk_summary *s, const char *o
 
 static void summary_write(leat_i_buf *b)
 {
-    size_t done;
-    if (!b->failed) (void)leat_i_os_write_all(STDERR_FD, b->data, b->size, &done);
+    if (!b->failed) leat_i_say_raw(b->data, b->size);
     leat_i_buf_fini(b);
 }
 

@@ -22,7 +22,7 @@ static struct watch {
     bool running;
     pthread_t thread;
     int64_t first_ns;              /* when the first signal had been told of; the thread's own */
-    LEAT_ATOMIC(int) count, first; /* the thread writes; relaxed, since they guard nothing */
+    LEAT_ATOMIC(int) count, first; /* the thread writes; the first one before the count */
 } watch = { .signal_fd = -1, .end_fd = -1 };
 
 static void signal_add(int number, bool always)
@@ -42,14 +42,14 @@ void leat_i_watch_block(bool always)
     sigemptyset(&watch.set);
     signal_add(SIGINT, always);
     signal_add(SIGTERM, always);
+    if (!always) signal_add(SIGHUP, false);
     pthread_sigmask(SIG_BLOCK, &watch.set, NULL);
 }
 
 /* On a terminal a bar may stand in the line, and "^C" too. */
 static void line_begin(void)
 {
-    size_t done;
-    if (leat_i_os_is_terminal(STDERR_FILENO)) (void)leat_i_os_write_all(STDERR_FILENO, "\n", 1, &done);
+    if (leat_i_os_is_terminal(STDERR_FILENO)) leat_i_say_raw("\n", 1);
 }
 
 /* One wish can come as two signals: timeout(1) tells the process and then its group, and a terminal's driver the group of a script
@@ -63,9 +63,8 @@ static int signal_next(void)
     return leat_i_os_read(watch.signal_fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-static void signal_first(int number)
+static void signal_first(void)
 {
-    leat_store_relaxed(&watch.first, number);
     leat_i_say_note(watch.command, "stopping: what is in flight is being finished; again (Ctrl-C) stops at once");
     /* On a busy machine, or where nobody reads what is said, that took its time: what came meanwhile is the same wish. */
     while (signal_next() > 0) {
@@ -75,12 +74,16 @@ static void signal_first(int number)
 
 static void signal_take(int number)
 {
+    /* A terminal that goes away tells its foreground, and the shell tells it again: never more than the first wish. */
+    if (number == SIGHUP && leat_load_relaxed(&watch.count) > 0) return;
     if (leat_load_relaxed(&watch.count) == 1 && leat_i_os_now_ns() - watch.first_ns < SAME_WISH_MS * LEAT_I_NS_PER_MS)
         return;
-    int before = leat_add_relaxed(&watch.count, 1);
+    /* First of all: who sees the count asks which one it was, while this thread still tells of it. */
+    if (leat_load_relaxed(&watch.count) == 0) leat_store_relaxed(&watch.first, number);
+    int before = leat_add_release(&watch.count, 1); /* Release: pairs with the acquire of who asks for the number. */
     if (before < 2) line_begin();
     if (before == 0)
-        signal_first(number);
+        signal_first();
     else if (before == 1)
         leat_i_say_note(watch.command, "stopping at once: what is in flight is given up, and asked again by the next run");
     else
@@ -134,7 +137,8 @@ void leat_i_watch_stop(void)
 
 int leat_i_watch_signal(void)
 {
-    return leat_load_relaxed(&watch.first);
+    /* Acquire: pairs with the release in signal_take. */
+    return leat_load_acquire(&watch.count) > 0 ? leat_load_relaxed(&watch.first) : 0;
 }
 
 /* Reads what has come, so that its end can be seen. False = it has ended. */

@@ -1,12 +1,12 @@
-/* watch.h: Ctrl-C and SIGTERM, told to a run as a number that it polls. */
+/* watch.h: Ctrl-C, SIGTERM and the end of the terminal, told to a run as a number that it polls. */
 #ifndef LEAT_I_CLI_WATCH_H
 #define LEAT_I_CLI_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Blocks SIGINT and SIGTERM for this thread and all that it starts, and has SIGPIPE and SIGXFSZ ignored, so that the failing call
- * tells. First thing in a command, before any thread. What the caller of the program had ignored stays ignored, unless `always`:
+/* Blocks SIGINT, SIGTERM and, unless `always`, SIGHUP for this thread and all that it starts, and has SIGPIPE and SIGXFSZ ignored, so
+ * that the failing call tells. First thing in a command, before any thread. What the caller of the program had ignored stays ignored, unless `always`:
  * a shell without job control starts what stands before '&' with SIGINT ignored, so that Ctrl-C for the script spares it. That suits
  * a run, as it does other tools; a server must end when it is told to. */
 void leat_i_watch_block(bool always);

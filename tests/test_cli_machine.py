@@ -1,0 +1,133 @@
+"""What happens around a run: descriptors that are closed, a standard error that nobody reads, a terminal that goes away."""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import tty
+
+from cli_support import Cli, main
+
+
+class Descriptors(Cli):
+    """The program is started with some of its three descriptors closed, as bad daemons do."""
+
+    def test_what_is_said_goes_into_no_file(self):
+        self.batch("in.jsonl", 20)
+        for closed in ((2,), (0, 2), (0, 1, 2)):
+            with self.subTest(closed=closed):
+                self.ends(0, "run", "in.jsonl", "-o", "out.jsonl", "--overwrite", "--base-url", "mock:", "--trace", "trace.json",
+                          "--progress", "json", before=lambda closed=closed: [os.close(fd) for fd in closed])
+                self.assertEqual(len(self.rows()), 20)
+                json.loads((self.dir / "trace.json").read_text())
+
+    def test_standard_output_that_is_closed_is_an_error(self):
+        self.batch("in.jsonl", 20)
+        self.says(8, "standard output", "run", "in.jsonl", "-o", "-", "--base-url", "mock:", before=lambda: os.close(1))
+
+    def test_standard_input_that_is_closed_is_an_error(self):
+        self.says(3, "cannot read", "run", "-", "-o", "out.jsonl", "--format", "batch", "--base-url", "mock:", before=lambda: os.close(0))
+
+
+class NobodyReads(Cli):
+    """Standard error takes nothing any more: a pipe whose reader stands still, a terminal behind a connection that is gone."""
+    COUNT = 300
+
+    def fill(self, fd):
+        """Until it takes nothing: written through a description of our own, so that nothing changes for others."""
+        full = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        for size in (select.PIPE_BUF, 1):
+            try:
+                while True:
+                    os.write(full, b"x" * size)
+            except BlockingIOError:
+                pass
+        os.close(full)
+
+    def begin(self, theirs, *more, url="mock:"):
+        self.fill(theirs)
+        self.batch("in.jsonl", self.COUNT)
+        return self.start("run", "in.jsonl", "-o", "out.jsonl", "--base-url", url, *more, stderr=theirs)
+
+    def begin_on_a_terminal(self, url="mock:"):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        tty.setraw(theirs)
+        process = self.begin(theirs, url=url)
+        os.close(theirs)
+        return process
+
+    def test_a_pipe_holds_no_work_up(self):
+        for how in ("auto", "json"):
+            ours, theirs = os.pipe()
+            process = self.begin(theirs, "--progress", how, "--overwrite")
+            os.close(theirs)
+            self.wait_rows(self.COUNT)
+            # The last words wait for their reader, and have it.
+            with open(ours, encoding="utf-8") as said:
+                self.assertIn("rows_ok" if how == "json" else "rows:", said.read())
+            self.assertEqual(process.wait(100), 0)
+            self.assertEqual(len(self.rows()), self.COUNT)
+
+    def test_a_terminal_holds_no_work_up(self):
+        process = self.begin_on_a_terminal()
+        self.wait_rows(self.COUNT)
+        self.ends_by_signals(process)
+        self.assertEqual(len(self.rows()), self.COUNT)
+
+    def test_signals_are_heard_all_the_same(self):
+        """The endpoint takes its time, so the run would not end by itself."""
+        mocked = self.mock("--latency-ms", 20000)
+        process = self.begin_on_a_terminal(mocked.url)
+        self.wait_for("requests", lambda: (self.dir / "out.jsonl").exists())
+        self.ends_by_signals(process)
+
+    def ends_by_signals(self, process):
+        """However long telling of the first one is tried."""
+        def ended():
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+        self.wait_for("the end of the program", ended)
+
+
+class Hangup(Cli):
+    """The terminal goes away, and with it, for the shell, all that it has started."""
+    COUNT = 2000
+
+    def begin(self, **options):
+        self.mocked = self.mock("--latency-ms", 50)
+        self.batch("in.jsonl", self.COUNT)
+        self.args = ["run", "in.jsonl", "-o", "out.jsonl", "--base-url", self.mocked.url, "-j", "4"]
+        process = self.start(*self.args, stderr=subprocess.DEVNULL, **options)
+        self.wait_rows(8)
+        return process
+
+    def test_what_is_in_flight_is_finished(self):
+        process = self.begin()
+        process.send_signal(signal.SIGHUP)
+        self.wait_for("its end", lambda: process.poll() is not None or process.send_signal(signal.SIGHUP))
+        self.assertEqual(process.returncode, 129)
+        self.assertLess(len(self.rows()), self.COUNT)
+        self.ends(0, *self.args, "-j", "200")
+        self.assertEqual(len(self.rows()), self.COUNT)
+        self.assertEqual(self.mock_end(self.mocked)["answered"], self.COUNT)  # none was asked twice
+
+    def test_who_ignores_it_goes_on(self):
+        process = self.begin(before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.send_signal(signal.SIGHUP)
+        count = len(self.rows_so_far())
+        self.wait_for("more rows", lambda: len(self.rows_so_far()) > count + 40)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(100), 143)
+
+    def rows_so_far(self):
+        return (self.dir / "out.jsonl").read_bytes().splitlines()
+
+
+if __name__ == "__main__":
+    main()
