@@ -84,7 +84,8 @@ class Function:
 
     @property
     def summary(self):
-        return re.match(r"(.*?([.](?=\s+[A-Z`]|$)|[:;](?=\s))|.*)", squeezed(self.text)).group(1).rstrip(":;.") + "."
+        paragraph = re.split(r"\n\s*\n", self.text)[0]  # an example may follow
+        return re.match(r"(.*?([.](?=\s+[A-Z`]|$)|[:;](?=\s))|.*)", squeezed(paragraph)).group(1).rstrip(":;.") + "."
 
     @property
     def returns_pointer(self):

@@ -20,4 +20,5 @@ add_test(NAME test_examples_talk COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURREN
   ${CMAKE_BINARY_DIR}/examples)
 set_tests_properties(test_examples_talk PROPERTIES TIMEOUT 300 LABELS examples)
 leat_test(test_misuse)
+leat_test(test_missing)
 leat_test(test_sweep_flow SOURCES support/sweep.c)

@@ -3,24 +3,13 @@
  * are changed or freed while they run, waiting for oneself. Each call answers an error, or, where it cannot, ends the process
  * with one sentence.
  */
+#include "support/dies.h"
 #include "support/flow.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "leat/fork.h"
 #include "leat/io.h"
-
-/* For code inside tasks: cmocka's own assertions jump to another stack. */
-#define CHECK(cond)                                                                   \
-    do {                                                                              \
-        if (!(cond)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
 
 #define SAYS_WHERE(call) call " was called with a task that does not run here"
 
@@ -245,33 +234,6 @@ static void a_blocking_call_may_not_suspend_but_may_speak(void **state)
 }
 
 /* ---- calls that have no error to answer ---- */
-
-static void dies_by(void (*fn)(void), const char *sentence)
-{
-    char text[512] = "";
-    int fd[2], status;
-    assert_int_equal(pipe(fd), 0);
-    fflush(NULL);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        dup2(fd[1], STDERR_FILENO);
-        signal(SIGABRT, SIG_DFL);
-        fn();
-        _exit(0);
-    }
-    close(fd[1]);
-    size_t size = 0;
-    ssize_t n;
-    while (size < sizeof text - 1 && (n = read(fd[0], text + size, sizeof text - 1 - size)) > 0)
-        size += (size_t)n;
-    close(fd[0]);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    assert_non_null(strstr(text, sentence));
-    /* One line; an emulator adds its own. */
-    if (!getenv("LEAT_EMULATOR")) assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-}
 
 static void does_alloc(void)
 {

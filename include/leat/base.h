@@ -100,12 +100,12 @@ LEAT_API bool leat_err_is_retryable(leat_err code);
  *
  * Threads: any.
  * Owns:    the text lies in `error`. `*code` (optional) becomes the code of that cause; LEAT_OK = a place, no failure of its own.
- * Errors:  NULL past the last. A story that is too long for leat_error.story is cut; the nearest causes stay.
+ * Errors:  NULL past the last, and for `error` NULL. A story that is too long for leat_error.story is cut; the nearest causes stay.
  */
 LEAT_API const char *leat_error_cause(const leat_error *error, size_t index, leat_err *code);
 
 /**
- * Writes a failure with its whole story as text, a line each; like snprintf.
+ * Writes a failure with its whole story as text, a line each; like snprintf. NULL, as leat_future_error gives it, is no failure: "OK: success".
  *
  * Threads: any.
  * Owns:    `size` bytes at `text` are written, the NUL included; size 0 writes nothing.

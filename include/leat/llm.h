@@ -141,9 +141,9 @@ typedef struct leat_llm_reply {
 LEAT_API LEAT_MUST_USE leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opts, leat_error *error);
 
 /**
- * Frees a client that no task uses any more. NULL is fine.
+ * Frees a client that no task uses any more. NULL is fine. One that a call still uses is kept until that has ended, with a warning.
  *
- * Threads: any thread outside the pool.
+ * Threads: any thread outside the pool, before leat_runtime_free.
  * Owns:    `llm` is gone, and its copy of the key is wiped. In a forked child nothing happens.
  */
 LEAT_API void leat_llm_free(leat_llm *llm);
@@ -156,7 +156,8 @@ LEAT_API void leat_llm_free(leat_llm *llm);
  * Owns:     `prompt` is borrowed during the call; `*reply` belongs to `t` until its visit ends.
  * Shape:    `prompt` and `*reply` are NUL-ended UTF-8; `*reply` is never NULL on success.
  * Errors:   LEAT_TIMEOUT, LEAT_LIMITED, LEAT_NET, LEAT_HTTP (see leat_error.http_status), LEAT_REPLY, LEAT_DENIED,
- *           LEAT_CANCELED, LEAT_NOMEM. On error `*reply` is untouched.
+ *           LEAT_CANCELED, LEAT_NOMEM; LEAT_USAGE, and a sentence, without a client, a prompt or a place for the reply. On error
+ *           `*reply` is untouched.
  * Source:   the seed's call_llm_async.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const char **reply);
@@ -206,14 +207,15 @@ LEAT_API LEAT_MUST_USE leat_err leat_llm_stream(leat_task *t, leat_llm *llm, con
                                                 const char **reply);
 
 /**
- * Posts a request body of the caller's own to `path` (for example "/v1/chat/completions"), trying again as the classes say.
+ * Posts a request body of the caller's own to `path` (for example "/v1/chat/completions", which is also what NULL stands for), trying
+ * again as the classes say.
  *
  * Suspends: yes.
  * Threads:  as leat_llm_ask.
  * Owns:     `path` and `body` are borrowed during the call; what `*reply` points to belongs to `t` until its visit ends.
  * Shape:    `body` is JSON, body_bytes long, sent byte for byte (with `stream` set, the stream fields are added).
  * Errors:   LEAT_OK whenever `*reply` was filled, whatever its class; LEAT_CANCELED, LEAT_TIMEOUT when `t` was stopped;
- *           LEAT_NOMEM.
+ *           LEAT_NOMEM; LEAT_USAGE without a client, a body or a reply.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char *body,
                                               size_t body_bytes, leat_llm_reply *reply);

@@ -11,7 +11,8 @@
  * it. Calls look, in all builds: those that give an error answer LEAT_USAGE, those that give a future give one that has failed
  * with it, and both log a sentence that names the call. Those that can do neither (leat_task_alloc, leat_task_printf,
  * leat_task_fail, what tells of the visit) end the process with that sentence, since going on would write into the memory of
- * somebody else; they may also come from the function that leat_blocking, or a node with `blocking`, runs for the task.
+ * somebody else; they may also come from the function that leat_blocking, or a node with `blocking`, runs for the task. A call without
+ * what it needs (NULL for a future, a semaphore, a client) is answered in the same way.
  *
  * A callback ends by returning. pthread_exit in one, and a child of fork that leaves one, end the process with a sentence too.
  *
@@ -280,7 +281,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_task_submit(leat_runtime *rt, leat_task_fn 
  * Shape:   `fn` is called once for each element with its address, on any worker, in no order; element i begins `arg_bytes` * i
  *          bytes after `args`. With `arg_bytes` 0 all tasks get `args` itself, which may be NULL then. After a cancel it is not called
  *          for those that have not begun. The results of the tasks are dropped, and leat_handle_wait gives NULL.
- * Units:   bytes; `count` may be 0: done at once.
+ * Units:   bytes; `count` may be 0: nothing is called, and the handle is done as soon as a worker has seen it.
  * Errors:  LEAT_NOMEM; LEAT_USAGE from inside a task, in a forked child, or for an array larger than the address space.
  *          leat_handle_wait gives the error of the failed task with the lowest index; one that was not called for a cancel has
  *          failed with LEAT_CANCELED.

@@ -90,6 +90,7 @@ void leat_i_error_because(leat_error *error, const leat_error *cause)
 
 const char *leat_error_cause(const leat_error *error, size_t index, leat_err *code)
 {
+    if (!error) return NULL;
     const char *at = error->story;
     for (; *at && index > 0; index--)
         at += strlen(at) + 1;
@@ -98,10 +99,14 @@ const char *leat_error_cause(const leat_error *error, size_t index, leat_err *co
     return at + 1;
 }
 
+/* What leat_future_error means by NULL. */
+static const leat_error good = { .retry_after_ms = -1, .text = "success" };
+
 size_t leat_error_format(const leat_error *error, char *text, size_t size)
 {
     leat_err code;
     const char *cause;
+    if (!error) error = &good;
     int n = snprintf(text, size, "%s: %s", leat_err_name(error->code), error->text);
     size_t at = n > 0 ? (size_t)n : 0;
     for (size_t i = 0; (cause = leat_error_cause(error, i, &code)); i++) {

@@ -127,6 +127,9 @@ static leat_err reply_keep(struct leat_i_doc *d, leat_llm_reply *r)
 
 leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
 {
+    LEAT_I_TASK_TRY(t);
+    if (!doc || !llm)
+        return leat_task_fail(t, LEAT_USAGE, "leat_doc_ask was called without a %s", doc ? "client" : "document");
     struct leat_i_doc *d = doc->inner;
     if (!d || !d->run) return leat_llm_call(t, llm, doc->url, doc->body, doc->body_bytes, &doc->reply);
     leat_i_llm_turn turn = {

@@ -36,6 +36,7 @@ static void *list_grow(leat_task *t, const void *old, size_t count, size_t *room
 void leat_items_add(leat_task *t, const void **prep_res, const void *item)
 {
     leat_i_task_require(t, __func__);
+    if (!prep_res) leat_i_wrong(__func__, "without the prep's result");
     struct item_list *list = (struct item_list *)(uintptr_t)*prep_res;
     if (!list && !(list = leat_task_alloc(t, sizeof *list))) return;
     *prep_res = list;
@@ -69,6 +70,10 @@ static leat_param *params_copy(leat_task *t, const leat_param *param, size_t cou
 void leat_param_sets_add(leat_task *t, const void **prep_res, const leat_param *params, size_t count)
 {
     leat_i_task_require(t, __func__);
+    if (!prep_res) leat_i_wrong(__func__, "without the prep's result");
+    if (!params && count > 0) leat_i_wrong(__func__, "without params");
+    for (size_t i = 0; i < count; i++)
+        if (!params[i].key) leat_i_wrong(__func__, "with a param that has no key");
     struct set_list *list = (struct set_list *)(uintptr_t)*prep_res;
     if (!list && !(list = leat_task_alloc(t, sizeof *list))) return;
     *prep_res = list;

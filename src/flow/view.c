@@ -44,6 +44,7 @@ void *leat_task_self(const leat_task *t)
 
 size_t leat_task_index(const leat_task *t)
 {
+    leat_i_task_require(t, __func__);
     const struct leat_i_visit *v = t->visit;
     if (!v) return 0;
     if (v->item) return v->index;

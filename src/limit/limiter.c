@@ -376,9 +376,15 @@ void leat_limiter_refund(leat_limiter *l, leat_grant grant)
     if (l) grant_close(l, grant.id, &nothing, &l->refunded);
 }
 
+/* A call that only tells something is left undone where its task does not run, and said to be. */
+static bool is_told_here(const leat_task *t, const char *call)
+{
+    return LEAT_LIKELY(leat_i_task_is_here(t)) || leat_i_task_misused(call) == LEAT_OK;
+}
+
 void leat_limiter_tell(leat_task *t, leat_limiter *l, leat_grant grant, const leat_limiter_report *report)
 {
-    if (!l) return;
+    if (!l || !report || !is_told_here(t, __func__)) return;
     int64_t now_ns = leat_i_runtime_now_ns(t->rt);
     leat_i_lock_take(&l->lock);
     leat_i_grant_place *place = leat_i_grants_find(&l->grants, grant.id);
@@ -391,7 +397,7 @@ void leat_limiter_tell(leat_task *t, leat_limiter *l, leat_grant grant, const le
 
 bool leat_limiter_learn(leat_task *t, leat_limiter *l, uint32_t endpoint_index, const leat_limiter_opts *told)
 {
-    if (!l || endpoint_index >= l->member_count) return false;
+    if (!l || !told || endpoint_index >= l->member_count || !is_told_here(t, __func__)) return false;
     int64_t now_ns = leat_i_runtime_now_ns(t->rt);
     leat_i_lock_take(&l->lock);
     bool changed = leat_i_member_learn(&l->member[endpoint_index], told, time_forward(l, now_ns));
@@ -404,7 +410,7 @@ bool leat_limiter_learn(leat_task *t, leat_limiter *l, uint32_t endpoint_index, 
 
 void leat_limiter_pause(leat_task *t, leat_limiter *l, uint32_t endpoint_index, int64_t duration_ms)
 {
-    if (!l || endpoint_index >= l->member_count || duration_ms <= 0) return;
+    if (!l || endpoint_index >= l->member_count || duration_ms <= 0 || !is_told_here(t, __func__)) return;
     /* A century is for ever, and keeps sums of times within bounds. */
     const int64_t longest_ms = INT64_C(100) * 366 * 24 * 3600 * 1000;
     if (duration_ms > longest_ms) duration_ms = longest_ms;
@@ -451,6 +457,7 @@ static void stats_add(leat_limiter_stats *s, leat_i_member *m, uint32_t index, i
 
 void leat_limiter_read(leat_limiter *l, leat_limiter_stats *stats)
 {
+    if (!stats) return;
     *stats = (leat_limiter_stats){ 0 };
     if (!l) return;
     leat_i_lock_take(&l->lock);
@@ -493,7 +500,7 @@ leat_err leat_limiter_new(leat_limiter **out, const leat_limiter_opts *opts)
 void leat_limiter_free(leat_limiter *l)
 {
     if (!l) return;
-    LEAT_ASSERT(l->first == NULL);
+    if (LEAT_UNLIKELY(l->first)) leat_i_wrong(__func__, "while a task waits on the limiter");
     leat_i_grants_fini(&l->grants);
     leat_i_free(l);
 }

@@ -397,10 +397,9 @@ static leat_err call_prepare(call *c, const char *path, const char *body, size_t
     return request_aim(c, 0);
 }
 
-leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
-                                 const leat_i_llm_turn *turn, leat_llm_reply *reply)
+static leat_err call_perform(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                             const leat_i_llm_turn *turn, leat_llm_reply *reply)
 {
-    LEAT_I_TASK_TRY(t);
     int64_t start_ns = leat_task_now_ns(t);
     call c = { .t = t, .llm = llm, .reply = reply, .turn = turn };
     memset(reply, 0, sizeof *reply);
@@ -423,9 +422,19 @@ leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, 
     return LEAT_OK;
 }
 
+leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
+                                 const leat_i_llm_turn *turn, leat_llm_reply *reply)
+{
+    leat_i_llm_hold(llm);
+    leat_err err = call_perform(t, llm, path, body, body_bytes, turn, reply);
+    leat_i_llm_leave(llm);
+    return err;
+}
+
 leat_err leat_llm_call(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
                        leat_llm_reply *reply)
 {
+    LEAT_TRY(leat_i_ask_check(t, llm, body, reply, __func__));
     return leat_i_llm_call_in_turn(t, llm, path, body, body_bytes, NULL, reply);
 }
 

@@ -144,6 +144,7 @@ static leat_err live_read(leat_task *t, struct live *l, leat_future *child, piec
 
 leat_err leat_llm_stream(leat_task *t, leat_llm *llm, const char *prompt, piece_fn on_piece, void *arg, const char **reply)
 {
+    LEAT_TRY(leat_i_ask_check(t, llm, prompt, on_piece, __func__));
     struct live l = { .llm = llm, .prompt = prompt, .reader = leat_i_task_waiter(t) };
     const void *text = NULL;
     leat_future *child = leat_task_start(t, live_main, &l);

@@ -125,6 +125,8 @@ static leat_err setup_key(setup *s, leat_llm *llm, leat_i_llm_place *place)
     const leat_llm_opts *o = s->opts;
     bool has_key = false;
     if (o->header_count > HEADERS_MAX) return leat_i_fail(s->error, LEAT_USAGE, "more than %d headers", HEADERS_MAX);
+    if (o->header_count > 0 && !o->headers)
+        return leat_i_fail(s->error, LEAT_USAGE, "header_count is %zu, and headers is NULL", o->header_count);
     for (size_t i = 0; i < o->header_count; i++) {
         if (!header_is_usable(o->headers[i]))
             return leat_i_fail(s->error, LEAT_USAGE, "header %zu is not of the form \"Name: value\"", i + 1);
@@ -325,12 +327,14 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
 {
     static const leat_llm_opts defaults;
     setup s = { .opts = opts ? opts : &defaults, .error = error };
+    if (!out) return leat_i_fail(error, LEAT_USAGE, "leat_llm_new was called without a place for the client");
     *out = NULL;
+    if (!rt) return leat_i_fail(error, LEAT_USAGE, "a client needs a runtime");
     if (leat_i_runtime_is_forked(rt))
         return leat_i_fail(error, LEAT_USAGE, "the runtime is another process's: a child of fork makes its own");
     leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
     leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
-    if (llm) llm->rt = rt;
+    if (llm) llm->rt = rt, leat_store_relaxed(&llm->users, 1); /* relaxed: nobody else knows the client yet */
     if (!err) err = setup_options(&s, llm);
     if (!err) err = setup_extra(&s, llm);
     if (!err) err = setup_proxies(llm);
@@ -345,9 +349,8 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
     return err;
 }
 
-void leat_llm_free(leat_llm *llm)
+static void llm_dealloc(leat_llm *llm)
 {
-    if (!llm || leat_i_runtime_is_forked(llm->rt)) return; /* The loop that would be told is in another process. */
     for (uint32_t i = 0; i < llm->place_count; i++)
         leat_i_http_origin_free(llm->place[i].origin), leat_i_free(llm->place[i].base_path);
     leat_i_free(llm->place);
@@ -356,6 +359,28 @@ void leat_llm_free(leat_llm *llm)
     leat_i_free(llm->system);
     leat_i_free(llm->extra);
     leat_i_free(llm);
+}
+
+void leat_i_llm_hold(leat_llm *llm)
+{
+    leat_add_relaxed(&llm->users, 1); /* relaxed: who begins a call knows that the client is there */
+}
+
+void leat_i_llm_leave(leat_llm *llm)
+{
+    /* release: what was done with it is over before it is freed; acquire: for the free here. */
+    if (leat_sub_acq_rel(&llm->users, 1) == 1) llm_dealloc(llm);
+}
+
+void leat_llm_free(leat_llm *llm)
+{
+    if (!llm || leat_i_runtime_is_forked(llm->rt)) return; /* The loop that would be told is in another process. */
+    uint32_t calls = leat_load_relaxed(&llm->users) - 1;   /* relaxed: for the sentence alone */
+    if (calls > 0)
+        leat_i_runtime_log(llm->rt, LEAT_LOG_WARNING,
+                           "a client was freed while %u of its calls are under way; it is kept until they have ended",
+                           calls);
+    leat_i_llm_leave(llm);
 }
 
 /* ---- asking ---- */
@@ -419,11 +444,20 @@ leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, 
     return *body ? LEAT_OK : LEAT_NOMEM;
 }
 
+leat_err leat_i_ask_check(leat_task *t, const leat_llm *llm, const void *text, const void *answer, const char *call)
+{
+    if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_task_misused(call);
+    if (LEAT_LIKELY(llm && text && answer)) return LEAT_OK;
+    const char *what = !llm ? "a client" : !text ? "a text to send" : "a place for the answer";
+    return leat_task_fail(t, LEAT_USAGE, "%s was called without %s", call, what);
+}
+
 leat_err leat_llm_ask(leat_task *t, leat_llm *llm, const char *prompt, const char **reply)
 {
     leat_llm_reply r;
     const char *body = NULL;
     size_t size = 0;
+    LEAT_TRY(leat_i_ask_check(t, llm, prompt, reply, __func__));
     LEAT_TRY(leat_i_ask_body(t, llm, prompt, &body, &size));
     LEAT_TRY(leat_i_llm_call_in_turn(t, llm, NULL, body, size, NULL, &r));
     LEAT_TRY(leat_i_ask_err(t, &r));
@@ -435,6 +469,7 @@ leat_err leat_llm_askf(leat_task *t, leat_llm *llm, const void **reply, const ch
 {
     va_list args;
     const char *text = NULL;
+    LEAT_TRY(leat_i_ask_check(t, llm, fmt, reply, __func__));
     va_start(args, fmt);
     const char *prompt = leat_i_arena_vprintf(&t->arena, fmt, args);
     va_end(args);
@@ -466,9 +501,11 @@ static leat_err ask_nomem(leat_task *t, void *arg, const void **result)
 
 leat_future *leat_llm_start(leat_task *t, leat_llm *llm, const char *prompt)
 {
+    if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_future_misused(__func__);
     ask *a = leat_task_alloc(t, sizeof *a);
-    char *copy = leat_i_arena_strndup(&t->arena, prompt, strlen(prompt));
-    if (!a || !copy) return leat_task_start(t, ask_nomem, NULL);
+    char *copy =
+        prompt ? leat_i_arena_strndup(&t->arena, prompt, strlen(prompt)) : NULL; /* Its task says that it is missing. */
+    if (!a || (prompt && !copy)) return leat_task_start(t, ask_nomem, NULL);
     a->llm = llm;
     a->prompt = copy;
     return leat_task_start(t, ask_run, a);

@@ -27,6 +27,7 @@ typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limit
 
 struct leat_llm {
     leat_runtime *rt;
+    LEAT_ATOMIC(uint32_t) users; /* who made it, until leat_llm_free, and its calls under way: the last to leave frees */
     leat_i_llm_place *place;
     uint32_t place_count;
     leat_limiter *limiter;
@@ -41,6 +42,14 @@ struct leat_llm {
     bool ignore_limits;
     LEAT_ATOMIC(uint64_t) random; /* seeds the calls; any thread */
 };
+
+/* Whether `call` may begin: LEAT_USAGE, and why, with a task that does not run here, without a client, or without `text` or a place for
+ * the answer. Before anything of the task is touched. */
+leat_err leat_i_ask_check(leat_task *t, const leat_llm *llm, const void *text, const void *answer, const char *call);
+
+/* A call holds the client meanwhile; whoever leaves last frees it. */
+void leat_i_llm_hold(leat_llm *llm);
+void leat_i_llm_leave(leat_llm *llm);
 
 /* The body of a prompt, in the task's arena. */
 leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, const char **body, size_t *size);

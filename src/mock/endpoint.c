@@ -206,7 +206,7 @@ leat_err leat_mock_new(leat_mock **out, const leat_mock_opts *opts, leat_error *
 
 const char *leat_mock_url(const leat_mock *m)
 {
-    return m->url;
+    return m ? m->url : "";
 }
 
 void leat_i_mock_stats_read(leat_mock *m, leat_mock_stats *stats)
@@ -229,7 +229,11 @@ void leat_i_mock_stats_read(leat_mock *m, leat_mock_stats *stats)
 
 void leat_mock_read(leat_mock *m, leat_mock_stats *stats)
 {
-    leat_i_mock_stats_read(m, stats);
+    if (!stats) return;
+    if (m)
+        leat_i_mock_stats_read(m, stats);
+    else
+        *stats = (leat_mock_stats){ 0 };
 }
 
 void leat_mock_free(leat_mock *m)

@@ -181,6 +181,8 @@ static leat_err line_read(leat_task *t, int fd, leat_i_buf *line, bool *end)
 
 leat_err leat_fd_read_line(leat_task *t, int fd, const char **line)
 {
+    LEAT_I_TASK_TRY(t);
+    if (!line) return leat_i_missing(__func__, "a place for the line");
     leat_i_buf b = { .max = LEAT_LINE_BYTES_MAX };
     bool end = false;
     leat_err err = line_read(t, fd, &b, &end);

@@ -51,12 +51,14 @@ void leat_i_future_complete(leat_future *f, leat_err err, const void *result, co
 
 bool leat_future_is_done(const leat_future *f)
 {
+    if (LEAT_UNLIKELY(!f)) leat_i_wrong(__func__, "without a future");
     /* acquire: pairs with the exchange in leat_i_future_complete. */
     return leat_load_acquire(&((leat_future *)(uintptr_t)f)->state) == LEAT_I_FUTURE_DONE;
 }
 
 const leat_error *leat_future_error(const leat_future *f)
 {
+    if (LEAT_UNLIKELY(!f)) leat_i_wrong(__func__, "without a future");
     if (!leat_future_is_done(f) || f->err == LEAT_OK) return NULL;
     return f->error ? f->error : leat_i_error_of(f->err);
 }
@@ -70,6 +72,7 @@ void leat_i_future_cancel(leat_future *f)
 
 void leat_future_cancel(leat_future *f)
 {
+    if (LEAT_UNLIKELY(!f)) leat_i_wrong(__func__, "without a future");
     if (leat_future_is_done(f)) return;
     if (!f->owner || leat_i_task_is_here(f->owner))
         leat_i_future_cancel(f);
@@ -145,13 +148,15 @@ static leat_err future_wait(leat_task *t, leat_future *f)
 /* A future that is done may be read by all who know that it lives; one that is not has one who waits. */
 static bool future_is_of(const leat_future *f, const leat_task *t)
 {
-    return f && (f->owner == t || !f->owner || leat_future_is_done(f));
+    return f->owner == t || !f->owner || leat_future_is_done(f);
 }
 
 static leat_err futures_check(const leat_task *t, leat_future *const *futures, size_t count, const char *call)
 {
     if (LEAT_UNLIKELY(!leat_i_task_is_here(t))) return leat_i_task_misused(call);
+    if (LEAT_UNLIKELY(!futures && count > 0)) return leat_i_missing(call, "futures");
     for (size_t i = 0; i < count; i++) {
+        if (LEAT_UNLIKELY(!futures[i])) return leat_i_missing(call, "a future");
         if (LEAT_UNLIKELY(!future_is_of(futures[i], t))) return leat_i_future_foreign(call);
     }
     return LEAT_OK;

@@ -1,5 +1,5 @@
 /*
- * misuse.c: a task that is used where it does not run.
+ * misuse.c: a task that is used where it does not run, and calls without what they need.
  *
  * What decides is the thread: a worker knows on which stack it stands and which task that stack runs; a helper thread knows whose
  * call it runs. `t` is compared with those and not touched, since it may be gone. A task that has ended and whose memory serves
@@ -54,6 +54,20 @@ leat_future *leat_i_future_empty(const char *call)
 {
     misuse_log(call, "%s was called without a function");
     return &misused;
+}
+
+leat_err leat_i_missing(const char *call, const char *what)
+{
+    char fmt[96];
+    snprintf(fmt, sizeof fmt, "%%s was called without %s", what);
+    misuse_log(call, fmt);
+    return LEAT_USAGE;
+}
+
+void leat_i_wrong(const char *call, const char *what)
+{
+    fprintf(stderr, "leat: %s was called %s\n", call, what);
+    abort();
 }
 
 leat_err leat_i_future_foreign(const char *call)

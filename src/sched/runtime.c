@@ -36,7 +36,7 @@ void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt,
 
 uint32_t leat_runtime_worker_count(const leat_runtime *rt)
 {
-    return rt->worker_count;
+    return rt ? rt->worker_count : 0;
 }
 
 /* Makes the parts that live in the runtime's memory; false = nothing is left to undo but what fini_parts undoes. */

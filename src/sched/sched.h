@@ -163,7 +163,10 @@ leat_err leat_i_task_check(leat_task *t);
 bool leat_i_task_is_here(const leat_task *t);
 leat_err leat_i_task_misused(const char *call); /* logs; LEAT_USAGE */
 void leat_i_task_require(const leat_task *t, const char *call);
-leat_future *leat_i_future_misused(const char *call); /* one that has failed with LEAT_USAGE */
+leat_future *leat_i_future_misused(const char *call);        /* one that has failed with LEAT_USAGE */
+leat_err leat_i_missing(const char *call, const char *what); /* "... was called without WHAT"; LEAT_USAGE */
+/* "... was called WHAT", for calls that can answer no error: ends the process. */
+__attribute__((noreturn, cold)) void leat_i_wrong(const char *call, const char *what);
 
 #define LEAT_I_TASK_TRY(t)                                                                      \
     do {                                                                                        \

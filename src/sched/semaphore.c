@@ -52,7 +52,7 @@ leat_err leat_semaphore_new(leat_semaphore **out, uint32_t count)
 void leat_semaphore_free(leat_semaphore *s)
 {
     if (!s) return;
-    LEAT_ASSERT(!s->first);
+    if (LEAT_UNLIKELY(s->first)) leat_i_wrong(__func__, "while a task waits on the semaphore");
     leat_i_free(s);
 }
 
@@ -144,6 +144,7 @@ static const void *worker_waits(leat_i_worker *w, const void *now)
 leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 {
     LEAT_I_TASK_TRY(t);
+    if (LEAT_UNLIKELY(!s)) return leat_i_missing(__func__, "a semaphore");
     struct semaphore_waiter me = { .stack = t->waiter };
     LEAT_TRY(leat_i_task_check(t));
     me.ahead = worker_waits(t->waiter->home, &me);
@@ -156,6 +157,7 @@ leat_err leat_semaphore_acquire(leat_task *t, leat_semaphore *s)
 
 void leat_semaphore_release(leat_semaphore *s)
 {
+    if (LEAT_UNLIKELY(!s)) leat_i_wrong(__func__, "without a semaphore");
     leat_i_lock_take(&s->lock);
     struct semaphore_waiter *first = s->first;
     if (!first) {

@@ -64,16 +64,19 @@ leat_err leat_task_fail_because(leat_task *t, leat_err code, const leat_error *c
 
 bool leat_task_is_canceled(const leat_task *t)
 {
+    if (LEAT_UNLIKELY(!t)) leat_i_task_require(t, __func__);
     return leat_i_task_check((leat_task *)(uintptr_t)t) != LEAT_OK;
 }
 
 leat_runtime *leat_task_runtime(const leat_task *t)
 {
+    if (LEAT_UNLIKELY(!t)) leat_i_task_require(t, __func__);
     return t->rt;
 }
 
 int64_t leat_task_now_ns(const leat_task *t)
 {
+    if (LEAT_UNLIKELY(!t)) leat_i_task_require(t, __func__);
     return leat_i_runtime_now_ns(t->rt);
 }
 
