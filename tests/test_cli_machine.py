@@ -5,7 +5,9 @@ import pty
 import select
 import signal
 import subprocess
+import time
 import tty
+import urllib.request
 
 from cli_support import Cli, main
 
@@ -127,6 +129,33 @@ class Hangup(Cli):
 
     def rows_so_far(self):
         return (self.dir / "out.jsonl").read_bytes().splitlines()
+
+
+class StandStill(Cli):
+    """The program is stopped for longer than any timer, as by Ctrl-Z, or with its machine."""
+
+    def stats(self, mocked):
+        with urllib.request.urlopen(mocked.url.replace("/v1", "/stats"), timeout=100) as reply:
+            return json.load(reply)
+
+    def stopped(self, *more):
+        mocked = self.mock("--latency-ms", 500)
+        self.batch("in.jsonl", 8)
+        process = self.start("run", "in.jsonl", "-o", "out.jsonl", "--overwrite", "--base-url", mocked.url, "-j", "8", *more)
+        self.wait_for("the requests", lambda: self.stats(mocked)["requests"] == 8)
+        process.send_signal(signal.SIGSTOP)
+        since = time.monotonic()
+        self.wait_for("the answers, and time that is over", lambda: self.stats(mocked)["answered"] == 8 and time.monotonic() > since + 2.5)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(len(self.rows()), 8)
+        self.assertNotIn("possibly billed", err)
+        self.assertEqual(self.mock_end(mocked)["requests"], 8, err)
+
+    def test_answers_that_came_meanwhile_are_taken(self):
+        self.stopped("--first-byte-timeout", "2")
+        self.stopped("--request-timeout", "2", "--stream")
 
 
 if __name__ == "__main__":

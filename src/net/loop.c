@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
-#define EVENTS_MAX 256
-#define STARVED_NS (10 * LEAT_I_NS_PER_MS)
+#define EVENTS_MAX    256
+#define STARVED_NS    (10 * LEAT_I_NS_PER_MS)
+#define STALL_NS      (100 * LEAT_I_NS_PER_MS) /* a timer that is so late: the process, or the machine, stood still */
+#define STALL_READ_NS LEAT_I_NS_PER_S          /* what has come meanwhile is read for so long at most */
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static bool curl_ok;
@@ -179,10 +181,10 @@ static int loop_timeout_ms(leat_i_loop *loop)
     return ms > 3600000 ? 3600000 : (int)ms;
 }
 
-static void loop_wait(leat_i_loop *loop)
+/* Waits for events, at most so long, and sees to them. Gives how many there were. */
+static int loop_wait(leat_i_loop *loop, int timeout_ms)
 {
     struct epoll_event event[EVENTS_MAX];
-    int timeout_ms = loop_timeout_ms(loop);
     if (timeout_ms != 0) {
         leat_store_relaxed(&loop->asleep, 1u);
         LEAT_FENCE_SEQ_CST(); /* Partner: the fence in loop_wake. */
@@ -196,17 +198,30 @@ static void loop_wait(leat_i_loop *loop)
         else
             leat_i_socket_event(loop, event[i].data.fd, event[i].events);
     }
+    return count;
+}
+
+/* Whoever was stopped (Ctrl-Z, a debugger, a virtual machine that is moved) finds that all time is up, and the answers, which came in
+ * time and may have been paid for, in the sockets. So they are read first. */
+static void loop_catch_up(leat_i_loop *loop)
+{
+    int64_t now_ns = leat_i_os_now_ns(), until_ns = now_ns + STALL_READ_NS, first_ns = leat_i_heap_first_ns(&loop->heap);
+    if (first_ns == LEAT_I_NEVER_NS || now_ns - first_ns < STALL_NS) return;
+    while (loop_wait(loop, 0) > 0 && leat_i_os_now_ns() < until_ns)
+        ;
+    loop_run_pools(loop);
 }
 
 static void *loop_main(void *arg)
 {
     leat_i_loop *loop = arg;
     for (;;) {
+        loop_catch_up(loop);
         loop_take_work(loop);
         loop_run_timers(loop);
         loop_run_pools(loop);
         if (loop->stop) break;
-        loop_wait(loop);
+        (void)loop_wait(loop, loop_timeout_ms(loop));
     }
     while (loop->origin) {
         leat_i_http_origin *o = loop->origin;
