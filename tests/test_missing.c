@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 #define SAYS(call, what) CHECK(strstr(log_text, call " was called without " what))
 
 static leat_err any_task(leat_task *t, void *arg, const void **result)
@@ -198,6 +200,30 @@ static void a_client_that_is_freed_while_it_is_used_stays_until_the_call_has_end
     leat_mock_free(a.mock);
 }
 
+static leat_err asks_once(leat_task *t, void *arg, const void **result)
+{
+    return leat_llm_askf(t, arg, result, "The mill stands by the river.");
+}
+
+static void a_client_may_be_freed_after_its_runtime(void **state)
+{
+    leat_llm *used = NULL, *unused = NULL, *gone = NULL;
+    (void)state;
+    int64_t live = leat_i_mem_live_count();
+    leat_runtime *rt = runtime_make(2, false);
+    leat_llm_opts opts = { .base_url = "mock:" };
+    assert_int_equal(leat_llm_new(&used, rt, &opts, NULL), LEAT_OK);
+    assert_int_equal(leat_llm_new(&gone, rt, &opts, NULL), LEAT_OK);
+    assert_int_equal(leat_llm_new(&unused, rt, &opts, NULL), LEAT_OK);
+    assert_int_equal(leat_task_run(rt, asks_once, used, NULL), LEAT_OK);
+    assert_int_equal(leat_task_run(rt, asks_once, gone, NULL), LEAT_OK);
+    leat_llm_free(gone);
+    leat_runtime_free(rt);
+    leat_llm_free(unused);
+    leat_llm_free(used);
+    assert_int_equal(leat_i_mem_live_count(), live);
+}
+
 /* ---- what ends the process ---- */
 
 /* A runtime of the child's own, whose only worker has had the task `fn` up to where it waits. */
@@ -338,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup(a_call_without_a_client_says_so, each_test),
         cmocka_unit_test_setup(a_client_refuses_a_task_that_does_not_run, each_test),
         cmocka_unit_test_setup(a_client_that_is_freed_while_it_is_used_stays_until_the_call_has_ended, each_test),
+        cmocka_unit_test_setup(a_client_may_be_freed_after_its_runtime, each_test),
         cmocka_unit_test_setup(what_cannot_answer_ends_the_process_with_a_sentence, each_test),
     };
     return cmocka_run_group_tests(tests, setup_four_workers, teardown);

@@ -133,7 +133,7 @@ typedef struct leat_llm_reply {
  * Makes a client for one endpoint.
  *
  * Threads: any thread outside the pool.
- * Owns:    `*out` belongs to the caller, who frees it with leat_llm_free before `rt`; `opts` is copied.
+ * Owns:    `*out` belongs to the caller, who frees it with leat_llm_free; `opts` is copied.
  * Errors:  LEAT_USAGE for a URL that is not usable or plain http to another host without allow_http, and in a forked child;
  *          LEAT_DENIED when the key is missing (none is needed on loopback) or its file is open to others; LEAT_NOMEM. `*error`
  *          (optional) tells.
@@ -143,7 +143,7 @@ LEAT_API LEAT_MUST_USE leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, c
 /**
  * Frees a client that no task uses any more. NULL is fine. One that a call still uses is kept until that has ended, with a warning.
  *
- * Threads: any thread outside the pool, before leat_runtime_free.
+ * Threads: any thread outside the pool; before leat_runtime_free as a rule, and after it nothing is lost either.
  * Owns:    `llm` is gone, and its copy of the key is wiped. In a forked child nothing happens.
  */
 LEAT_API void leat_llm_free(leat_llm *llm);

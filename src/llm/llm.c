@@ -334,7 +334,9 @@ leat_err leat_llm_new(leat_llm **out, leat_runtime *rt, const leat_llm_opts *opt
         return leat_i_fail(error, LEAT_USAGE, "the runtime is another process's: a child of fork makes its own");
     leat_llm *llm = leat_i_alloc_zeroed(sizeof *llm);
     leat_err err = llm ? LEAT_OK : LEAT_NOMEM;
-    if (llm) llm->rt = rt, leat_store_relaxed(&llm->users, 1); /* relaxed: nobody else knows the client yet */
+    if (llm)
+        llm->rt = rt, llm->forks = leat_i_fork_count(),
+        leat_store_relaxed(&llm->users, 1); /* relaxed: nobody else knows the client yet */
     if (!err) err = setup_options(&s, llm);
     if (!err) err = setup_extra(&s, llm);
     if (!err) err = setup_proxies(llm);
@@ -374,8 +376,8 @@ void leat_i_llm_leave(leat_llm *llm)
 
 void leat_llm_free(leat_llm *llm)
 {
-    if (!llm || leat_i_runtime_is_forked(llm->rt)) return; /* The loop that would be told is in another process. */
-    uint32_t calls = leat_load_relaxed(&llm->users) - 1;   /* relaxed: for the sentence alone */
+    if (!llm || llm->forks != leat_i_forks_now()) return; /* The loop that would be told is in another process. */
+    uint32_t calls = leat_load_relaxed(&llm->users) - 1;  /* relaxed: for the sentence alone */
     if (calls > 0)
         leat_i_runtime_log(llm->rt, LEAT_LOG_WARNING,
                            "a client was freed while %u of its calls are under way; it is kept until they have ended",

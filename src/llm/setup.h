@@ -26,7 +26,8 @@ typedef struct leat_i_llm_place { /* an endpoint; its index is that of the limit
 } leat_i_llm_place;
 
 struct leat_llm {
-    leat_runtime *rt;
+    leat_runtime *rt;            /* not touched by leat_llm_free where no call is under way: it may be gone */
+    uint32_t forks;              /* those that this process came from, when it was made */
     LEAT_ATOMIC(uint32_t) users; /* who made it, until leat_llm_free, and its calls under way: the last to leave frees */
     leat_i_llm_place *place;
     uint32_t place_count;

@@ -92,7 +92,7 @@ leat_err leat_i_http_origin_new(leat_i_http_origin **out, leat_runtime *rt, cons
     if (err)
         origin_free_memory(o);
     else
-        *out = o;
+        leat_i_loop_know(o), *out = o;
     return err;
 }
 
@@ -120,10 +120,13 @@ static void origin_op_free(leat_i_loop *loop, leat_i_op *op)
 void leat_i_http_origin_free(leat_i_http_origin *o)
 {
     if (!o) return;
-    free_op f = { .op.run = origin_op_free, .origin = o };
-    leat_i_loop_op(o->loop, &f.op);
-    while (!leat_load_acquire(&f.done)) /* acquire: with the release in origin_op_free. */
-        (void)leat_i_os_futex_wait(&f.done, 0, LEAT_I_NEVER_NS);
+    if (o->loop) {
+        free_op f = { .op.run = origin_op_free, .origin = o };
+        leat_i_loop_forget(o);
+        leat_i_loop_op(o->loop, &f.op);
+        while (!leat_load_acquire(&f.done)) /* acquire: with the release in origin_op_free. */
+            (void)leat_i_os_futex_wait(&f.done, 0, LEAT_I_NEVER_NS);
+    }
     origin_free_memory(o);
 }
 

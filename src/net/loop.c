@@ -39,6 +39,28 @@ void leat_i_loop_op(leat_i_loop *loop, leat_i_op *op)
     loop_wake(loop);
 }
 
+void leat_i_loop_know(leat_i_http_origin *o)
+{
+    leat_i_loop *loop = o->loop;
+    pthread_mutex_lock(&loop->known_mutex);
+    o->known_next = loop->known;
+    if (loop->known) loop->known->known_prev = o;
+    loop->known = o;
+    pthread_mutex_unlock(&loop->known_mutex);
+}
+
+void leat_i_loop_forget(leat_i_http_origin *o)
+{
+    leat_i_loop *loop = o->loop;
+    pthread_mutex_lock(&loop->known_mutex);
+    if (o->known_prev)
+        o->known_prev->known_next = o->known_next;
+    else
+        loop->known = o->known_next;
+    if (o->known_next) o->known_next->known_prev = o->known_prev;
+    pthread_mutex_unlock(&loop->known_mutex);
+}
+
 /* A worker's mailbox for a loop, remembered per thread: its only producer is whatever task runs on that thread. noinline: the
  * address of a thread-local must not be kept over a suspension, after which the caller may be on another thread. */
 static __thread struct {
@@ -245,6 +267,7 @@ static void loop_fini(leat_i_loop *loop)
     if (loop->epoll_fd >= 0) leat_i_os_close(loop->epoll_fd);
     if (loop->wake_fd >= 0) leat_i_os_close(loop->wake_fd);
     leat_i_heap_fini(&loop->heap);
+    pthread_mutex_destroy(&loop->known_mutex);
     leat_i_free(loop->fd);
     leat_i_free(loop);
 }
@@ -271,6 +294,7 @@ static void *loop_new(leat_runtime *rt)
     loop->rt = rt;
     loop->id = leat_add_relaxed(&loop_ids, 1u); /* relaxed: only to differ. */
     loop->epoll_fd = loop->wake_fd = -1;
+    pthread_mutex_init(&loop->known_mutex, NULL);
     if (!loop_init(loop) || leat_i_os_thread_start(&loop->thread, "leat-net", loop_main, loop) != 0) {
         loop_fini(loop);
         return NULL;
@@ -290,6 +314,11 @@ static void loop_free(void *object)
     leat_i_op op = { .run = op_stop };
     leat_i_loop_op(loop, &op);
     pthread_join(loop->thread, NULL);
+    /* A client that outlives its runtime keeps nothing that needs the loop. No task is left that could use it. */
+    for (leat_i_http_origin *o = loop->known; o; o = o->known_next) {
+        leat_i_pools_free(o);
+        o->loop = NULL;
+    }
     loop_fini(loop);
 }
 

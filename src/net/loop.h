@@ -81,6 +81,8 @@ struct leat_i_loop {
     LEAT_ATOMIC(uint32_t) asleep;          /* 1 while the loop is in, or about to be in, epoll_wait; any thread clears it */
     LEAT_ATOMIC(leat_i_mailbox *) mailbox; /* list of all; any worker adds, nobody removes */
     LEAT_ATOMIC(leat_i_op *) op;           /* newest first; any thread pushes */
+    pthread_mutex_t known_mutex;           /* guards `known`, and is held by no two threads for long */
+    leat_i_http_origin *known;             /* all origins that are not freed; any thread adds and takes out */
     bool stop;
     bool starved; /* memory was short for a pool's timer: try again soon */
     leat_i_heap heap;
@@ -127,7 +129,8 @@ struct leat_i_slot {
 
 struct leat_i_http_origin {
     leat_runtime *rt;
-    leat_i_loop *loop;
+    leat_i_loop *loop; /* NULL = its runtime has ended before it was freed */
+    leat_i_http_origin *known_next, *known_prev;
     leat_i_url url;
     struct curl_slist *headers, *stream_headers;
     char *cacert, *cert, *cert_key;
@@ -194,6 +197,8 @@ struct leat_i_exchange {
 /* loop.c */
 leat_i_loop *leat_i_loop_of(leat_runtime *rt);         /* started on first use; NULL when it could not be */
 void leat_i_loop_op(leat_i_loop *loop, leat_i_op *op); /* any thread */
+void leat_i_loop_know(leat_i_http_origin *o);          /* any thread: it is the loop's from now on */
+void leat_i_loop_forget(leat_i_http_origin *o);        /* any thread: and no more */
 bool leat_i_loop_submit(leat_i_loop *loop, leat_i_exchange *x, bool *full); /* a worker; false = full, or memory is short */
 void leat_i_loop_run_soon(leat_i_loop *loop, leat_i_pool *pool);
 bool leat_i_loop_alarm(leat_i_loop *loop, leat_i_alarm *alarm, int64_t when_ns); /* sets or moves it */

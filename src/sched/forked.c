@@ -27,7 +27,12 @@ uint32_t leat_i_fork_count(void)
     return leat_load_relaxed(&fork_count); /* relaxed: changes only where there is one thread */
 }
 
+LEAT_WAKE_PATH uint32_t leat_i_forks_now(void)
+{
+    return leat_load_relaxed(&fork_count); /* relaxed: as above */
+}
+
 LEAT_WAKE_PATH bool leat_i_runtime_is_forked(const leat_runtime *rt)
 {
-    return rt->fork_count != leat_load_relaxed(&fork_count);
+    return rt->fork_count != leat_i_forks_now();
 }

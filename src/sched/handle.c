@@ -10,6 +10,9 @@
  * leat_handle_free until the count is 0, and frees then. FREE_LATER: leat_handle_free was called inside a task (or in the callback
  * itself), where nothing may wait: the last to leave frees.
  *
+ * A handle may outlive its runtime, whose end is also that of the task: from then on `rt` is not touched any more. What waits, asks, cancels
+ * or frees looks at the handle alone, once it is done.
+ *
  * The task itself is made by the worker that begins it, in the frame that runs it; what a cancel needs of it stands in the handle, and
  * what is left of it at its end moves there. So a handle is two cache lines, where a task is five.
  */
@@ -45,6 +48,7 @@ struct leat_handle {
     };
     leat_err err;
     bool skip_canceled;
+    uint16_t forks;     /* those that this process came from, when it was made; the low bits tell a child from its parent */
     leat_i_arena arena; /* what the task has left: the result and the error may lie in it */
 };
 
@@ -55,6 +59,12 @@ struct root {
     leat_task task; /* its first member */
     leat_handle *handle;
 };
+
+/* Asked of the handle alone: its runtime may be gone. */
+static bool handle_is_forked(const leat_handle *h)
+{
+    return h->forks != (uint16_t)leat_i_forks_now();
+}
 
 static void handle_dealloc(leat_handle *h)
 {
@@ -136,6 +146,7 @@ LEAT_WAKE_PATH leat_err leat_i_task_submit(leat_runtime *rt, leat_task_fn fn, vo
     h->arg = arg;
     h->rt = rt;
     h->skip_canceled = skip_canceled;
+    h->forks = (uint16_t)rt->fork_count;
     h->on_done = NULL;
     leat_store_relaxed(&h->parked, NULL); /* relaxed: the injection publishes it all */
     leat_store_relaxed(&h->canceled, 0);
@@ -180,7 +191,7 @@ static bool handle_watch(leat_handle *h, int64_t until_ns)
 
 leat_err leat_handle_wait(leat_handle *h, int64_t timeout_ms, const void **result, leat_error *error)
 {
-    if (!h || leat_i_runtime_is_forked(h->rt)) return LEAT_USAGE;
+    if (!h || handle_is_forked(h)) return LEAT_USAGE;
     if (!leat_handle_is_done(h)) {
         if (timeout_ms == 0) return LEAT_TIMEOUT;
         if (leat_i_worker_current() || handle_is_own(h)) return LEAT_USAGE;
@@ -220,7 +231,7 @@ static void callback_run(leat_i_job *job, leat_i_waiter *s)
 
 leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
 {
-    if (!h || !fn || h->on_done || leat_i_runtime_is_forked(h->rt)) return LEAT_USAGE;
+    if (!h || !fn || h->on_done || handle_is_forked(h)) return LEAT_USAGE;
     leat_runtime *rt = h->rt;
     h->on_done = fn;
     h->on_done_arg = arg;
@@ -237,7 +248,7 @@ leat_err leat_handle_on_done(leat_handle *h, void (*fn)(void *arg), void *arg)
 
 int leat_handle_fd(leat_handle *h)
 {
-    if (!h || leat_i_runtime_is_forked(h->rt)) return -1;
+    if (!h || handle_is_forked(h)) return -1;
     int fd = leat_load_relaxed(&h->fd); /* relaxed: a number alone */
     if (fd >= 0) return fd;
     int made = leat_i_os_eventfd();
@@ -255,7 +266,7 @@ int leat_handle_fd(leat_handle *h)
 
 void leat_handle_cancel(leat_handle *h)
 {
-    if (h && !leat_i_runtime_is_forked(h->rt)) leat_i_cancel(&h->canceled, &h->parked);
+    if (h && !handle_is_forked(h)) leat_i_cancel(&h->canceled, &h->parked);
 }
 
 /* Lets it go without a cancel: the last to leave frees. */
@@ -267,7 +278,7 @@ static void handle_drop(leat_handle *h)
 
 void leat_handle_free(leat_handle *h)
 {
-    if (!h || leat_i_runtime_is_forked(h->rt)) return;
+    if (!h || handle_is_forked(h)) return;
     if (!leat_handle_is_done(h)) leat_i_cancel(&h->canceled, &h->parked);
     if (leat_i_worker_current() || handle_is_own(h)) {
         handle_drop(h);

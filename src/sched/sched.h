@@ -215,6 +215,7 @@ void leat_i_wakes_release(leat_i_held_wakes *h);
 
 int64_t leat_i_runtime_now_ns(const leat_runtime *rt); /* any thread */
 uint32_t leat_i_fork_count(void); /* forks that this process came from, as far as it had been called before them */
+uint32_t leat_i_forks_now(void);  /* the same, where a runtime has been made before */
 bool leat_i_runtime_is_forked(const leat_runtime *rt); /* this is a child of the process that made it: it has no workers */
 void leat_i_runtime_log(leat_runtime *rt, leat_log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -46,6 +46,11 @@ uint32_t leat_i_fork_count(void)
     return 0;
 }
 
+uint32_t leat_i_forks_now(void)
+{
+    return 0;
+}
+
 bool leat_i_runtime_is_forked(const leat_runtime *rt)
 {
     (void)rt;

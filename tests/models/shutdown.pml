@@ -254,7 +254,7 @@ inline cancel()
 }
 
 /* From outside the pool. */
-/*@ handle.c: leat_handle_free a39a6245 */
+/*@ handle.c: leat_handle_free 19f0c4b8 */
 inline give_back()
 {
     if
