@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "bulk/run.h"
 #include "bulk_job.h"
 
 /* Whatever stopped it: with the cause gone, the same command goes on and ends with every document's row, each once. */
@@ -519,6 +520,45 @@ static void a_stop_ends_the_wait_for_input(void **state)
 }
 
 /* An output of many gigabytes takes minutes to read: whoever asks to stop meanwhile need not wait for its end. */
+typedef struct fed {
+    job *j;
+    leat_err err;
+    leat_error error;
+} fed;
+
+static leat_err feed_without_helpers(leat_task *t, void *arg, const void **result)
+{
+    fed *f = arg;
+    leat_i_feed feed;
+    leat_i_ids ids = { 0 };
+    struct leat_i_doc d = { .run = NULL };
+    bool got = false;
+    (void)result;
+    LEAT_TRY(leat_i_feed_init(&feed, &f->j->opts, &ids, &f->error));
+    leat_i_doc_clear(&d);
+    test_fault_set("pthread_create", 1, -EAGAIN);
+    f->err = leat_i_feed_next(t, &feed, &d, &got, &f->error);
+    test_fault_set(NULL, 0, 0);
+    leat_i_doc_clear(&d);
+    leat_i_feed_fini(&feed);
+    leat_i_ids_fini(&ids);
+    return LEAT_OK;
+}
+
+/* A pipe is read on a helper thread. Where there is none, the reader has not run, and so could not say why. */
+static void an_input_that_no_helper_reads_is_told(void **state)
+{
+    job *j = *state;
+    fed f = { .j = j, .err = LEAT_OK };
+    memset(&f.error, 'x', sizeof f.error - 1);
+    j->input = test_path(&j->dir, "pipe");
+    assert_int_equal(mkfifo(j->input, 0600), 0);
+    assert_int_equal(leat_task_run(j->rt, feed_without_helpers, &f, NULL), LEAT_OK);
+    assert_int_equal(f.err, LEAT_NOMEM);
+    assert_int_equal(f.error.code, LEAT_NOMEM);
+    assert_string_equal(f.error.text, "no helper thread could be started");
+}
+
 static void a_stop_ends_the_reading_of_an_output(void **state)
 {
     job *j = *state;
@@ -586,6 +626,7 @@ int main(void)
         JOB_TEST(who_waits_to_try_again_holds_no_turn),
         JOB_TEST(a_drain_does_not_wait_for_who_is_in_line),
         JOB_TEST(a_stop_ends_the_wait_for_input),
+        JOB_TEST(an_input_that_no_helper_reads_is_told),
         JOB_TEST(a_stop_ends_the_reading_of_an_output),
         JOB_TEST(memory_may_be_short_at_any_allocation),
     };

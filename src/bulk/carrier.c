@@ -22,7 +22,7 @@ static void stop_for(leat_i_run *run, leat_i_stop how, leat_err code, const char
 {
     leat_error why;
     (void)leat_i_fail(&why, code, "%s", text);
-    leat_i_run_stop(run, how, leat_i_exit_of(code), &why);
+    leat_i_run_stop(run, how, &why);
 }
 
 /* Gets a turn and a document. False = there is nothing left to do. Not inlined: its frame is not to lie below the walk's. */
@@ -37,7 +37,7 @@ __attribute__((noinline)) static bool document_take(leat_task *t, leat_i_run *ru
     d->has_slot = true;
     if (leat_i_run_stopping(run)) return false;
     leat_err err = leat_i_feed_next(t, &run->feed, d, &got, &error);
-    if (err && err != LEAT_CANCELED) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(err), &error);
+    if (err && err != LEAT_CANCELED) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &error);
     /* Relaxed: a hint that spares the root a carrier without work. */
     if (!got) leat_store_relaxed(&run->input_ended, true);
     return got && !err;
@@ -71,7 +71,7 @@ static bool row_write(leat_task *t, leat_i_run *run, const leat_i_buf *row, cons
     leat_error error;
     leat_err err = leat_i_writer_put(t, &run->writer, row->data, row->size, &error);
     if (err)
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
     else
         row_count(run, reply);
     return !err;
@@ -118,7 +118,7 @@ static void stop_for_key(leat_i_run *run, leat_i_stop how, const leat_llm_reply 
     leat_error why;
     const char *words = run->opts->llm && r->cls == LEAT_CLASS_AUTH ? leat_i_llm_key_words(run->opts->llm) : "";
     (void)leat_i_fail(&why, LEAT_DENIED, "%s%s%s", words, words[0] ? ": " : "", r->message);
-    leat_i_run_stop(run, how, leat_i_exit_of(why.code), &why);
+    leat_i_run_stop(run, how, &why);
 }
 
 /* Reasons that concern all documents alike. True = the run stops, and this document gets no row: it is asked again. */
@@ -164,8 +164,7 @@ static void document_carry(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
     int64_t begin_ns = leat_task_now_ns(t);
     leat_err err = leat_i_doc_prepare(t, &run->feed, d);
     if (!err && d->is_done) {
-        if (leat_i_doc_verify(&run->feed, d, &error))
-            leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(error.code), &error);
+        if (leat_i_doc_verify(&run->feed, d, &error)) leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &error);
     } else if (!err && (!d->to_ask || document_walk(t, run, d))) {
         row_put(t, run, d);
         leat_i_spans_document(t, run, d, begin_ns);

@@ -145,7 +145,7 @@ static leat_err check_task(leat_task *t, void *arg, const void **result)
     checker *c = arg;
     (void)result;
     leat_err err = leat_i_feed_init(&c->feed, c->opts, &c->ids, c->error);
-    if (!err) err = leat_blocking(t, job_look, c);
+    if (!err) err = leat_i_blocking_told(t, job_look, c, c->error);
     if (c->journal.earlier[0]) leat_i_runtime_log(t->rt, LEAT_LOG_WARNING, "%s", c->journal.earlier);
     c->check->rows_done = c->journal.rows;
     c->check->rows_failed = c->journal.rows_failed;

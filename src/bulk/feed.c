@@ -286,6 +286,14 @@ leat_err leat_i_doc_verify(const leat_i_feed *f, const struct leat_i_doc *d, lea
 
 /* ---- the turn ---- */
 
+leat_err leat_i_blocking_told(leat_task *t, leat_err (*fn)(void *arg), void *arg, leat_error *error)
+{
+    error->code = LEAT_OK;
+    leat_err err = leat_blocking(t, fn, arg);
+    if (!err || error->code) return err;
+    return leat_i_fail(error, err, "%s", err == LEAT_NOMEM ? "no helper thread could be started" : leat_err_sentence(err));
+}
+
 typedef struct fill_job {
     leat_i_feed *f;
     leat_error *error;
@@ -300,7 +308,7 @@ static leat_err job_fill(void *arg)
 static leat_err feed_fill(leat_task *t, leat_i_feed *f, leat_error *error)
 {
     fill_job job = { .f = f, .error = error };
-    return f->reader.may_block ? leat_blocking(t, job_fill, &job) : job_fill(&job);
+    return f->reader.may_block ? leat_i_blocking_told(t, job_fill, &job, error) : job_fill(&job);
 }
 
 static leat_err feed_take(leat_task *t, leat_i_feed *f, struct leat_i_doc *d, bool *got, leat_error *error)

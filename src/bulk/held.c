@@ -37,7 +37,7 @@ static void refusals_stop(leat_i_run *run, const leat_llm_reply *r)
         (void)leat_i_fail(&why, LEAT_HTTP,
                           "the endpoint knows no such path or model (are the base URL and the model right?): %.110s",
                           r->message);
-    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(why.code), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
 }
 
 static leat_i_held_row *rows_take(leat_i_held *h)

@@ -125,7 +125,7 @@ static void run_give_up(leat_i_run *run, showing shows, const char *message)
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint went away and was not back within %.4g s: %.130s", seconds, message);
     else
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint has not answered well once within %.4g s: %.130s", seconds, message);
-    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_NET), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
 }
 
 /* The probe stays one until the run is stopping: who is let go by the end of the outage is to see why. */

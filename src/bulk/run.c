@@ -100,8 +100,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     }
     LEAT_TRY(leat_i_feed_init(&run->feed, o, &run->ids, error));
     open_job job = { .run = run, .error = error };
-    leat_err err = leat_blocking(t, job_open, &job);
-    if (err) return error->code ? err : leat_i_fail(error, err, "no helper thread could be started");
+    LEAT_TRY(leat_i_blocking_told(t, job_open, &job, error));
     repairs_tell(run);
     if (leat_i_ids_count(&run->journal.retried) > 0) run->feed.retried = &run->journal.retried;
     LEAT_TRY(leat_i_verify(t, run, error));
@@ -122,7 +121,7 @@ static leat_err syncer(leat_task *t, void *arg, const void **result)
     while (leat_sleep_ms(t, RUN_SYNC_MS) == LEAT_OK) {
         leat_err err = leat_i_writer_sync(t, &run->writer, &error);
         if (err) {
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
             return err;
         }
     }
@@ -152,7 +151,7 @@ static void carriers_start(leat_task *t, leat_i_run *run, uint32_t count, uint32
         if (leat_sub_acq_rel(&run->carriers, 1u) == 1) {
             leat_error why;
             (void)leat_i_fail(&why, LEAT_NOMEM, "out of memory");
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NOMEM), &why);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, &why);
         }
         return;
     }
@@ -164,7 +163,7 @@ static void signal_poll(leat_i_run *run)
     if (count <= 0) return;
     leat_error why;
     (void)leat_i_fail(&why, LEAT_CANCELED, count == 1 ? "stopped; what was under way is finished" : "stopped at once");
-    leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_CANCELED), &why);
+    leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, &why);
 }
 
 /* A drain waits for what is at the endpoint, not for who is in line: that could be minutes away. */
@@ -196,7 +195,7 @@ static void carriers_watch(leat_task *t, leat_i_run *run)
         if (err && err != LEAT_TIMEOUT) { /* the runtime ends, or the task around us was canceled */
             leat_error why;
             (void)leat_i_fail(&why, LEAT_CANCELED, "the run was canceled");
-            leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_CANCELED), &why);
+            leat_i_run_stop(run, LEAT_I_STOP_NOW, &why);
         }
     }
     leat_i_task_end_children(t, mark);
@@ -215,14 +214,14 @@ static void end_check(leat_i_run *run)
     if (leat_i_run_stopping(run)) return;
     if (run_is_empty(run)) {
         (void)leat_i_fail(&why, LEAT_INPUT, "the input holds no documents");
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_INPUT), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
     } else if (leat_i_verify_end(&run->feed, &run->journal, &why)) {
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(why.code), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
     } else if (leat_load_relaxed(&c->asked_failed) > 0 && leat_load_relaxed(&c->ok) == 0 &&
                leat_load_relaxed(&c->reached) == 0 && leat_load_relaxed(&c->by_class[LEAT_CLASS_USER]) == 0) {
         (void)leat_i_fail(&why, LEAT_NET,
                           "the endpoint has not answered once; the failed rows say why, and can be asked again");
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_NET), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
     }
 }
 
@@ -260,7 +259,7 @@ static void run_work(leat_task *t, leat_i_run *run)
     if (left_out[0]) leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", left_out);
     retried_tell(run);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
-    if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
+    if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
     leat_i_lock_take(&run->stop_lock);
     leat_err code = run->stop_error.code;
     leat_i_lock_give(&run->stop_lock);
@@ -292,7 +291,7 @@ static void run_close(leat_i_run *run)
     leat_i_journal_discard(&run->journal);
     /* A failing close can be the first word of a failed write (NFS, quotas). */
     leat_err err = leat_i_journal_close(&run->journal, &error);
-    if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(err), &error);
+    if (err && run->root) leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
     leat_i_feed_fini(&run->feed);
     leat_i_writer_fini(&run->writer);
     leat_i_held_fini(&run->held);

@@ -81,6 +81,9 @@ struct leat_i_doc {
     struct leat_i_run *run;         /* NULL when only looked at */
 };
 
+/* leat_blocking for a job that tells of its failure in `*error`: that no helper thread could run it is told there, too. */
+leat_err leat_i_blocking_told(leat_task *t, leat_err (*fn)(void *arg), void *arg, leat_error *error);
+
 /* LEAT_USAGE, LEAT_INPUT, LEAT_NOMEM with a sentence. fini is due in any case. */
 leat_err leat_i_feed_init(leat_i_feed *f, const leat_bulk_opts *opts, leat_i_ids *ids, leat_error *error);
 /* Gives the next document that has no row yet; *got = false at the end. Suspends where the input does. */
@@ -164,8 +167,8 @@ typedef struct leat_i_run {
     int stop_exit;         /* its exit code */
 } leat_i_run;
 
-/* Stops the run for a reason; the gravest reason so far is the one that is told. Any thread. */
-void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why);
+/* Stops the run for a reason; the gravest so far is the one that is told, and gives the exit code. Any thread. */
+void leat_i_run_stop(leat_i_run *run, leat_i_stop how, const leat_error *why);
 leat_i_stop leat_i_run_stopping(const leat_i_run *run);
 
 /* Writes rows that were held back, and frees them. */

@@ -12,8 +12,9 @@
 
 enum { FIRST_FAILED_MAX = 20, FAILED_IN_A_ROW_MAX = 1000, INSIST_MS = 5000, INSIST_WAIT_MS = 500 };
 
-void leat_i_run_stop(leat_i_run *run, leat_i_stop how, int exit_code, const leat_error *why)
+void leat_i_run_stop(leat_i_run *run, leat_i_stop how, const leat_error *why)
 {
+    int exit_code = leat_i_exit_of(why->code);
     leat_i_lock_take(&run->stop_lock);
     if (exit_code > run->stop_exit) { /* the codes happen to stand in the order of their precedence */
         run->stop_exit = exit_code;
@@ -81,7 +82,7 @@ bool leat_i_stop_unreached(leat_i_run *run, const leat_llm_reply *r)
                           strncmp(name, "http:", 5) == 0 ? ": is it an https:// endpoint?" : "");
     else
         (void)leat_i_fail(&why, LEAT_NET, "the endpoint was not reached: %.155s", r->message);
-    leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_NOW, &why);
     return true;
 }
 
@@ -97,12 +98,12 @@ static void rule_first_failed(leat_i_run *run, const leat_llm_reply *reply)
         (void)leat_i_fail(&why, LEAT_NET,
                           "the endpoint has not answered once (is the base URL right, http or https?): %.110s",
                           reply->message);
-        leat_i_run_stop(run, LEAT_I_STOP_NOW, leat_i_exit_of(LEAT_NET), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_NOW, &why);
         return;
     }
     (void)leat_i_fail(&why, LEAT_STOPPED, "the first %d documents all failed; the last one: %.120s", FIRST_FAILED_MAX,
                       reply->message);
-    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
 }
 
 /* The same later on: what has changed (the model is gone, the proxy asks for a login) concerns all that follow. A flow's own errors are
@@ -113,7 +114,7 @@ static void rule_failed_in_a_row(leat_i_run *run, const leat_llm_reply *reply)
     if (reply->cls == LEAT_CLASS_USER || leat_add_relaxed(&run->count.failed_in_a_row, 1u) + 1 < most) return;
     leat_error why;
     (void)leat_i_fail(&why, LEAT_STOPPED, "the last %u documents all failed; the last one: %.120s", most, reply->message);
-    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
 }
 
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
@@ -124,7 +125,7 @@ void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
         (void)leat_i_fail(&why, LEAT_STOPPED, "%llu rows have failed, as many as allowed; the last one: %.110s",
                           (unsigned long long)failed, reply->message);
         /* What is under way is paid for: it may end. */
-        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, leat_i_exit_of(LEAT_STOPPED), &why);
+        leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
     }
     if (reply->cls == LEAT_CLASS_INPUT || reply->cls == LEAT_CLASS_DUPLICATE) return;
     rule_first_failed(run, reply);
