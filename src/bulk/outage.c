@@ -15,7 +15,7 @@ enum {
 
 struct leat_i_outage_wait { /* on the stack of its task */
     leat_i_waiter *waiter;
-    struct leat_i_outage_wait *next;
+    struct leat_i_outage_wait *next, *prev;
 };
 
 static int64_t outage_ms(const leat_i_run *run)
@@ -193,12 +193,17 @@ void leat_i_outage_tell(leat_i_run *run, const struct leat_i_doc *d, leat_i_llm_
 
 /* ---- who waits ---- */
 
+static void wait_add(leat_i_outage *o, struct leat_i_outage_wait *wait)
+{
+    wait->next = o->first;
+    if (wait->next) wait->next->prev = wait;
+    o->first = wait;
+}
+
 static void wait_remove(leat_i_outage *o, const struct leat_i_outage_wait *wait)
 {
-    struct leat_i_outage_wait **at = &o->first;
-    while (*at != wait)
-        at = &(*at)->next;
-    *at = wait->next;
+    *(wait->prev ? &wait->prev->next : &o->first) = wait->next;
+    if (wait->next) wait->next->prev = wait->prev;
 }
 
 /* One look, under the lock. True = the wait is over, with *err. */
@@ -220,8 +225,7 @@ leat_err leat_i_outage_pass(leat_task *t, leat_i_run *run, const struct leat_i_d
     leat_err err = LEAT_OK;
     int64_t until_ns = 0;
     leat_i_lock_take(&o->lock);
-    wait.next = o->first;
-    o->first = &wait;
+    wait_add(o, &wait);
     while (!outage_look(o, d, leat_task_now_ns(t), &until_ns, &err)) {
         leat_i_lock_give(&o->lock);
         leat_err parked = leat_i_park(t, until_ns);

@@ -10,7 +10,7 @@
 
 struct leat_i_slot_wait {
     leat_i_waiter *waiter;
-    struct leat_i_slot_wait *next;
+    struct leat_i_slot_wait *next, *prev;
     LEAT_ATOMIC(bool) granted;
 };
 
@@ -22,13 +22,8 @@ void leat_i_slots_init(leat_i_slots *s, uint32_t count)
 
 static void queue_remove(leat_i_slots *s, leat_i_slot_kind kind, struct leat_i_slot_wait *wait)
 {
-    struct leat_i_slot_wait **at = &s->first[kind], *before = NULL;
-    while (*at != wait) {
-        before = *at;
-        at = &before->next;
-    }
-    *at = wait->next;
-    if (s->last[kind] == wait) s->last[kind] = before;
+    *(wait->prev ? &wait->prev->next : &s->first[kind]) = wait->next;
+    *(wait->next ? &wait->next->prev : &s->last[kind]) = wait->prev;
 }
 
 leat_err leat_i_slots_take(leat_task *t, leat_i_slots *s, leat_i_slot_kind kind)
@@ -40,10 +35,8 @@ leat_err leat_i_slots_take(leat_task *t, leat_i_slots *s, leat_i_slot_kind kind)
         leat_i_lock_give(&s->lock);
         return LEAT_OK;
     }
-    if (s->last[kind])
-        s->last[kind]->next = &wait;
-    else
-        s->first[kind] = &wait;
+    wait.prev = s->last[kind];
+    *(wait.prev ? &wait.prev->next : &s->first[kind]) = &wait;
     s->last[kind] = &wait;
     leat_i_lock_give(&s->lock);
     leat_err err = LEAT_OK;
@@ -65,8 +58,7 @@ bool leat_i_slots_give(leat_i_slots *s)
     for (int kind = 0; kind < LEAT_I_SLOT_KIND_COUNT; kind++) {
         struct leat_i_slot_wait *wait = s->first[kind];
         if (!wait) continue;
-        s->first[kind] = wait->next;
-        if (!wait->next) s->last[kind] = NULL;
+        queue_remove(s, (leat_i_slot_kind)kind, wait);
         leat_i_waiter *waiter = wait->waiter;
         /* Release: pairs with the acquire in leat_i_slots_take. After it `wait` may be gone; the waiter never is. */
         leat_store_release(&wait->granted, true);
