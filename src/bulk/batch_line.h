@@ -11,8 +11,8 @@
 enum { LEAT_I_KEY_BYTES_MAX = 1024, LEAT_I_URL_BYTES_MAX = 1024 };
 
 typedef struct leat_i_batch_line {
-    const char *
-        key; /* custom_id, or the id that the document carries; NUL-ended, in the arena; NULL = it has none that is usable */
+    /* custom_id, or the id that the document carries; NUL-ended, in the arena; NULL = it has none that is usable. */
+    const char *key;
     size_t key_bytes;
     const char *url;  /* NUL-ended, in the arena */
     const char *body; /* span of the line, byte for byte */

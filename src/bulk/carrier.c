@@ -4,12 +4,13 @@
  * A carrier is one task for many documents: its stack stays warm, and taking the next document wakes nobody. It holds a turn from
  * the document's first request to its row, so that a kill repeats at most as many answers as there are turns.
  */
-#include "../base/err.h"
 #include "run.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "../base/err.h"
+#include "../llm/cases.h"
 #include "spans.h"
 
 static void turn_drop(leat_i_run *run, struct leat_i_doc *d)
@@ -45,15 +46,10 @@ __attribute__((noinline)) static bool document_take(leat_task *t, leat_i_run *ru
 
 /* ---- the row ---- */
 
-static bool reply_is_good(const leat_llm_reply *r)
-{
-    return r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH;
-}
-
 static void row_count(leat_i_run *run, const leat_llm_reply *r)
 {
     leat_i_counters *c = &run->count;
-    bool good = reply_is_good(r), asked = r->cls != LEAT_CLASS_INPUT && r->cls != LEAT_CLASS_DUPLICATE;
+    bool good = leat_i_class_is_good(r->cls), asked = r->cls != LEAT_CLASS_INPUT && r->cls != LEAT_CLASS_DUPLICATE;
     (void)leat_add_relaxed(&c->by_class[r->cls & 63], 1);
     (void)leat_add_relaxed(good ? &c->ok : &c->failed, 1);
     if (good && leat_load_relaxed(&c->failed_in_a_row) > 0) leat_store_relaxed(&c->failed_in_a_row, 0u);
@@ -95,7 +91,7 @@ static void row_put(leat_task *t, leat_i_run *run, struct leat_i_doc *d)
     bool ok = leat_i_row_put(&row, &d->doc, d->text_hash, !run->opts->no_extras);
     if (ok && leat_i_held_wants(run, reply))
         ok = leat_i_held_add(run, &row, reply) == LEAT_OK;
-    else if (ok && row_write(t, run, &row, reply) && reply_is_good(reply))
+    else if (ok && row_write(t, run, &row, reply) && leat_i_class_is_good(reply->cls))
         leat_i_carrier_write_held(t, run, leat_i_held_take(run));
     leat_i_buf_fini(&row);
     if (!ok) stop_for(run, LEAT_I_STOP_NOW, LEAT_NOMEM, "out of memory while writing a row");
@@ -142,7 +138,7 @@ static bool walk_stops_run(leat_task *t, leat_i_run *run, leat_err err, const le
         /* After a cancel only an answer that is whole and good counts; a drain ends who was still in line. */
         leat_i_stop stop = leat_i_run_stopping(run);
         if (err == LEAT_CANCELED && stop) return true;
-        return (leat_task_is_canceled(t) || stop == LEAT_I_STOP_NOW) && (err || !reply_is_good(r));
+        return (leat_task_is_canceled(t) || stop == LEAT_I_STOP_NOW) && (err || !leat_i_class_is_good(r->cls));
     }
     return true;
 }

@@ -47,11 +47,8 @@ static const char *member_of_path(const char *path)
                   { "/embeddings", "input" },
                   { "/messages", "messages" },
                   { ":generateContent", "contents" } };
-    size_t size = strcspn(path, "?");
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
-        size_t tail = strlen(KNOWN[i].end);
-        if (size >= tail && memcmp(path + size - tail, KNOWN[i].end, tail) == 0) return KNOWN[i].member;
-    }
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (leat_i_path_ends(path, KNOWN[i].end)) return KNOWN[i].member;
     return NULL;
 }
 

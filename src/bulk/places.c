@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "../llm/cases.h"
 #include "run.h"
 
 enum { UNREACHED_OUT = 3, FAULTS_OUT = 20 };
@@ -68,7 +69,7 @@ void leat_i_places_tell(leat_i_run *run, const leat_llm *llm, const leat_i_llm_a
     leat_i_places *p = &run->places;
     if (llm != run->opts->llm || a->endpoint_index >= p->count) return;
     leat_i_place_count *place = &p->place[a->endpoint_index];
-    bool good = a->cls == LEAT_CLASS_OK || a->cls == LEAT_CLASS_LENGTH;
+    bool good = leat_i_class_is_good(a->cls);
     if (a->sent) (void)leat_add_relaxed(&place->requests, 1);
     if (a->throttled)
         (void)leat_add_relaxed(&place->throttles, 1);

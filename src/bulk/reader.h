@@ -62,8 +62,8 @@ leat_err leat_i_reader_init(leat_i_reader *r, const leat_bulk_opts *opts, leat_e
 leat_i_take leat_i_reader_take(leat_i_reader *r, leat_i_piece *piece);
 /* Reads on. LEAT_INPUT (unreadable or damaged input), LEAT_IO, LEAT_NOMEM, with a sentence. */
 leat_err leat_i_reader_fill(leat_i_reader *r, leat_error *error);
-uint64_t
-leat_i_reader_bytes(const leat_i_reader *r); /* of the pieces given so far, as they lie on the disk (packed: about) */
+/* Of the pieces given so far, as they lie on the disk (packed: about). */
+uint64_t leat_i_reader_bytes(const leat_i_reader *r);
 void leat_i_reader_fini(leat_i_reader *r);
 
 #endif

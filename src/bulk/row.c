@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "../base/json.h"
+#include "../llm/cases.h"
 #include "hex.h"
 
 /* Room for all that is neither key, body nor message, with each number at its longest. */
@@ -33,11 +34,6 @@ static void put_cost(leat_i_buf *b, double cost)
     put_member(b, ",\"cost\":", millionths / 1000000);
     leat_i_buf_append(b, ".", 1);
     leat_i_buf_puts(b, part);
-}
-
-static bool reply_is_good(const leat_llm_reply *r)
-{
-    return r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH;
 }
 
 static void put_response(leat_i_buf *b, const leat_llm_reply *r)
@@ -125,7 +121,7 @@ bool leat_i_row_put(leat_i_buf *b, const leat_doc *doc, uint64_t text_hash, bool
     leat_i_buf_append(b, hex, 16);
     leat_i_buf_puts(b, "\",\"custom_id\":");
     leat_i_json_put_string(b, doc->key, key_bytes);
-    if (r->body || reply_is_good(r))
+    if (r->body || leat_i_class_is_good(r->cls))
         put_response(b, r);
     else
         put_error(b, r);

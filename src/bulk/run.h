@@ -38,8 +38,8 @@
 typedef struct leat_i_feed {
     const leat_bulk_opts *opts; /* borrowed */
     leat_i_reader reader;
-    leat_i_ids
-        *retried; /* borrowed; keys that are to come again: those met are marked SEEN; NULL = none; guarded by the turn */
+    /* Borrowed: keys that are to come again, of which those met are marked SEEN; NULL = none; guarded by the turn. */
+    leat_i_ids *retried;
     uint64_t retried_met;
     leat_i_ids *ids; /* borrowed; guarded by the turn */
     leat_i_template body;
@@ -151,8 +151,8 @@ typedef struct leat_i_run {
     LEAT_ATOMIC(int64_t) first_try_ns;   /* start of the first attempt that found no endpoint; 0 = none did */
     LEAT_ATOMIC(bool) first_failed_told; /* the summary has why the first failed row is one */
     LEAT_ATOMIC(bool) insistence_told;   /* the user knows that it is tried for a while */
-    LEAT_ATOMIC(int64_t)
-    told_to_wait_ns;         /* until then some document waits since the endpoint asked for it; of the last that was told */
+    /* Until then some document waits since the endpoint asked for it; of the last that was told. */
+    LEAT_ATOMIC(int64_t) told_to_wait_ns;
     uint64_t granted_before; /* the limiter's counts at the start */
     double charged_before;
 

@@ -30,15 +30,11 @@ static void put_text(leat_i_buf *b, const char *name, const char *text)
         leat_i_buf_puts(b, "null");
 }
 
-static void put_hex(leat_i_buf *b, const char *name, const uint64_t *v, size_t count)
+static void put_hex(leat_i_buf *b, const char *name, uint64_t v)
 {
-    leat_i_buf_printf(b, ",\"%s\":\"", name);
-    for (size_t i = 0; i < count; i++) {
-        char hex[17];
-        leat_i_hex_put(hex, v[i]);
-        leat_i_buf_append(b, hex, 16);
-    }
-    leat_i_buf_append(b, "\"", 1);
+    char hex[17];
+    leat_i_hex_put(hex, v);
+    leat_i_buf_printf(b, ",\"%s\":\"%s\"", name, hex);
 }
 
 /* What rows are made from. */
@@ -49,9 +45,9 @@ static void put_making(leat_i_buf *b, const leat_i_settings *s)
     put_text(b, "id_field", s->id_field);
     put_text(b, "model", s->model);
     put_text(b, "provider", s->provider);
-    put_hex(b, "template", &s->template_hash, 1);
-    put_hex(b, "system", &s->system_hash, 1);
-    put_hex(b, "extra_body", &s->extra_hash, 1);
+    put_hex(b, "template", s->template_hash);
+    put_hex(b, "system", s->system_hash);
+    put_hex(b, "extra_body", s->extra_hash);
     leat_i_buf_puts(b, s->extras ? ",\"extras\":true" : ",\"extras\":false");
 }
 
@@ -109,13 +105,11 @@ static leat_err get_text(leat_i_json object, const char *name, bool may_lack, le
     return *text ? LEAT_OK : LEAT_NOMEM;
 }
 
-static leat_err get_hex(leat_i_json object, const char *name, uint64_t *v, size_t count)
+static leat_err get_hex(leat_i_json object, const char *name, uint64_t *v)
 {
     leat_i_json string = leat_i_json_get(object, name);
-    if (string.type != LEAT_I_JSON_STRING || string.size != count * 16 + 2) return LEAT_MISMATCH;
-    for (size_t i = 0; i < count; i++)
-        if (!leat_i_hex_get(string.at + 1 + i * 16, &v[i])) return LEAT_MISMATCH;
-    return LEAT_OK;
+    bool is_hex = string.type == LEAT_I_JSON_STRING && string.size == 16 + 2 && leat_i_hex_get(string.at + 1, v);
+    return is_hex ? LEAT_OK : LEAT_MISMATCH;
 }
 
 static leat_err get_inputs(leat_i_json array, leat_i_arena *arena, leat_i_settings *s)
@@ -145,9 +139,9 @@ static leat_err get_making(leat_i_json whole, leat_i_arena *arena, leat_i_settin
     LEAT_TRY(get_text(whole, "id_field", true, arena, &s->id_field));
     LEAT_TRY(get_text(whole, "model", false, arena, &s->model));
     LEAT_TRY(get_text(whole, "provider", true, arena, &s->provider));
-    LEAT_TRY(get_hex(whole, "template", &s->template_hash, 1));
-    LEAT_TRY(get_hex(whole, "system", &s->system_hash, 1));
-    LEAT_TRY(get_hex(whole, "extra_body", &s->extra_hash, 1));
+    LEAT_TRY(get_hex(whole, "template", &s->template_hash));
+    LEAT_TRY(get_hex(whole, "system", &s->system_hash));
+    LEAT_TRY(get_hex(whole, "extra_body", &s->extra_hash));
     return !s->format || (!s->extras && extras.type != LEAT_I_JSON_FALSE) ? LEAT_MISMATCH : LEAT_OK;
 }
 

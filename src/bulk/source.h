@@ -14,8 +14,8 @@
 typedef struct leat_i_source { /* zeroed memory is a closed source */
     bool open;
     int fd;
-    const LEAT_ATOMIC(bool) *
-        stop; /* NULL = the input never waits; else a wait for it ends, with -ECANCELED, once this is true */
+    /* NULL = the input never waits; else a wait for it ends, with -ECANCELED, once this is true. */
+    const LEAT_ATOMIC(bool) * stop;
     bool end; /* the last read gave 0 */
     bool gzip;
     struct leat_i_gunzip *gz; /* NULL unless gzip */

@@ -20,7 +20,10 @@ static leat_err unmet_find(const leat_bulk_opts *o, leat_i_ids *ids, uint32_t fl
     leat_i_scan scan = { 0 };
     leat_i_scan_opts opts = { .unmet = flag, .any_form = true, .stop_signal = o->stop_signal };
     int fd = leat_i_os_open(o->output, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) return leat_i_fail(error, LEAT_IO, "cannot read the output %.120s", o->output);
+    char why[80];
+    if (fd < 0)
+        return leat_i_fail(error, LEAT_IO, "cannot read the output %.120s: %s", o->output,
+                           leat_i_errno_text(fd, why, sizeof why));
     leat_err err = leat_i_scan_run(&scan, fd, o->output, &opts, ids, error);
     leat_i_scan_fini(&scan);
     (void)leat_i_os_close(fd);

@@ -10,6 +10,7 @@
 #include "../base/json.h"
 #include "../bulk/exit_code.h"
 #include "../bulk/template.h"
+#include "../llm/cases.h"
 #include "../llm/provider.h"
 #include "nearest.h"
 #include "say.h"
@@ -127,7 +128,7 @@ static int retry_failed_check(const leat_i_run_args *args)
     if (!given || !*given) return LEAT_I_EXIT_OK;
     for (int c = 0; c < CLASS_COUNT; c++) {
         const char *name = CLASS_NAMES[c];
-        bool good = c == LEAT_CLASS_OK || c == LEAT_CLASS_LENGTH;
+        bool good = leat_i_class_is_good((leat_class)c);
         if (!good) nearest = leat_i_word_nearer(given, nearest, name);
         if (strcmp(name, given) != 0) continue;
         if (!good) return LEAT_I_EXIT_OK;

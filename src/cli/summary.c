@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/json.h"
 #include "../base/clean.h"
+#include "../base/json.h"
+#include "../llm/cases.h"
 #include "say.h"
 
 enum { PATH_BYTES_MAX = 4096, RATE_MS_MIN = 2000 };
@@ -51,11 +52,6 @@ static void time_put(leat_i_buf *b, int64_t ms)
         leat_i_buf_printf(b, "%lld h %d min", (long long)(s / 3600), (int)(s / 60 % 60));
 }
 
-static bool class_is_good(int cls)
-{
-    return cls == LEAT_CLASS_OK || cls == LEAT_CLASS_LENGTH;
-}
-
 static void endpoints_put(leat_i_buf *b, const leat_bulk_summary *s)
 {
     for (uint32_t i = 0; i < s->endpoint_count; i++) {
@@ -79,7 +75,7 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     leat_i_buf_puts(b, "\n");
     for (int c = 0; c < CLASS_COUNT; c++) {
         if (!s->class_count[c] || c == LEAT_CLASS_OK) continue;
-        counted_put(b, class_is_good(c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
+        counted_put(b, leat_i_class_is_good((leat_class)c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
         leat_i_buf_printf(b, "%s (%s)\n", CLASS_NAMES[c], CLASS_MEANINGS[c]);
     }
     if (s->first_failed[0]) {

@@ -144,7 +144,7 @@ static void attempt_settle(call *c, const leat_i_reading *rd, const leat_grant *
     leat_cost used = { .input = (double)r->tokens_in, .output = (double)r->tokens_out };
     if (llm->place[grant->endpoint_index].provider->cached_are_free) used.input -= (double)r->tokens_cached;
     if (rd->has_usage) leat_i_estimate_learn(&llm->estimate, c->request.body_bytes, used);
-    if (!rd->has_usage && (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH)) {
+    if (!rd->has_usage && leat_i_class_is_good(r->cls)) {
         leat_cost guess = leat_i_estimate_guess(&llm->estimate, c->request.body_bytes, c->max_tokens);
         used = (leat_cost){ .input = guess.input, .output = (double)r->text_bytes / 4 };
         r->tokens_in = (uint64_t)(used.input + 0.5);
@@ -328,7 +328,7 @@ static leat_err attempt(call *c)
 static void call_redact(call *c)
 {
     leat_llm_reply *r = c->reply;
-    bool failed = r->cls != LEAT_CLASS_OK && r->cls != LEAT_CLASS_LENGTH;
+    bool failed = !leat_i_class_is_good(r->cls);
     size_t id_size = strlen(r->request_id);
     if (id_size) (void)text_redact(c, &r->request_id, &id_size, failed);
     if (r->text_bytes) (void)text_redact(c, &r->text, &r->text_bytes, failed);
@@ -342,7 +342,7 @@ static void call_redact(call *c)
 
 static leat_err call_take_turn(call *c)
 {
-    return c->turn ? c->turn->take(c->t, c->turn->arg) : LEAT_OK;
+    return c->turn && c->turn->take ? c->turn->take(c->t, c->turn->arg) : LEAT_OK;
 }
 
 static leat_err call_attempts(call *c)
@@ -354,7 +354,7 @@ static leat_err call_attempts(call *c)
         attempt_clear(c->reply);
         leat_i_arena_rewind(&c->t->arena, c->mark);
         if (c->wait_ms <= 0) continue;
-        if (c->turn) c->turn->give(c->turn->arg);
+        if (c->turn && c->turn->give) c->turn->give(c->turn->arg);
         LEAT_TRY(leat_sleep_ms(c->t, c->wait_ms));
     }
 }

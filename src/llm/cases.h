@@ -15,6 +15,12 @@
 
 #include "../net/http.h"
 
+/* Whether a reply of this class is an answer. */
+static inline bool leat_i_class_is_good(leat_class cls)
+{
+    return cls == LEAT_CLASS_OK || cls == LEAT_CLASS_LENGTH;
+}
+
 typedef enum leat_i_retry { LEAT_I_RETRY_NO, LEAT_I_RETRY_YES, LEAT_I_RETRY_ONCE, LEAT_I_RETRY_FREE } leat_i_retry;
 typedef enum leat_i_budget { LEAT_I_BUDGET_NONE, LEAT_I_BUDGET_FAILURE, LEAT_I_BUDGET_THROTTLE } leat_i_budget;
 

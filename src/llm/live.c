@@ -46,22 +46,9 @@ static bool live_is_final(void *arg)
     return heard;
 }
 
-static leat_err live_take(leat_task *t, void *arg)
-{
-    (void)t, (void)arg;
-    return LEAT_OK;
-}
-
-static void live_give(void *arg)
-{
-    (void)arg;
-}
-
 static leat_err live_call(leat_task *t, struct live *l, const void **result)
 {
-    leat_i_llm_turn turn = {
-        .take = live_take, .give = live_give, .arg = l, .heard = live_heard, .is_final = live_is_final
-    };
+    leat_i_llm_turn turn = { .arg = l, .heard = live_heard, .is_final = live_is_final };
     leat_llm_reply r;
     const char *body = NULL;
     size_t size = 0;

@@ -433,7 +433,7 @@ static leat_err err_of_class(const leat_llm_reply *r)
 
 leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r)
 {
-    if (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return LEAT_OK;
+    if (leat_i_class_is_good(r->cls)) return LEAT_OK;
     leat_err err = leat_task_fail(t, err_of_class(r), "%s", r->message);
     if (t->error) t->error->http_status = r->http_status;
     return err;

@@ -47,7 +47,7 @@ static void reply_message(leat_llm_reply *r, leat_i_case what, const char *their
 {
     const char *ours = case_sentence(what);
     r->message[0] = '\0';
-    if (r->cls == LEAT_CLASS_OK || r->cls == LEAT_CLASS_LENGTH) return;
+    if (leat_i_class_is_good(r->cls)) return;
     char status[24] = "";
     if (r->http_status >= 300) snprintf(status, sizeof status, "HTTP %d", r->http_status);
     const char *parts[] = { status, ours, theirs };

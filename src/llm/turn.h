@@ -27,14 +27,17 @@ typedef struct leat_i_llm_attempt {
 } leat_i_llm_attempt;
 
 typedef struct leat_i_llm_turn {
-    leat_err (*take)(leat_task *t,
-                     void *arg); /* before each attempt, before the limiter is asked; may suspend. Fine to be called
-                                                  while the turn is held. An error ends the call with that error. */
-    void (*sent)(void *arg);     /* the limiter has let it through, and the request goes out; NULL = nobody asks */
-    void (*ended)(leat_task *t, void *arg, leat_i_llm_attempt *attempt); /* each that may have reached the endpoint, one that
-                                                  was canceled too; NULL = nobody asks */
-    void (*give)(void *arg);                                             /* before the call waits to try again */
-    void *arg;
+    /* Each may be NULL = nobody asks. */
+    /* Before each attempt, before the limiter is asked; may suspend. Fine to be called while the turn is held. An error ends the
+     * call with that error. */
+    leat_err (*take)(leat_task *t, void *arg);
+    /* The limiter has let it through, and the request goes out. */
+    void (*sent)(void *arg);
+    /* Each attempt that may have reached the endpoint, one that was canceled too. */
+    void (*ended)(leat_task *t, void *arg, leat_i_llm_attempt *attempt);
+    /* Before the call waits to try again. */
+    void (*give)(void *arg);
+    void *arg;                         /* of these, and of the two at the end */
     const leat_i_request_facts *facts; /* what the body asks for, where the caller has read it; NULL = the call looks */
     bool skip_text;                    /* the caller reads the body only: reply.text may stay "" */
     /* On the loop's thread, with each piece of text, as in leat_i_fold; NULL = nobody listens. Asks for a stream. */
@@ -42,7 +45,8 @@ typedef struct leat_i_llm_turn {
     bool (*is_final)(void *arg); /* after an attempt: no other may follow; NULL = one may */
 } leat_i_llm_turn;
 
-/* As leat_llm_call, in turn; `turn` may be NULL, and `path` too: the endpoint's own of chat completions. The turn is still held when it returns with LEAT_OK, whatever the reply's class. */
+/* As leat_llm_call, in turn; `turn` may be NULL, and `path` too: the endpoint's own of chat completions. The turn is still held when
+ * it returns with LEAT_OK, whatever the reply's class. */
 leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
                                  const leat_i_llm_turn *turn, leat_llm_reply *reply);
 
@@ -50,8 +54,8 @@ leat_limiter *leat_i_llm_limiter(const leat_llm *llm); /* NULL = none */
 const char *leat_i_llm_provider(const leat_llm *llm);  /* the name of its first endpoint's provider */
 const char *leat_i_llm_tongue(const leat_llm *llm);    /* the form that its replies have: a provider's name */
 uint32_t leat_i_llm_endpoint_count(const leat_llm *llm);
-const char *
-leat_i_llm_key_words(const leat_llm *llm); /* of a refused key, where it came from; "" = many, or not ours to know */
+/* Of a refused key, where it came from; "" = many, or not ours to know. */
+const char *leat_i_llm_key_words(const leat_llm *llm);
 const char *leat_i_llm_endpoint_name(const leat_llm *llm, uint32_t index); /* its scheme, host and port */
 
 #endif
