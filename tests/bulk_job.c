@@ -116,3 +116,11 @@ void rows_free(rows *r)
 {
     json_decref(r->by_key);
 }
+
+void job_finish(job *j, unsigned count)
+{
+    assert_int_equal(job_run(j), LEAT_OK);
+    rows r = job_rows(j);
+    assert_int_equal(r.count, count);
+    rows_free(&r);
+}

@@ -39,4 +39,7 @@ json_t *rows_find(const rows *r, const char *key);
 void rows_check_error(const rows *r, const char *key, const char *code, const char *message);
 void rows_free(rows *r);
 
+/* Whatever stopped it: with the cause gone, the same command goes on and ends with every document's row, each once. */
+void job_finish(job *j, unsigned count);
+
 #endif
