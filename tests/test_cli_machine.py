@@ -158,5 +158,71 @@ class StandStill(Cli):
         self.stopped("--request-timeout", "2", "--stream")
 
 
+class Lost(Cli):
+    """Somebody does something to the output while a run writes to it. By itself the run would need 25 s."""
+    COUNT = 2000
+
+    def stopped(self, sentence, act):
+        self.mocked = self.mock("--latency-ms", 50)
+        self.batch("in.jsonl", self.COUNT)
+        self.args = ["run", "in.jsonl", "-o", "sub/out.jsonl", "--base-url", self.mocked.url, "-j", "4"]
+        process = self.start(*self.args)
+        self.wait_rows(8, "sub/out.jsonl")
+        act()
+        _, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 8, err)
+        self.assertIn(sentence, err)
+        self.assertNotIn("goes on from here", err)
+        return err
+
+    def setUp(self):
+        super().setUp()
+        self.out, self.saved = self.dir / "sub/out.jsonl", self.dir / "sub/out.jsonl.saved"
+        self.out.parent.mkdir()
+
+    def finish(self, asked_twice=0):
+        self.ends(0, *self.args, "-j", "200")
+        self.assertEqual(len(self.rows("sub/out.jsonl")), self.COUNT)
+        answered = self.mock_end(self.mocked)["answered"]
+        self.assertTrue(self.COUNT <= answered <= self.COUNT + asked_twice, answered)
+
+    def test_an_output_that_is_moved(self):
+        moved = self.dir / "sub/out.jsonl.1"
+        err = self.stopped("was moved while rows were written to it", lambda: self.out.rename(moved))
+        self.assertIn("put it back, and the same command goes on", err)
+        moved.rename(self.out)
+        self.finish()
+
+    def test_an_output_that_is_removed(self):
+        err = self.stopped("was removed or replaced while rows were written to it", self.out.unlink)
+        self.assertIn("the rows are kept in sub/out.jsonl.saved: call it sub/out.jsonl, and the same command goes on", err)
+        self.saved.rename(self.out)
+        self.finish()
+
+    def test_an_output_that_is_replaced(self):
+        """As editors do it, and sed -i; and the name for the rows is taken."""
+        self.saved.write_text("somebody else's")
+
+        def replace():
+            self.write("copy", self.out.read_bytes())
+            (self.dir / "copy").rename(self.out)
+        err = self.stopped("was removed or replaced while rows were written to it", replace)
+        self.assertIn("the rows are lost, sub/out.jsonl.saved cannot be written: File exists", err)
+        self.assertEqual(self.saved.read_text(), "somebody else's")
+
+    def test_an_output_that_is_cut(self):
+        self.stopped("was cut by somebody while rows were written to it", lambda: os.truncate(self.out, 0))
+        self.finish(asked_twice=self.COUNT)
+
+    def test_what_took_the_place_of_an_empty_output_stays(self):
+        self.batch("in.jsonl", 4)
+        process = self.start("run", "in.jsonl", "-o", self.out, "--base-url", self.fault("hang").url + "/v1", "-j", "4")
+        self.wait_for("the output", lambda: self.out.exists() and (self.dir / "sub/out.jsonl.leat").exists())
+        self.out.unlink()
+        self.out.write_text("somebody else's")
+        self.wait_for("its end", lambda: process.poll() is not None or process.send_signal(signal.SIGTERM))
+        self.assertEqual(self.out.read_text(), "somebody else's")
+
+
 if __name__ == "__main__":
     main()

@@ -79,6 +79,7 @@ int leat_i_os_unlink(const char *path);
 int leat_i_os_stat(const char *path, struct stat *st);
 int leat_i_os_lstat(const char *path, struct stat *st);
 int leat_i_os_fstat(int fd, struct stat *st);
+int leat_i_os_stat_in(int folder_fd, const char *name, struct stat *st);
 int leat_i_os_lock(int fd); /* OFD write lock on the whole file, not waited for; -EAGAIN when another process holds it */
 int leat_i_os_wait_readable(int fd, int timeout_ms); /* 1 = a read would not block, 0 = the time is over, or -errno */
 int leat_i_os_wait_writable(int fd, int timeout_ms); /* the same for a write, of PIPE_BUF bytes at most where it is a pipe */

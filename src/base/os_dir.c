@@ -45,6 +45,13 @@ void leat_i_os_dir_close(leat_i_os_dir *dir)
     if (dir) (void)closedir((DIR *)dir);
 }
 
+int leat_i_os_stat_in(int folder_fd, const char *name, struct stat *st)
+{
+    int rc = leat_i_os_faulted("stat");
+    if (rc < 0) return rc;
+    return fstatat(folder_fd, name, st, 0) != 0 ? -errno : 0;
+}
+
 bool leat_i_os_is_terminal(int fd)
 {
     return isatty(fd) == 1;

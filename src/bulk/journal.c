@@ -12,6 +12,7 @@
 #include "asked.h"
 #include "earlier.h"
 #include "files.h"
+#include "lost.h"
 
 enum { JOURNAL_OPEN_TRIES = 3, JOURNAL_POLL_MS = 50, COPY_BYTES = 1024 * 1024 };
 
@@ -71,7 +72,7 @@ static leat_err file_open_locked(leat_i_journal *j, leat_error *error)
         if (rc < 0) return output_fail(j, rc, "look at", error);
         rc = leat_i_os_stat(j->path, &path_st);
         if (rc == 0 && open_st.st_dev == path_st.st_dev && open_st.st_ino == path_st.st_ino) {
-            j->bytes = open_st.st_size;
+            leat_store_relaxed(&j->bytes, open_st.st_size); /* relaxed, as below: nobody else knows it yet */
             return LEAT_OK;
         }
         (void)leat_i_os_close(j->fd);
@@ -146,7 +147,7 @@ static leat_err rows_rewrite(leat_i_journal *j, const leat_i_scan *scan, leat_er
     }
     (void)leat_i_os_close(j->fd);
     j->fd = fd;
-    j->bytes = st.st_size;
+    leat_store_relaxed(&j->bytes, st.st_size);
     rc = leat_i_os_fsync_dir(j->path);
     return rc < 0 ? output_fail(j, rc, "rewrite", error) : LEAT_OK;
 }
@@ -159,7 +160,7 @@ static leat_err rows_repair(leat_i_journal *j, const leat_i_scan *scan, leat_err
     j->bad_rows = scan->bad;
     j->first_bad_line = scan->first_bad_line;
     if (scan->drop_count > 0) return rows_rewrite(j, scan, error);
-    j->bytes = scan->bytes;
+    leat_store_relaxed(&j->bytes, scan->bytes);
     if (scan->torn_bytes == 0) return LEAT_OK;
     int rc = leat_i_os_ftruncate(j->fd, scan->bytes);
     return rc < 0 ? output_fail(j, rc, "repair", error) : LEAT_OK;
@@ -259,17 +260,18 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
     j->created = j->created && leat_i_os_stat(path, &st) < 0;
     LEAT_TRY(file_open_locked(j, error));
     j->regular = j->resumable = true;
-    if (opts->overwrite && j->bytes > 0) {
+    if (opts->overwrite && leat_load_relaxed(&j->bytes) > 0) {
         LEAT_TRY(rows_are_ours(j, error));
         int rc = leat_i_os_ftruncate(j->fd, 0);
         if (rc < 0) return output_fail(j, rc, "empty", error);
-        j->bytes = 0;
+        leat_store_relaxed(&j->bytes, INT64_C(0));
     }
     leat_i_arena arena = { 0 };
     leat_i_settings saved = *now;
-    leat_err err = j->bytes > 0 ? rows_take(j, opts, &saved, ids, &arena, error) : LEAT_OK;
+    leat_err err = leat_load_relaxed(&j->bytes) > 0 ? rows_take(j, opts, &saved, ids, &arena, error) : LEAT_OK;
     if (!err) err = leat_i_settings_save(&saved, path, error);
     leat_i_arena_fini(&arena);
+    if (!err) leat_i_lost_begin(j);
     return err;
 }
 
@@ -280,7 +282,7 @@ leat_err leat_i_journal_open(leat_i_journal *j, const leat_bulk_opts *opts, cons
     memset(j, 0, sizeof *j);
     j->path = opts->output;
     j->stop_signal = opts->stop_signal;
-    j->fd = -1;
+    j->fd = j->folder_fd = -1;
     if (!j->path || !j->path[0]) return leat_i_fail(error, LEAT_USAGE, "a run needs an output");
     leat_err err = output_kind(j, &stream, error);
     if (!err) err = stream ? stream_open(j, error) : file_open(j, opts, now, ids, error);
@@ -297,7 +299,7 @@ leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, cons
     struct stat st;
     memset(j, 0, sizeof *j);
     j->path = opts->output;
-    j->fd = -1;
+    j->fd = j->folder_fd = -1;
     if (!j->path || opts->overwrite || strcmp(j->path, "-") == 0 || leat_i_os_stat(j->path, &st) < 0) return LEAT_OK;
     if (!S_ISREG(st.st_mode) || st.st_size == 0) return LEAT_OK;
     j->fd = leat_i_os_open(j->path, O_RDONLY, 0);
@@ -319,6 +321,7 @@ void leat_i_journal_discard(leat_i_journal *j)
     char path[PATH_MAX];
     struct stat st;
     if (!j->created || !j->resumable || j->fd < 0 || leat_i_os_fstat(j->fd, &st) < 0 || st.st_size > 0) return;
+    if (leat_i_lost_name(j)) return; /* what stands there now is somebody else's */
     /* Still locked: who has it open already sees that the name is gone, and makes a new one. */
     (void)leat_i_os_unlink(j->path);
     if (beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) (void)leat_i_os_unlink(path);
@@ -328,6 +331,7 @@ leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)
 {
     int fd = j->fd;
     j->fd = -1;
+    leat_i_lost_end(j);
     leat_i_ids_fini(&j->retried);
     /* Standard output belongs to the program. */
     int rc = fd > 1 ? leat_i_os_close(fd) : 0;

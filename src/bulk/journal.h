@@ -5,6 +5,7 @@
  * What stands on the disk at any moment, a kill at any call included:
  *   OUT            rows, each whole, but the last, which may be torn; or empty
  *   OUT.leat       the settings of those rows; older than them, or missing, only while OUT is empty
+ *   OUT.saved      the rows of an OUT that was removed while they were written (lost.h); nobody's but the user's
  *   OUT.leat.tmp, OUT.leat.rows   left by a kill: worth nothing, removed by the next run that needs the name
  *
  * Opening, in this order: open, lock, is it still the file of that name, settings compared, [--overwrite: cut to nothing],
@@ -16,20 +17,22 @@
 
 #include "leat/bulk.h"
 
+#include "../base/atomics.h"
 #include "ids.h"
 #include "scan.h"
 #include "settings.h"
 
 typedef struct leat_i_journal {
-    const char *path;       /* borrowed */
-    int fd;                 /* -1 = closed */
-    bool regular;           /* a file: rows are appended at `bytes`, and a torn one can be cut */
-    bool resumable;         /* a file of our own, with OUT.leat and lock */
-    const int *stop_signal; /* borrowed; ends what may take long; NULL = nothing does */
-    leat_i_ids retried;     /* keys of the rows that were taken out to be asked again, marked DONE */
-    bool created;           /* neither it nor OUT.leat was there before */
-    bool foreign;           /* refused, since it holds what leat has not written */
-    int64_t bytes;
+    const char *path;           /* borrowed */
+    int fd;                     /* -1 = closed */
+    bool regular;               /* a file: rows are appended at `bytes`, and a torn one can be cut */
+    bool resumable;             /* a file of our own, with OUT.leat and lock */
+    const int *stop_signal;     /* borrowed; ends what may take long; NULL = nothing does */
+    leat_i_ids retried;         /* keys of the rows that were taken out to be asked again, marked DONE */
+    bool created;               /* neither it nor OUT.leat was there before */
+    bool foreign;               /* refused, since it holds what leat has not written */
+    int folder_fd;              /* see lost.h; -1 = none */
+    LEAT_ATOMIC(int64_t) bytes; /* of whole rows; written by who writes them */
     uint64_t rows, rows_failed, rows_dropped;
     int64_t torn_bytes;      /* cut off */
     uint64_t bad_rows;       /* dropped by force */

@@ -8,9 +8,16 @@
 #include "../base/err.h"
 #include "../llm/turn.h"
 #include "asked.h"
+#include "lost.h"
 #include "output.h"
 
-enum { RUN_POLL_MS = 100, RUN_SYNC_MS = 500, RUN_CONCURRENCY_DEFAULT = 64, RUN_CONCURRENCY_MAX = 1000000 };
+enum {
+    RUN_POLL_MS = 100,
+    RUN_SYNC_MS = 500,
+    RUN_LOOK_MS = 1000,
+    RUN_CONCURRENCY_DEFAULT = 64,
+    RUN_CONCURRENCY_MAX = 1000000
+};
 
 /* ---- the flow of one node ---- */
 
@@ -166,6 +173,56 @@ static void signal_poll(leat_i_run *run)
     leat_i_run_stop(run, count == 1 ? LEAT_I_STOP_DRAIN : LEAT_I_STOP_NOW, &why);
 }
 
+/* Somebody may do something to the output: rows that go where nobody finds them are paid for in vain. Two looks see it before it
+ * counts, since some file systems need a moment; the last one decides alone. */
+static void output_look(leat_task *t, leat_i_run *run, bool is_last)
+{
+    leat_error why;
+    int64_t now_ns = leat_task_now_ns(t);
+    if (!is_last && now_ns < run->look_ns) return;
+    run->look_ns = now_ns + RUN_LOOK_MS * LEAT_I_NS_PER_MS;
+    if (!leat_i_lost_look(&run->journal, &why)) {
+        run->looked_lost = false;
+        return;
+    }
+    /* What is in flight is finished: where the file was moved, its rows are kept. */
+    run->output_is_lost = run->looked_lost || is_last;
+    run->looked_lost = true;
+    if (!run->output_is_lost) return;
+    /* A signal would be the reason that is told. */
+    if (leat_i_asked_to_stop(run->opts->stop_signal) > 0 && is_last)
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "%s", why.text);
+    leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
+}
+
+typedef struct save_job {
+    const leat_i_journal *journal;
+    int rc;
+} save_job;
+
+static leat_err job_save(void *arg)
+{
+    save_job *job = arg;
+    job->rc = leat_i_lost_save(job->journal);
+    return LEAT_OK;
+}
+
+/* As long as the file is open its rows can be read, whatever became of its name. */
+static void output_save(leat_task *t, leat_i_run *run)
+{
+    char text[80];
+    save_job job = { .journal = &run->journal };
+    if (!run->output_is_lost || leat_blocking(t, job_save, &job)) return;
+    const char *path = run->journal.path;
+    if (job.rc > 0)
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING,
+                           "the rows are kept in %s" LEAT_I_SAVED_END ": call it %s, and the same command goes on", path,
+                           path);
+    else if (job.rc < 0)
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "the rows are lost, %s" LEAT_I_SAVED_END " cannot be written: %s",
+                           path, leat_i_errno_text(job.rc, text, sizeof text));
+}
+
 /* A drain waits for what is at the endpoint, not for who is in line: that could be minutes away. */
 static void waiting_cancel(leat_i_run *run, uint32_t started)
 {
@@ -184,6 +241,7 @@ static void carriers_watch(leat_task *t, leat_i_run *run)
     /* Acquire: pairs with the release at a carrier's end. */
     while (leat_load_acquire(&run->carriers) > 0) {
         signal_poll(run);
+        output_look(t, run, false);
         leat_i_stop stop = leat_i_run_stopping(run);
         if (stop == LEAT_I_STOP_NOW) break;
         if (stop && !draining) waiting_cancel(run, started);
@@ -260,11 +318,13 @@ static void run_work(leat_task *t, leat_i_run *run)
     retried_tell(run);
     leat_err err = leat_i_writer_sync(t, &run->writer, &error);
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
+    output_look(t, run, true);
+    output_save(t, run);
     leat_i_lock_take(&run->stop_lock);
     leat_err code = run->stop_error.code;
     leat_i_lock_give(&run->stop_lock);
     /* The same command would meet the same change; and where no input can be read there is nothing to go on from. */
-    bool in_vain = code == LEAT_MISMATCH || (code == LEAT_INPUT && !has_rows(run));
+    bool in_vain = run->output_is_lost || code == LEAT_MISMATCH || (code == LEAT_INPUT && !has_rows(run));
     run->summary->goes_on = run->journal.resumable && leat_i_run_stopping(run) && !in_vain;
     end_check(run);
 }
@@ -313,7 +373,7 @@ static leat_err root_task(leat_task *t, void *arg, const void **result)
     (void)result;
     run->root = leat_i_task_waiter(t);
     run->start_ns = leat_task_now_ns(t);
-    run->journal.fd = -1;
+    run->journal.fd = run->journal.folder_fd = -1;
     leat_err err = run_open(t, run, args->error);
     if (!err) run_work(t, run);
     leat_i_summary_fill(run);

@@ -103,8 +103,9 @@ static size_t torn_cut(leat_i_journal *j, const leat_i_buf *rows, size_t written
     const char *lf = written > 0 ? memrchr(rows->data, '\n', written) : NULL;
     size_t whole = lf ? (size_t)(lf - rows->data) + 1 : 0;
     /* When even this fails the next run cuts it, before it appends. */
-    if (j->resumable && whole < written) (void)leat_i_os_ftruncate(j->fd, j->bytes + (int64_t)whole);
-    j->bytes += (int64_t)whole;
+    if (j->resumable && whole < written)
+        (void)leat_i_os_ftruncate(j->fd, leat_load_relaxed(&j->bytes) + (int64_t)whole); /* relaxed: only leaders write it */
+    (void)leat_add_release(&j->bytes, (int64_t)whole); /* pairs with the acquire in lost.c */
     return whole;
 }
 
@@ -122,7 +123,7 @@ static leat_err group_write(leat_task *t, leat_i_writer *w, leat_i_write_group *
         return err;
     }
     if (job.rc == 0) {
-        w->journal->bytes += (int64_t)g->rows.size;
+        (void)leat_add_release(&w->journal->bytes, (int64_t)g->rows.size); /* pairs as above */
         *whole = g->rows.size;
         /* Release: pairs with the acquire in leat_i_writer_sync. */
         if (w->sync == LEAT_BULK_SYNC_GROUP) leat_store_release(&w->dirty, true);
