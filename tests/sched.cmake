@@ -29,6 +29,7 @@ leat_test(test_submit_batch)
 leat_test(test_sweep_sched SOURCES support/sweep.c)
 leat_test(test_task)
 leat_test(test_task_pool)
+leat_test(test_scope)
 
 # Programs with a planted bug: they succeed as they are, and CI expects ThreadSanitizer and AddressSanitizer to refuse them.
 foreach(planted planted_race planted_scope)

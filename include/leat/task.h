@@ -5,7 +5,8 @@
  * While a task is suspended it costs no thread. It goes on on the worker where it first suspended, so C code between
  * two suspensions may use malloc, errno, locale and thread-locals as always; no mutex may be held over one.
  *
- * Structured: whatever a task starts has ended before the task ends. A future that nobody awaited is canceled and joined.
+ * Structured: whatever a task starts has ended before the task ends. A future that nobody awaited is canceled and joined. Until then its
+ * futures, and the memory that it was given, stay: a task that lives long works in scopes (leat_task_scope).
  *
  * A task is used only inside the callback that it is given to, on the thread that runs it, and a future by the task that started
  * it. Calls look, in all builds: those that give an error answer LEAT_USAGE, those that give a future give one that has failed
@@ -171,6 +172,23 @@ LEAT_API LEAT_MUST_USE leat_err leat_sleep_ms(leat_task *t, int64_t duration_ms)
  */
 LEAT_API LEAT_MUST_USE leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, void *arg,
                                                  const void **result);
+
+/**
+ * Calls `fn(t, arg, result)` in this task, and ends what it made when it returns, as the end of a task does: what it has started and
+ * not awaited is canceled and joined, its memory and its futures are given back. For a task that lives long, whose own memory would
+ * only grow: a scope for each turn of its loop.
+ *
+ *     while (!leat_task_is_canceled(t))
+ *         if (leat_task_scope(t, serve_one, server, &error) != LEAT_OK) log_failure(&error);
+ *
+ * Suspends: as `fn` does, and until what it has started has ended.
+ * Threads:  from the task `t` only; scopes may stand in one another.
+ * Owns:     what `fn` was given for `t` (memory, text, replies, futures) is gone afterwards, and so is what it set as a result: what is to
+ *           stay goes by way of `arg`. `*error` (optional) is written on failure; without it the story stays in the memory of `t`.
+ * Shape:    `fn` is called once, on this stack, with `t` and `arg`. The items of a batch are not added in a scope.
+ * Errors:   what `fn` returned; LEAT_NOMEM when its memory was short, and `t` goes on; LEAT_USAGE without `fn`.
+ */
+LEAT_API LEAT_MUST_USE leat_err leat_task_scope(leat_task *t, leat_task_fn fn, void *arg, leat_error *error);
 
 /**
  * Runs `fn(arg)` on a helper thread, for C code that blocks (a library, a disk), and waits for it.

@@ -98,3 +98,37 @@ leat_err leat_task_within(leat_task *t, int64_t duration_ms, leat_task_fn fn, vo
     if (err == LEAT_OK && result) *result = value;
     return err;
 }
+
+/* What a task had when a scope began. */
+struct scope {
+    leat_i_arena_mark memory;
+    leat_future *children;
+    leat_error *error;
+    bool nomem;
+};
+
+/* Apart, so that the story takes no room on the stack while the scope runs. */
+__attribute__((noinline)) static void scope_end(leat_task *t, const struct scope *outer, leat_err err, leat_error *error)
+{
+    leat_error story;
+    bool kept = err != LEAT_OK && !error;
+    if (err != LEAT_OK) *(error ? error : &story) = t->error && t->error->code == err ? *t->error : *leat_i_error_of(err);
+    leat_i_arena_rewind(&t->arena, outer->memory);
+    t->error = kept ? leat_i_arena_alloc(&t->arena, sizeof story) : outer->error;
+    if (kept && t->error) *t->error = story;
+    t->nomem = outer->nomem;
+}
+
+leat_err leat_task_scope(leat_task *t, leat_task_fn fn, void *arg, leat_error *error)
+{
+    LEAT_I_TASK_TRY(t);
+    if (!fn) return leat_i_missing(__func__, "a function");
+    const struct scope outer = { leat_i_arena_save(&t->arena), t->children, t->error, t->nomem };
+    const void *result = NULL;
+    t->nomem = false;
+    leat_err err = fn(t, arg, &result);
+    leat_i_task_end_children(t, outer.children);
+    if (err == LEAT_OK && t->nomem) err = LEAT_NOMEM;
+    scope_end(t, &outer, err, error);
+    return err;
+}
