@@ -245,6 +245,17 @@ class Refusals(Endpoint):
         self.ends(0, *self.args(mocked.url, "--max-attempts", "20", count=40))
         self.assertEqual(self.classes(), {"ok": 40})
 
+    def test_answers_that_were_thrown_away_are_counted(self):
+        """An empty answer is asked for once more; both are paid for."""
+        self.write("script", '{"fault":"empty", "request":2}\n')
+        server = self.mock("--script", "script")
+        ended = self.ends(0, *self.args(server.url, "-j", "1", "--progress", "json"))
+        rows = [self.rows()[f"doc-{i}"]["leat"] for i in range(3)]
+        self.assertEqual([row["attempts"] for row in rows], [1, 2, 1])
+        self.assertEqual(rows[1]["tokens_in"], 2 * rows[0]["tokens_in"])
+        summary = json.loads(ended.err.splitlines()[-1])
+        self.assertEqual(summary["tokens_in"], 4 * rows[0]["tokens_in"])
+
     def test_a_limit_of_the_endpoint_is_waited_for(self):
         mocked = self.mock("-j", "3")
         self.ends(0, *self.args(mocked.url, "-j", "6", "--throttle-time", "60", count=30))

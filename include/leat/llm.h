@@ -120,13 +120,13 @@ typedef struct leat_llm_reply {
     uint32_t possibly_billed;       /* attempts whose reply was lost after the request was sent */
     int64_t ms;                     /* of the whole call, waits included */
     int64_t ttft_ms;                /* to the first non-empty content of the last attempt; < 0 = unknown */
-    uint64_t tokens_in, tokens_out; /* all that were read and written */
+    uint64_t tokens_in, tokens_out; /* all that were read and written, in attempts whose answer was thrown away too */
     bool estimated;                 /* the tokens are an estimate: the endpoint did not say */
     bool is_fatal;     /* no other request can do better (key, quota, trust, unknown host, no TLS there): stop the run */
     bool is_unreached; /* no connection came about (connect, name, TLS): the request was not sent */
     char message[192]; /* one sentence when the class is not OK or LENGTH; the key never stands in it */
     uint64_t tokens_cached, tokens_reasoning; /* parts of tokens_in and of tokens_out; 0 where the endpoint does not say */
-    double cost; /* of the last attempt, as the endpoint itself names it (OpenRouter does); 0 = it does not */
+    double cost; /* of all attempts, as the endpoint itself names it (OpenRouter does); 0 = it does not */
 } leat_llm_reply;
 
 /**

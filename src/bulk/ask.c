@@ -109,6 +109,16 @@ static void costs_add(leat_llm_reply *r, const costs *c)
     r->cost += c->cost;
 }
 
+/* Of a call that was canceled too: what it has spent before is spent. */
+static void costs_count(leat_i_counters *c, const leat_llm_reply *r)
+{
+    (void)leat_add_relaxed(&c->tokens_in, r->tokens_in);
+    (void)leat_add_relaxed(&c->tokens_out, r->tokens_out);
+    (void)leat_add_relaxed(&c->tokens_cached, r->tokens_cached);
+    (void)leat_add_relaxed(&c->tokens_reasoning, r->tokens_reasoning);
+    if (r->cost > 0 && r->cost < 1e9) (void)leat_add_relaxed(&c->cost_millionths, (uint64_t)(r->cost * 1e6 + 0.5));
+}
+
 static bool text_keep(leat_i_arena *arena, const char **text, size_t bytes)
 {
     if (!*text) return true;
@@ -148,14 +158,9 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
     turn_back(d);
     leat_i_outage_leave(d->run, d, leat_task_now_ns(t));
+    costs_count(&d->run->count, &doc->reply);
     if (!err) {
         d->answered = true;
-        (void)leat_add_relaxed(&d->run->count.tokens_in, doc->reply.tokens_in);
-        (void)leat_add_relaxed(&d->run->count.tokens_out, doc->reply.tokens_out);
-        (void)leat_add_relaxed(&d->run->count.tokens_cached, doc->reply.tokens_cached);
-        (void)leat_add_relaxed(&d->run->count.tokens_reasoning, doc->reply.tokens_reasoning);
-        if (doc->reply.cost > 0 && doc->reply.cost < 1e9)
-            (void)leat_add_relaxed(&d->run->count.cost_millionths, (uint64_t)(doc->reply.cost * 1e6 + 0.5));
         err = reply_keep(d, &doc->reply);
     }
     if (err) doc->reply = (leat_llm_reply){ .ttft_ms = -1 };
