@@ -61,7 +61,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_fork_run(leat_task *t, leat_fork_fn fn, voi
  * Suspends: no.
  * Threads:  from the function that was given `f`, on its thread.
  * Owns:     `arg` is borrowed until the join.
- * Shape:    `fn` gets the leat_fork of the worker that runs it, and `arg`.
+ * Shape:    `fn` gets the leat_fork of the worker that runs it, and `arg`. It may be called directly, too, as `fn(f, arg)`, if it joins all
+ *           that it forks.
  */
 LEAT_INLINE void leat_fork_spawn(leat_fork *f, leat_fork_fn fn, void *arg);
 
@@ -192,10 +193,16 @@ static inline void leat_i_fork_push(leat_fork *f, leat_fork_slot *head,
     if (LEAT_I_FORK_ATTENTION(f)) leat_fork_publish(f, head + 1);
 }
 
+#ifdef __cplusplus
+#define LEAT_I_NULL nullptr /* NULL draws a warning where C++ is compiled strictly */
+#else
+#define LEAT_I_NULL NULL
+#endif
+
 /* NULL = nobody has taken it: the caller runs it. */
 static inline leat_fork_slot *leat_i_fork_pop(leat_fork *f, leat_fork_slot *slot)
 {
-    if (__builtin_expect(slot >= f->split, 1) && !LEAT_I_FORK_ATTENTION(f)) return NULL;
+    if (__builtin_expect(slot >= f->split, 1) && !LEAT_I_FORK_ATTENTION(f)) return LEAT_I_NULL;
     return leat_fork_join(f, slot);
 }
 
@@ -227,7 +234,7 @@ LEAT_INLINE void leat_fork_spawn(leat_fork *f, leat_fork_fn fn, void *arg)
 LEAT_INLINE void leat_fork_sync(leat_fork *f)
 {
     leat_fork_slot *slot = f->head - 1;
-    if (__builtin_expect(f->head == f->floor, 0)) slot = leat_fork_join(f, NULL); /* does not come back */
+    if (__builtin_expect(f->head == f->floor, 0)) slot = leat_fork_join(f, LEAT_I_NULL); /* does not come back */
     if (!leat_i_fork_pop(f, slot)) {
         struct leat_i_fork_call in;
         __builtin_memcpy(&in, slot->data, sizeof in);
