@@ -220,6 +220,39 @@ static void cut_gzip_is_an_error(void **state)
     free(data);
 }
 
+/* Somebody writes the input anew while it is read: what was there is not taken for all there is, nor half a line for a line. */
+static void an_input_that_becomes_shorter_is_an_error(void **state)
+{
+    (void)state;
+    enum { SIZE = 4 * 1024 * 1024, LEFT = SIZE / 2 + 7 };
+    const char *path = test_path(&dir, "shorter");
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    for (int i = 0; i < SIZE; i++)
+        text[i] = i % 16 == 15 ? '\n' : 'x';
+    for (int cut = 1; cut >= 0; cut--) {
+        test_write(path, text, SIZE);
+        leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_LINES };
+        leat_i_reader r;
+        leat_i_piece p;
+        leat_error error;
+        leat_i_take take = LEAT_I_TAKE_MORE;
+        uint64_t lines = 0;
+        leat_err err = leat_i_reader_init(&r, &o, &error);
+        while (!err && (take = leat_i_reader_take(&r, &p)) != LEAT_I_TAKE_END) {
+            if (take == LEAT_I_TAKE_MORE) err = leat_i_reader_fill(&r, &error);
+            if (take == LEAT_I_TAKE_MORE) continue;
+            assert_int_equal(p.bytes, 15);
+            if (++lines == 1) assert_int_equal(truncate(path, cut ? LEFT : SIZE), 0);
+        }
+        assert_int_equal(err, cut ? LEAT_INPUT : LEAT_OK);
+        assert_true(cut ? lines <= LEFT / 16 : lines == SIZE / 16);
+        if (cut) assert_non_null(strstr(error.text, "it became shorter while it was read"));
+        leat_i_reader_fini(&r);
+    }
+    free(text);
+}
+
 static void many_inputs_are_one_run(void **state)
 {
     (void)state;
@@ -379,6 +412,7 @@ int main(void)
         cmocka_unit_test(buffer_borders_do_not_show),
         cmocka_unit_test(gzip_is_told_by_its_bytes),
         cmocka_unit_test(cut_gzip_is_an_error),
+        cmocka_unit_test(an_input_that_becomes_shorter_is_an_error),
         cmocka_unit_test(many_inputs_are_one_run),
         cmocka_unit_test(pipes_are_read_and_said_to_block),
         cmocka_unit_test(files_come_sorted_folder_by_folder),

@@ -99,7 +99,7 @@ static leat_err file_take(leat_task *t, const leat_i_feed *f, struct leat_i_doc 
     if (job.rc == -EFBIG)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: longer than %zu bytes (line_bytes_max, or --max-line-bytes)",
                        d->doc.key, job.bytes_max);
-    else if (job.rc == -EBADMSG || job.rc == -ENODATA)
+    else if (job.rc == -EBADMSG || job.rc == -ENODATA || job.rc == -EPIPE)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: %s", d->doc.key, leat_i_source_why(job.rc, why, sizeof why));
     else if (job.rc < 0)
         leat_i_doc_bad(d, LEAT_CLASS_INPUT, "file %.80s: cannot be read: %s", d->doc.key,

@@ -76,6 +76,7 @@ static int source_look(leat_i_source *s, const LEAT_ATOMIC(bool) * stop)
     int rc = leat_i_os_fstat(s->fd, &st);
     if (rc == 0 && S_ISDIR(st.st_mode)) rc = -EISDIR;
     if (rc == 0 && !S_ISREG(st.st_mode)) s->stop = stop;
+    if (rc == 0 && S_ISREG(st.st_mode)) s->size = st.st_size;
     return rc;
 }
 
@@ -103,6 +104,14 @@ int leat_i_source_open(leat_i_source *s, const char *path)
     return leat_i_source_open_until(s, path, NULL);
 }
 
+/* At the end of a file: is it where the end was when it was opened? Somebody may have begun to write it anew, and then what is missing
+ * is no end. One that has grown was read to its end. */
+static int end_check(const leat_i_source *s)
+{
+    int64_t at = s->size > 0 ? leat_i_os_position(s->fd) : 0;
+    return at >= 0 && at < s->size ? -EPIPE : 0;
+}
+
 /* Bytes as they stand in the input: those read ahead first. */
 static ssize_t raw_read(leat_i_source *s, void *buf, size_t size)
 {
@@ -115,7 +124,7 @@ static ssize_t raw_read(leat_i_source *s, void *buf, size_t size)
     }
     ssize_t n = patient_read(s, buf, size);
     if (n > 0) s->bytes += (uint64_t)n;
-    return n;
+    return n == 0 ? end_check(s) : n;
 }
 
 /* 1 = input at hand, 0 = no more, -errno. */
@@ -187,6 +196,7 @@ void leat_i_source_close(leat_i_source *s)
 
 const char *leat_i_source_why(int rc, char *text, size_t size)
 {
+    if (rc == -EPIPE) return "it became shorter while it was read";
     if (rc == -ENODATA) return "its compressed data ends early";
     if (rc == -EBADMSG) return "its compressed data is damaged";
     return leat_i_errno_text(rc, text, size);
