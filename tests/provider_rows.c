@@ -186,6 +186,29 @@ const provider_row provider_rows[] = {
       .why = "no counterpart" },
     { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"x\"}]}",
       .why = "answers no call" },
+    /* Ids that come again: each result is of the call before it. One may come late, and none before its call. */
+    { "gemini", NULL,
+      "{\"model\":\"g\",\"messages\":["
+      "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c0\",\"function\":{\"name\":\"one\"}}]},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"c0\",\"content\":\"1\"},"
+      "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c0\",\"function\":{\"name\":\"two\"}},{\"id\":\"c1\","
+      "\"function\":{\"name\":\"late\"}}]},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"c0\",\"content\":\"2\"},"
+      "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c2\",\"function\":{\"name\":\"three\"}}]},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"l\"}]}",
+      .wire_path = "/v1beta/models/g:generateContent", .form = &leat_i_form_generate,
+      .wire_body =
+          "{\"contents\":[{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"one\",\"args\":{}}}]},"
+          "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"one\",\"response\":{\"result\":\"1\"}}}]},"
+          "{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"two\",\"args\":{}}},{\"functionCall\":{\"name\":"
+          "\"late\",\"args\":{}}}]},"
+          "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"two\",\"response\":{\"result\":\"2\"}}}]},"
+          "{\"role\":\"model\",\"parts\":[{\"functionCall\":{\"name\":\"three\",\"args\":{}}}]},"
+          "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"late\",\"response\":{\"result\":\"l\"}}}]}]}" },
+    { "gemini", NULL,
+      "{\"model\":\"g\",\"messages\":[{\"role\":\"tool\",\"tool_call_id\":\"t\",\"content\":\"x\"},"
+      "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"t\",\"function\":{\"name\":\"f\"}}]}]}",
+      .why = "answers no call" },
     { "gemini", NULL, "{\"model\":\"g\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]}",
       .why = "without one" },
     { "anthropic", NULL, "{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"refusal\",\"refusal\":\"no\"}]}]}",

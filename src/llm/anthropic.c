@@ -68,9 +68,7 @@ static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
     if (part.type != LEAT_I_JSON_OBJECT || leat_i_json_is_any(type, strange))
         return leat_i_making_refuse(m, "a message holds sound or a file, which has no counterpart in Anthropic's form");
     if (leat_i_json_str_eq(type, "refusal") && refusal.type == LEAT_I_JSON_STRING) {
-        leat_i_buf_puts(b, "{\"type\":\"text\",\"text\":");
-        leat_i_json_put_compact(b, refusal);
-        leat_i_buf_puts(b, "}");
+        leat_i_put_value(b, "{\"type\":\"text\",\"text\":", refusal, "}");
     } else {
         leat_i_json_put_compact(b, part);
     }
@@ -80,18 +78,11 @@ static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
 /* The blocks of a content, behind those that stand there already; no text gives no block, since an empty one is refused. */
 static leat_err put_blocks(leat_i_buf *b, leat_i_json content, bool *first, leat_i_making *m)
 {
-    leat_i_json part;
     if (content.type == LEAT_I_JSON_STRING && content.size > 2) {
-        leat_i_buf_puts(b, *first ? "{\"type\":\"text\",\"text\":" : ",{\"type\":\"text\",\"text\":");
-        leat_i_json_put_compact(b, content);
-        leat_i_buf_puts(b, "}");
+        leat_i_put_value(b, *first ? "{\"type\":\"text\",\"text\":" : ",{\"type\":\"text\",\"text\":", content, "}");
         *first = false;
     }
-    for (size_t at = 0; leat_i_json_next_element(content, &at, &part); *first = false) {
-        if (!*first) leat_i_buf_puts(b, ",");
-        LEAT_TRY(put_part(b, part, m));
-    }
-    return LEAT_OK;
+    return leat_i_put_parts(b, content, first, put_part, m);
 }
 
 static leat_err put_calls(leat_i_buf *b, leat_i_json calls, bool *first, leat_i_making *m)
@@ -102,9 +93,7 @@ static leat_err put_calls(leat_i_buf *b, leat_i_json calls, bool *first, leat_i_
         leat_i_json name = leat_i_json_get(function, "name");
         if (id.type != LEAT_I_JSON_STRING || name.type != LEAT_I_JSON_STRING)
             return leat_i_making_refuse(m, "a tool's call has no id, or no function with a name");
-        leat_i_buf_puts(b, *first ? "{\"type\":\"tool_use\",\"id\":" : ",{\"type\":\"tool_use\",\"id\":");
-        leat_i_json_put_compact(b, id);
-        leat_i_buf_puts(b, ",\"name\":");
+        leat_i_put_value(b, *first ? "{\"type\":\"tool_use\",\"id\":" : ",{\"type\":\"tool_use\",\"id\":", id, ",\"name\":");
         leat_i_json_put_compact(b, name);
         leat_i_buf_puts(b, ",\"input\":");
         LEAT_TRY(leat_i_put_arguments(b, leat_i_json_get(function, "arguments"), m));
@@ -117,11 +106,9 @@ static leat_err put_result(leat_i_buf *b, const leat_i_message *message, leat_i_
 {
     bool first = true;
     if (message->call_id.type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a tool's message has no tool_call_id");
-    leat_i_buf_puts(b, "{\"type\":\"tool_result\",\"tool_use_id\":");
-    leat_i_json_put_compact(b, message->call_id);
+    leat_i_put_value(b, "{\"type\":\"tool_result\",\"tool_use_id\":", message->call_id, "");
     if (message->content.type == LEAT_I_JSON_STRING) {
-        leat_i_buf_puts(b, ",\"content\":");
-        leat_i_json_put_compact(b, message->content);
+        leat_i_put_value(b, ",\"content\":", message->content, "");
     } else if (message->content.type == LEAT_I_JSON_ARRAY) {
         leat_i_buf_puts(b, ",\"content\":[");
         LEAT_TRY(put_blocks(b, message->content, &first, m));
@@ -187,12 +174,8 @@ static leat_err put_tools(leat_i_buf *b, leat_i_json tools, leat_i_making *m)
         }
         leat_i_json_get_many(function, keys, v, 3);
         if (v[0].type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a tool's function has no name");
-        leat_i_buf_puts(b, "{\"name\":");
-        leat_i_json_put_compact(b, v[0]);
-        if (v[1].type == LEAT_I_JSON_STRING) {
-            leat_i_buf_puts(b, ",\"description\":");
-            leat_i_json_put_compact(b, v[1]);
-        }
+        leat_i_put_value(b, "{\"name\":", v[0], "");
+        if (v[1].type == LEAT_I_JSON_STRING) leat_i_put_value(b, ",\"description\":", v[1], "");
         leat_i_buf_puts(b, ",\"input_schema\":");
         if (v[2].type == LEAT_I_JSON_OBJECT)
             leat_i_json_put_compact(b, v[2]);
@@ -221,10 +204,7 @@ static leat_err put_choice(leat_i_buf *b, leat_i_json choice, leat_i_json parall
         return leat_i_making_refuse(m, "this \"tool_choice\" has no counterpart in Anthropic's form");
     if (!type) return LEAT_OK;
     leat_i_buf_printf(b, ",\"tool_choice\":{\"type\":\"%s\"", type);
-    if (name.type == LEAT_I_JSON_STRING) {
-        leat_i_buf_puts(b, ",\"name\":");
-        leat_i_json_put_compact(b, name);
-    }
+    if (name.type == LEAT_I_JSON_STRING) leat_i_put_value(b, ",\"name\":", name, "");
     leat_i_buf_puts(b, alone && strcmp(type, "none") != 0 ? ",\"disable_parallel_tool_use\":true}" : "}");
     return LEAT_OK;
 }
@@ -248,21 +228,13 @@ static leat_err put_body(leat_i_buf *b, leat_i_json body, bool stream, leat_i_ma
     leat_i_put_rest(b, body, members);
     LEAT_TRY(leat_i_put_system(b, v[0], ",\"system\":[", "]", put_blocks, m));
     LEAT_TRY(put_messages(b, v[0], m));
-    if (v[3].type == LEAT_I_JSON_STRING) {
-        leat_i_buf_puts(b, ",\"stop_sequences\":[");
-        leat_i_json_put_compact(b, v[3]);
-        leat_i_buf_puts(b, "]");
-    } else if (v[3].type == LEAT_I_JSON_ARRAY) {
-        leat_i_buf_puts(b, ",\"stop_sequences\":");
-        leat_i_json_put_compact(b, v[3]);
-    }
+    if (v[3].type == LEAT_I_JSON_STRING)
+        leat_i_put_value(b, ",\"stop_sequences\":[", v[3], "]");
+    else if (v[3].type == LEAT_I_JSON_ARRAY)
+        leat_i_put_value(b, ",\"stop_sequences\":", v[3], "");
     LEAT_TRY(put_tools(b, v[4], m));
     LEAT_TRY(put_choice(b, v[5], v[6], m));
-    if (v[8].type == LEAT_I_JSON_STRING && !v[9].type) {
-        leat_i_buf_puts(b, ",\"metadata\":{\"user_id\":");
-        leat_i_json_put_compact(b, v[8]);
-        leat_i_buf_puts(b, "}");
-    }
+    if (v[8].type == LEAT_I_JSON_STRING && !v[9].type) leat_i_put_value(b, ",\"metadata\":{\"user_id\":", v[8], "}");
     leat_i_buf_puts(b, stream ? ",\"stream\":true}" : "}");
     return LEAT_OK;
 }

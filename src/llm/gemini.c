@@ -46,13 +46,6 @@ static const leat_i_member members[] = {
     { NULL, LEAT_I_FATE_MADE, NULL },
 };
 
-static void put_value(leat_i_buf *b, const char *before, leat_i_json value, const char *after)
-{
-    leat_i_buf_puts(b, before);
-    leat_i_json_put_compact(b, value);
-    leat_i_buf_puts(b, after);
-}
-
 /* ---- contents ---- */
 
 static leat_err put_image(leat_i_buf *b, leat_i_json part, leat_i_making *m)
@@ -74,7 +67,7 @@ static leat_err put_sound(leat_i_buf *b, leat_i_json sound, leat_i_making *m)
         return leat_i_making_refuse(m, "a message's sound has no data, or no format");
     leat_i_buf_puts(b, "{\"inlineData\":{\"mimeType\":\"audio/");
     leat_i_buf_append(b, format.at + 1, format.size - 1); /* With its closing quote. */
-    put_value(b, ",\"data\":", data, "}}");
+    leat_i_put_value(b, ",\"data\":", data, "}}");
     return LEAT_OK;
 }
 
@@ -86,7 +79,7 @@ static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
     if (leat_i_json_str_eq(type, "input_audio")) return put_sound(b, leat_i_json_get(part, "input_audio"), m);
     if (leat_i_json_str_eq(type, "text")) {
         if (text.type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a part of a message is a text without one");
-        put_value(b, "{\"text\":", text, "}");
+        leat_i_put_value(b, "{\"text\":", text, "}");
         return LEAT_OK;
     }
     if (part.type != LEAT_I_JSON_OBJECT || type.type != LEAT_I_JSON_NONE)
@@ -95,18 +88,13 @@ static leat_err put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m)
     return LEAT_OK;
 }
 
-static leat_err put_parts(leat_i_buf *b, leat_i_json content, bool *first, leat_i_making *m)
+static leat_err put_content(leat_i_buf *b, leat_i_json content, bool *first, leat_i_making *m)
 {
-    leat_i_json part;
     if (content.type == LEAT_I_JSON_STRING) {
-        put_value(b, *first ? "{\"text\":" : ",{\"text\":", content, "}");
+        leat_i_put_value(b, *first ? "{\"text\":" : ",{\"text\":", content, "}");
         *first = false;
     }
-    for (size_t at = 0; leat_i_json_next_element(content, &at, &part); *first = false) {
-        if (!*first) leat_i_buf_puts(b, ",");
-        LEAT_TRY(put_part(b, part, m));
-    }
-    return LEAT_OK;
+    return leat_i_put_parts(b, content, first, put_part, m);
 }
 
 static leat_err put_calls(leat_i_buf *b, leat_i_json calls, bool *first, leat_i_making *m)
@@ -116,34 +104,50 @@ static leat_err put_calls(leat_i_buf *b, leat_i_json calls, bool *first, leat_i_
         leat_i_json function = leat_i_json_get(call, "function"), name = leat_i_json_get(function, "name");
         leat_i_json signature = leat_i_json_path(call, "extra_content.google.thought_signature");
         if (name.type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a tool's call has no function with a name");
-        put_value(b, *first ? "{\"functionCall\":{\"name\":" : ",{\"functionCall\":{\"name\":", name, ",\"args\":");
+        leat_i_put_value(b, *first ? "{\"functionCall\":{\"name\":" : ",{\"functionCall\":{\"name\":", name, ",\"args\":");
         LEAT_TRY(leat_i_put_arguments(b, leat_i_json_get(function, "arguments"), m));
         leat_i_buf_puts(b, "}");
-        if (signature.type == LEAT_I_JSON_STRING) put_value(b, ",\"thoughtSignature\":", signature, "");
+        if (signature.type == LEAT_I_JSON_STRING) leat_i_put_value(b, ",\"thoughtSignature\":", signature, "");
         leat_i_buf_puts(b, "}");
     }
     return LEAT_OK;
 }
 
-/* The name of the function that was called as `id`. */
-static leat_i_json call_name(leat_i_json messages, leat_i_json id)
+/* The name of the function that `calls` call as `id`. */
+static leat_i_json name_among(leat_i_json calls, leat_i_json id)
 {
-    leat_i_json message, call, name = { .type = LEAT_I_JSON_NONE };
-    for (size_t at = 0; leat_i_json_next_element(messages, &at, &message);) {
-        leat_i_json calls = leat_i_json_get(message, "tool_calls");
-        for (size_t c = 0; leat_i_json_next_element(calls, &c, &call);) {
-            leat_i_json other = leat_i_json_get(call, "id");
-            if (other.type == LEAT_I_JSON_STRING && other.size == id.size && memcmp(other.at, id.at, id.size) == 0)
-                name = leat_i_json_path(call, "function.name");
-        }
+    leat_i_json call, name = { .type = LEAT_I_JSON_NONE };
+    for (size_t at = 0; leat_i_json_next_element(calls, &at, &call);) {
+        leat_i_json other = leat_i_json_get(call, "id");
+        if (other.type == LEAT_I_JSON_STRING && other.size == id.size && memcmp(other.at, id.at, id.size) == 0)
+            name = leat_i_json_path(call, "function.name");
+    }
+    return name;
+}
+
+/* The messages so far: all up to messages[end], and the calls of the last one that has some. */
+typedef struct history {
+    leat_i_json messages, calls;
+    size_t end;
+} history;
+
+/* The name of the function that was called as `id`. Ids may come again ("call_0"): the latest call is meant, and nearly always it
+ * is one of the last calls. */
+static leat_i_json call_name(const history *h, leat_i_json id)
+{
+    leat_i_json message, name = name_among(h->calls, id);
+    if (name.type != LEAT_I_JSON_NONE) return name;
+    for (size_t at = 0; leat_i_json_next_element(h->messages, &at, &message) && at < h->end;) {
+        leat_i_json found = name_among(leat_i_json_get(message, "tool_calls"), id);
+        if (found.type != LEAT_I_JSON_NONE) name = found;
     }
     return name;
 }
 
 /* What a tool gave back must be an object there. */
-static leat_err put_result(leat_i_buf *b, leat_i_json messages, const leat_i_message *message, leat_i_making *m)
+static leat_err put_result(leat_i_buf *b, const history *h, const leat_i_message *message, leat_i_making *m)
 {
-    leat_i_json name = call_name(messages, message->call_id), given = message->content, object = { 0 };
+    leat_i_json name = call_name(h, message->call_id), given = message->content, object = { 0 };
     if (message->call_id.type != LEAT_I_JSON_STRING || name.type != LEAT_I_JSON_STRING)
         return leat_i_making_refuse(m, "a tool's message answers no call of the messages before it");
     if (given.type == LEAT_I_JSON_STRING && given.size > 2 && given.at[1] == '{') {
@@ -152,11 +156,11 @@ static leat_err put_result(leat_i_buf *b, leat_i_json messages, const leat_i_mes
         if (!text) return LEAT_NOMEM;
         object = leat_i_json_parse(text, size, NULL);
     }
-    put_value(b, "{\"functionResponse\":{\"name\":", name, ",\"response\":");
+    leat_i_put_value(b, "{\"functionResponse\":{\"name\":", name, ",\"response\":");
     if (object.type == LEAT_I_JSON_OBJECT)
         leat_i_json_put_compact(b, object);
     else if (given.type != LEAT_I_JSON_NONE)
-        put_value(b, "{\"result\":", given, "}");
+        leat_i_put_value(b, "{\"result\":", given, "}");
     else
         leat_i_buf_puts(b, "{}");
     leat_i_buf_puts(b, "}}");
@@ -167,9 +171,10 @@ static leat_err put_contents(leat_i_buf *b, leat_i_json messages, leat_i_making 
 {
     leat_i_json value;
     leat_i_message message;
+    history h = { .messages = messages };
     bool first = true, first_part = true, in_results = false;
     leat_i_buf_puts(b, "\"contents\":[");
-    for (size_t at = 0; leat_i_json_next_element(messages, &at, &value);) {
+    while (leat_i_json_next_element(messages, &h.end, &value)) {
         LEAT_TRY(leat_i_message_read(&message, value, m));
         if (message.role == LEAT_I_ROLE_SYSTEM) continue;
         bool is_result = message.role == LEAT_I_ROLE_TOOL, is_model = message.role == LEAT_I_ROLE_ASSISTANT;
@@ -180,11 +185,12 @@ static leat_err put_contents(leat_i_buf *b, leat_i_json messages, leat_i_making 
             leat_i_buf_puts(b, is_model ? "{\"role\":\"model\",\"parts\":[" : "{\"role\":\"user\",\"parts\":[");
             first_part = true;
         }
-        if (is_result) LEAT_TRY(put_result(b, messages, &message, m));
+        if (is_result) LEAT_TRY(put_result(b, &h, &message, m));
         /* Beside calls an empty text says nothing. */
         if (!is_result && (leat_i_json_is_filled(message.content) || !message.calls.type))
-            LEAT_TRY(put_parts(b, message.content, &first_part, m));
+            LEAT_TRY(put_content(b, message.content, &first_part, m));
         LEAT_TRY(put_calls(b, message.calls, &first_part, m));
+        if (message.calls.type != LEAT_I_JSON_NONE) h.calls = message.calls;
         in_results = is_result;
         first = false;
     }
@@ -202,7 +208,7 @@ static leat_err put_format(leat_i_buf *b, leat_i_json format, leat_i_making *m)
     if (!leat_i_json_str_eq(type, "json_object") && !(is_schema && schema.type == LEAT_I_JSON_OBJECT))
         return leat_i_making_refuse(m, "this \"response_format\" has no counterpart in Gemini's form");
     leat_i_put_name(b, "responseMimeType", "application/json");
-    if (is_schema) put_value(b, ",\"responseJsonSchema\":", schema, "");
+    if (is_schema) leat_i_put_value(b, ",\"responseJsonSchema\":", schema, "");
     return LEAT_OK;
 }
 
@@ -215,9 +221,9 @@ static leat_err put_config(leat_i_buf *b, leat_i_json body, leat_i_making *m)
     leat_i_buf config = { 0 }; /* Each member behind a comma. */
     leat_i_json_get_many(body, keys, v, 5);
     leat_i_json limit = v[0].type == LEAT_I_JSON_NUMBER ? v[0] : v[1];
-    if (limit.type == LEAT_I_JSON_NUMBER) put_value(&config, ",\"maxOutputTokens\":", limit, "");
-    if (v[2].type == LEAT_I_JSON_STRING) put_value(&config, ",\"stopSequences\":[", v[2], "]");
-    if (v[2].type == LEAT_I_JSON_ARRAY) put_value(&config, ",\"stopSequences\":", v[2], "");
+    if (limit.type == LEAT_I_JSON_NUMBER) leat_i_put_value(&config, ",\"maxOutputTokens\":", limit, "");
+    if (v[2].type == LEAT_I_JSON_STRING) leat_i_put_value(&config, ",\"stopSequences\":[", v[2], "]");
+    if (v[2].type == LEAT_I_JSON_ARRAY) leat_i_put_value(&config, ",\"stopSequences\":", v[2], "");
     leat_err err = put_format(&config, v[3], m);
     if (!err) err = leat_i_put_members(&config, body, members, m);
     leat_i_put_rest(&config, v[4], none);
@@ -242,9 +248,9 @@ static leat_err put_tools(leat_i_buf *b, leat_i_json tools, leat_i_making *m)
         if (function.type != LEAT_I_JSON_OBJECT) continue;
         leat_i_json_get_many(function, keys, v, 3);
         if (v[0].type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "a tool's function has no name");
-        put_value(b, any ? ",{\"name\":" : "{\"functionDeclarations\":[{\"name\":", v[0], "");
-        if (v[1].type == LEAT_I_JSON_STRING) put_value(b, ",\"description\":", v[1], "");
-        if (v[2].type == LEAT_I_JSON_OBJECT) put_value(b, ",\"parametersJsonSchema\":", v[2], "");
+        leat_i_put_value(b, any ? ",{\"name\":" : "{\"functionDeclarations\":[{\"name\":", v[0], "");
+        if (v[1].type == LEAT_I_JSON_STRING) leat_i_put_value(b, ",\"description\":", v[1], "");
+        if (v[2].type == LEAT_I_JSON_OBJECT) leat_i_put_value(b, ",\"parametersJsonSchema\":", v[2], "");
         leat_i_buf_puts(b, "}");
         any = true;
     }
@@ -252,7 +258,7 @@ static leat_err put_tools(leat_i_buf *b, leat_i_json tools, leat_i_making *m)
     first = !any;
     for (size_t at = 0; leat_i_json_next_element(tools, &at, &tool);) { /* Gemini's own. */
         if (leat_i_json_get(tool, "function").type == LEAT_I_JSON_OBJECT) continue;
-        put_value(b, first ? "" : ",", tool, "");
+        leat_i_put_value(b, first ? "" : ",", tool, "");
         first = false;
     }
     leat_i_buf_puts(b, "]");
@@ -272,7 +278,7 @@ static leat_err put_choice(leat_i_buf *b, leat_i_json choice, leat_i_making *m)
     leat_i_buf_puts(b, ",\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"");
     leat_i_buf_puts(b, mode);
     if (name.type == LEAT_I_JSON_STRING)
-        put_value(b, "\",\"allowedFunctionNames\":[", name, "]}}");
+        leat_i_put_value(b, "\",\"allowedFunctionNames\":[", name, "]}}");
     else
         leat_i_buf_puts(b, "\"}}");
     return LEAT_OK;
@@ -284,7 +290,7 @@ static leat_err put_chat(leat_i_buf *b, leat_i_json body, leat_i_making *m)
     if (messages.type != LEAT_I_JSON_ARRAY) return leat_i_making_refuse(m, "the request has no messages");
     leat_i_buf_puts(b, "{");
     LEAT_TRY(put_contents(b, messages, m));
-    LEAT_TRY(leat_i_put_system(b, messages, ",\"systemInstruction\":{\"parts\":[", "]}", put_parts, m));
+    LEAT_TRY(leat_i_put_system(b, messages, ",\"systemInstruction\":{\"parts\":[", "]}", put_content, m));
     LEAT_TRY(put_config(b, body, m));
     LEAT_TRY(put_tools(b, leat_i_json_get(body, "tools"), m));
     LEAT_TRY(put_choice(b, leat_i_json_get(body, "tool_choice"), m));
@@ -298,8 +304,8 @@ static leat_err put_embedding(leat_i_buf *b, leat_i_json input, leat_i_json dime
     if (input.type != LEAT_I_JSON_STRING) return leat_i_making_refuse(m, "Gemini makes embeddings of texts, not of tokens");
     leat_i_buf_puts(b, "{\"model\":\"models/");
     leat_i_buf_puts(b, model);
-    put_value(b, "\",\"content\":{\"parts\":[{\"text\":", input, "}]}");
-    if (dimensions.type == LEAT_I_JSON_NUMBER) put_value(b, ",\"outputDimensionality\":", dimensions, "");
+    leat_i_put_value(b, "\",\"content\":{\"parts\":[{\"text\":", input, "}]}");
+    if (dimensions.type == LEAT_I_JSON_NUMBER) leat_i_put_value(b, ",\"outputDimensionality\":", dimensions, "");
     leat_i_buf_puts(b, "}");
     return LEAT_OK;
 }

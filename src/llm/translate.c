@@ -21,6 +21,13 @@ static bool value_is_neutral(leat_i_json key, leat_i_json v)
     }
 }
 
+void leat_i_put_value(leat_i_buf *b, const char *before, leat_i_json value, const char *after)
+{
+    leat_i_buf_puts(b, before);
+    leat_i_json_put_compact(b, value);
+    leat_i_buf_puts(b, after);
+}
+
 static const leat_i_member *member_of(const leat_i_member *table, leat_i_json key)
 {
     for (; table->name; table++)
@@ -92,6 +99,16 @@ leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_
     if (v[2].type == LEAT_I_JSON_ARRAY && v[2].size > 2) message->calls = v[2];
     if (message->calls.type && message->role != LEAT_I_ROLE_ASSISTANT)
         return leat_i_making_refuse(m, "\"tool_calls\" stand in a message that is not the assistant's");
+    return LEAT_OK;
+}
+
+leat_err leat_i_put_parts(leat_i_buf *b, leat_i_json parts, bool *first, leat_i_put_part *put, leat_i_making *m)
+{
+    leat_i_json part;
+    for (size_t at = 0; leat_i_json_next_element(parts, &at, &part); *first = false) {
+        if (!*first) leat_i_buf_puts(b, ",");
+        LEAT_TRY(put(b, part, m));
+    }
     return LEAT_OK;
 }
 

@@ -40,6 +40,10 @@ typedef struct leat_i_message {
 /* Takes a message apart. LEAT_INPUT for what is none, or is of a kind that is long gone. */
 leat_err leat_i_message_read(leat_i_message *message, leat_i_json value, leat_i_making *m);
 
+typedef leat_err leat_i_put_part(leat_i_buf *b, leat_i_json part, leat_i_making *m);
+/* Appends each of `parts`, which may be none or no array, behind those that stand there already: `*first` tells. */
+leat_err leat_i_put_parts(leat_i_buf *b, leat_i_json parts, bool *first, leat_i_put_part *put, leat_i_making *m);
+
 /* Appends the parts of a message's content in the provider's form, behind those that stand there already: `*first` tells. */
 typedef leat_err leat_i_put_content(leat_i_buf *b, leat_i_json content, bool *first, leat_i_making *m);
 /* What all system messages say, wherever they stand, between `begin` and `end`; nothing where there is none. */
@@ -55,6 +59,7 @@ typedef struct leat_i_image {
 } leat_i_image;
 leat_err leat_i_image_read(leat_i_image *image, leat_i_json part, leat_i_making *m);
 
+void leat_i_put_value(leat_i_buf *b, const char *before, leat_i_json value, const char *after); /* the value as it stands */
 void leat_i_put_name(leat_i_buf *b, const char *name, const char *value); /* `,"name":"value"`, escaped */
 
 /* Gives what was built to the wire, from the arena: LEAT_OK, or LEAT_NOMEM. Ends the buffer in any case. */
