@@ -2,7 +2,8 @@
  * secrets.c: see secrets.h.
  *
  * The search looks at every stride-th window of four bytes only, and compares where a bit says that some form holds such a one:
- * so a good answer, in which there is nothing to find, costs next to nothing.
+ * so a good answer, in which there is nothing to find, costs next to nothing. Windows of the same hash are chained, so that it
+ * costs little, too, where a thousand endpoints have a key each.
  */
 #include "secrets.h"
 
@@ -21,16 +22,51 @@ static unsigned window_hash(const char *at)
     return four * UINT32_C(2654435761) >> 17; /* 15 bits */
 }
 
+/* So much of a form tells it. */
+static size_t least_of(const char *form, bool pieces)
+{
+    size_t size = strlen(form);
+    return pieces && size > LEAT_I_SECRET_PIECE_BYTES ? LEAT_I_SECRET_PIECE_BYTES : size;
+}
+
+/* The array with place for one more, elsewhere maybe; NULL when memory is short: the old one stays. */
+static void *room_for_one(void *array, size_t count, size_t *room, size_t size)
+{
+    size_t more = *room ? 2 * *room : 64;
+    if (count < *room) return array;
+    void *grown = leat_i_realloc(array, more * size);
+    if (grown) *room = more;
+    return grown;
+}
+
+static bool window_add(leat_i_secrets *s, size_t form, size_t at)
+{
+    unsigned hash = window_hash(s->form[form] + at);
+    uint32_t *last = &s->last[hash % LEAT_I_SECRET_CHAINS];
+    leat_i_secret_window *grown = room_for_one(s->window, s->window_count, &s->window_room, sizeof *grown);
+    if (!grown) return false;
+    s->window = grown;
+    s->window[s->window_count++] = (leat_i_secret_window){ .form = (uint32_t)form, .at = (uint32_t)at, .before = *last };
+    *last = (uint32_t)s->window_count;
+    s->seen[hash / 64] |= UINT64_C(1) << hash % 64;
+    return true;
+}
+
 static leat_err form_add(leat_i_secrets *s, const char *text)
 {
-    size_t size = strlen(text), least = size < LEAT_I_SECRET_PIECE_BYTES ? size : LEAT_I_SECRET_PIECE_BYTES;
+    size_t size = strlen(text), stride = least_of(text, true) - WINDOW_BYTES + 1;
     if (size < LEAT_I_SECRET_BYTES_MIN) return LEAT_OK;
+    char **grown = room_for_one(s->form, s->form_count, &s->form_room, sizeof *grown);
+    if (!grown) return LEAT_NOMEM;
+    s->form = grown;
     char *copy = leat_i_strdup(text);
     if (!copy) return LEAT_NOMEM;
     s->form[s->form_count++] = copy;
+    for (size_t i = 0; i < size; i++)
+        s->holds[(unsigned char)copy[i]] = true;
     for (size_t i = 0; i + WINDOW_BYTES <= size; i++)
-        s->window[window_hash(copy + i) / 64] |= UINT64_C(1) << window_hash(copy + i) % 64;
-    if (!s->stride || least - WINDOW_BYTES + 1 < s->stride) s->stride = least - WINDOW_BYTES + 1;
+        if (!window_add(s, s->form_count - 1, i)) return LEAT_NOMEM;
+    if (!s->stride || stride < s->stride) s->stride = stride;
     return LEAT_OK;
 }
 
@@ -69,10 +105,9 @@ static leat_err forms_add_base64(leat_i_secrets *s, const char *value)
 
 leat_err leat_i_secrets_add(leat_i_secrets *s, const char *value)
 {
-    if (strlen(value) < LEAT_I_SECRET_BYTES_MIN || s->count == LEAT_I_SECRETS_MAX) return LEAT_OK;
+    if (strlen(value) < LEAT_I_SECRET_BYTES_MIN) return LEAT_OK;
     for (size_t i = 0; i < s->form_count; i++)
         if (strcmp(s->form[i], value) == 0) return LEAT_OK;
-    s->count++;
     leat_err err = form_add(s, value);
     return err ? err : forms_add_base64(s, value);
 }
@@ -99,6 +134,8 @@ void leat_i_secrets_fini(leat_i_secrets *s)
         explicit_bzero(s->form[i], strlen(s->form[i]));
         leat_i_free(s->form[i]);
     }
+    leat_i_free(s->form);
+    leat_i_free(s->window);
     explicit_bzero(s, sizeof *s);
 }
 
@@ -137,31 +174,28 @@ static size_t cut_end(cutting *c, size_t size)
     return c->kept;
 }
 
-/* The longest run around the window at text[at] that `form` holds too; not before `floor`. */
-static span run_at(const char *text, size_t size, size_t floor, size_t at, const char *form, size_t form_size)
+/* The run around the window at text[at] in which `form` goes on from `place` in both directions; not before `floor`. */
+static span run_at(const char *text, size_t size, size_t floor, size_t at, const char *form, const char *place)
 {
-    span best = { 0, 0 };
-    for (const char *place = form; (place = memmem(place, form_size - (size_t)(place - form), text + at, WINDOW_BYTES));
-         place++) {
-        size_t left = 0, right = WINDOW_BYTES, before = (size_t)(place - form), after = form_size - before;
-        while (left < before && at - left > floor && text[at - left - 1] == place[-(ptrdiff_t)left - 1])
-            left++;
-        while (right < after && at + right < size && text[at + right] == place[right])
-            right++;
-        if (left + right > best.to - best.from) best = (span){ at - left, at + right };
-    }
-    return best;
+    size_t left = 0, right = WINDOW_BYTES;
+    while (place - left > form && at - left > floor && text[at - left - 1] == place[-(ptrdiff_t)left - 1])
+        left++;
+    while (place[right] && at + right < size && text[at + right] == place[right])
+        right++;
+    return (span){ at - left, at + right };
 }
 
-/* The secret, or piece of one, over text[at]; empty when there is none. */
+/* The longest secret, or piece of one, over text[at]; empty when there is none. */
 static span secret_at(const leat_i_secrets *s, const char *text, size_t size, size_t floor, size_t at, bool pieces)
 {
     span found = { 0, 0 };
-    for (size_t i = 0; i < s->form_count; i++) {
-        size_t form_size = strlen(s->form[i]), least = form_size;
-        if (pieces && least > LEAT_I_SECRET_PIECE_BYTES) least = LEAT_I_SECRET_PIECE_BYTES;
-        span one = run_at(text, size, floor, at, s->form[i], form_size);
-        if (one.to - one.from >= least && one.to - one.from > found.to - found.from) found = one;
+    const leat_i_secret_window *w;
+    for (uint32_t next = s->last[window_hash(text + at) % LEAT_I_SECRET_CHAINS]; next; next = w->before) {
+        w = &s->window[next - 1];
+        const char *form = s->form[w->form];
+        if (memcmp(form + w->at, text + at, WINDOW_BYTES) != 0) continue;
+        span one = run_at(text, size, floor, at, form, form + w->at);
+        if (one.to - one.from >= least_of(form, pieces) && one.to - one.from > found.to - found.from) found = one;
     }
     return found;
 }
@@ -170,7 +204,7 @@ static size_t redact_plain(const leat_i_secrets *s, char *text, size_t size, boo
 {
     cutting c = { .text = text };
     for (size_t at = 0; at + WINDOW_BYTES <= size; at += s->stride) {
-        if (!(s->window[window_hash(text + at) / 64] >> window_hash(text + at) % 64 & 1)) continue;
+        if (!(s->seen[window_hash(text + at) / 64] >> window_hash(text + at) % 64 & 1)) continue;
         span found = secret_at(s, text, size, c.floor, at, pieces);
         if (found.to == found.from) continue;
         cut_out(&c, found);
@@ -247,10 +281,9 @@ static span escaped_at(const leat_i_secrets *s, const char *text, size_t size, s
 {
     span found = { 0, 0 };
     char c = unit_at(text, size, at).c;
-    for (size_t i = 0; i < s->form_count; i++) {
+    for (size_t i = 0; i < s->form_count && s->holds[(unsigned char)c]; i++) {
         const char *form = s->form[i];
-        size_t least = strlen(form), count;
-        if (pieces && least > LEAT_I_SECRET_PIECE_BYTES) least = LEAT_I_SECRET_PIECE_BYTES;
+        size_t least = least_of(form, pieces), count;
         for (const char *place = form; (place = strchr(place, c)); place++) {
             span one = units_around(text, size, floor, at, form, place, &count);
             if (count >= least && one.to - one.from > found.to - found.from) found = one;
