@@ -1,6 +1,10 @@
 /* test_json_write.c: what the writer makes of text, at the buffer's maximum too, and how it takes white space out of spans. */
 #include "support_base.h"
 
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+
 #include "base/json.h"
 #include "base/os.h"
 
@@ -109,6 +113,32 @@ static void bytes_that_are_no_text_become_replacements(void **state)
     leat_i_buf_fini(&b);
 }
 
+static void assert_double(double value, const char *text)
+{
+    leat_i_buf b = { 0 };
+    assert_true(leat_i_json_put_double(&b, value));
+    assert_string_equal(b.data, text);
+    leat_i_buf_fini(&b);
+}
+
+static void numbers_are_json_under_every_locale(void **state)
+{
+    static const char *const locales[] = { "C", "de_DE.UTF-8", "ps_AF" }; /* where they are installed */
+    (void)state;
+    for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {
+        (void)setlocale(LC_ALL, locales[i]);
+        assert_double(0, "0");
+        assert_double(-1.5, "-1.5");
+        assert_double(0.123456, "0.1235");
+        assert_double(12345678, "1.235e+07");
+        assert_double(2e-9, "2e-09");
+        assert_double(DBL_MAX, "1.798e+308");
+        assert_double(INFINITY, "null");
+        assert_double(NAN, "null");
+    }
+    (void)setlocale(LC_ALL, "C");
+}
+
 static void the_maximum_is_exact(void **state)
 {
     static const char text[] = "a \"text\" with\nescapes and caf\xc3\xa9, \x01 \xff, of some length";
@@ -181,6 +211,7 @@ int main(void)
         cmocka_unit_test(writes_strings),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(bytes_that_are_no_text_become_replacements),
+        cmocka_unit_test(numbers_are_json_under_every_locale),
         cmocka_unit_test(the_maximum_is_exact),
         cmocka_unit_test(short_memory_leaves_the_text_as_it_was),
         cmocka_unit_test(takes_white_space_out),

@@ -78,6 +78,7 @@ bool leat_i_json_double(leat_i_json number, double *value); /* locale-free */
 /* Writer: appends to a buffer; false = buffer failed. */
 bool leat_i_json_put_string(leat_i_buf *b, const char *s, size_t size);  /* with quotes; invalid UTF-8 becomes U+FFFD */
 bool leat_i_json_put_escaped(leat_i_buf *b, const char *s, size_t size); /* without quotes */
+bool leat_i_json_put_double(leat_i_buf *b, double value); /* four digits of it; null for what is no number; locale-free */
 bool leat_i_json_put_compact(leat_i_buf *b, leat_i_json value); /* copies the span without white space outside strings */
 
 /* Tells whether `size` bytes are valid UTF-8 (no surrogates, no overlong forms). */

@@ -1,6 +1,8 @@
 /* json_write.c: appends JSON to a buffer: strings escaped, spans without their white space. */
 #include "json.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -118,6 +120,16 @@ bool leat_i_json_put_string(leat_i_buf *b, const char *s, size_t size)
     size_t from = b->size;
     bool ok = leat_i_buf_append(b, "\"", 1) && leat_i_json_put_escaped(b, s, size) && leat_i_buf_append(b, "\"", 1);
     return ok || put_undone(b, from);
+}
+
+bool leat_i_json_put_double(leat_i_buf *b, double value)
+{
+    char text[48];
+    if (!isfinite(value)) return leat_i_buf_puts(b, "null");
+    snprintf(text, sizeof text, "%.4g", value);
+    /* What is none of these is the locale's point. */
+    size_t whole = strspn(text, "-0123456789"), point = strcspn(text + whole, "e0123456789");
+    return leat_i_buf_printf(b, "%.*s%s%s", (int)whole, text, point ? "." : "", text + whole + point);
 }
 
 static bool is_space(char c)

@@ -20,7 +20,8 @@ enum {
     PROGRESS_PLAIN_MS = 10000,
     PROGRESS_COLUMNS = 80,
     PROGRESS_BAR_CELLS = 12,
-    PROGRESS_SMOOTH_MS = 5000, /* rates follow the last seconds */
+    PROGRESS_SMOOTH_MS = 5000,    /* rates follow the last seconds */
+    PROGRESS_ETA_S_MAX = 8640000, /* a hundred days */
 };
 
 typedef struct progress {
@@ -81,7 +82,9 @@ static void share_read(const progress *p, progress_now *n)
     if (n->total > 0) expected = (double)n->total;
     if (expected <= 0) return;
     n->fraction = (double)n->done < expected ? (double)n->done / expected : 1;
-    if (p->rows_per_s > 0) n->eta_s = (1 - n->fraction) * expected / p->rows_per_s;
+    /* In a pause the rate sinks towards 0: what would take years is not known. */
+    if (p->rows_per_s * PROGRESS_ETA_S_MAX > (1 - n->fraction) * expected)
+        n->eta_s = (1 - n->fraction) * expected / p->rows_per_s;
 }
 
 static void now_read(progress *p, int64_t now_ns, progress_now *n)
@@ -118,7 +121,7 @@ static void now_read(progress *p, int64_t now_ns, progress_now *n)
 
 static void put_time(leat_i_buf *b, double seconds)
 {
-    unsigned long long s = seconds < 1e9 ? (unsigned long long)(seconds + 0.5) : 0;
+    unsigned long long s = (unsigned long long)(seconds + 0.5);
     if (s >= 3600)
         leat_i_buf_printf(b, "%llu:%02llu:%02llu", s / 3600, s / 60 % 60, s % 60);
     else
@@ -179,10 +182,8 @@ static void put_plain(leat_i_buf *b, const progress *p, const progress_now *n)
 
 static void put_json_number(leat_i_buf *b, const char *name, double v, bool known)
 {
-    if (known)
-        leat_i_buf_printf(b, ",\"%s\":%.4g", name, v);
-    else
-        leat_i_buf_printf(b, ",\"%s\":null", name);
+    leat_i_buf_printf(b, ",\"%s\":", name);
+    (void)leat_i_json_put_double(b, known ? v : NAN);
 }
 
 static void put_json(leat_i_buf *b, const progress *p, const progress_now *n)

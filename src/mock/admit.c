@@ -90,18 +90,19 @@ static void refuse_limit(leat_i_mock_request *r, const gate *g, int64_t wait_ns)
         return;
     }
     r->retry_ns = m->opts.retry_after_s > 0 ? (int64_t)(m->opts.retry_after_s * 1e9) : wait_ns;
-    double seconds = (double)r->retry_ns / 1e9;
+    long long ms = (r->retry_ns + LEAT_I_NS_PER_MS - 1) / LEAT_I_NS_PER_MS;
     if (by_tokens)
         leat_i_mock_fail(r, 429, "tokens", NULL, "rate_limit_exceeded",
                          "Rate limit reached for " LEAT_I_MOCK_MODEL " on %s per min (TPM): Limit %llu, Used %llu, "
-                         "Requested %llu. Please try again in %.3fs.",
+                         "Requested %llu. Please try again in %lld.%03llds.",
                          g->what, (unsigned long long)g->limits.tokens, (unsigned long long)g->state->tokens_used,
-                         (unsigned long long)g->tokens, seconds);
+                         (unsigned long long)g->tokens, ms / 1000, ms % 1000);
     else
         leat_i_mock_fail(r, 429, "requests", NULL, "rate_limit_exceeded",
                          "Rate limit reached for " LEAT_I_MOCK_MODEL " on requests per min (RPM): Limit %llu, Used %llu, "
-                         "Requested 1. Please try again in %.3fs.",
-                         (unsigned long long)g->limits.requests, (unsigned long long)g->state->requests_used, seconds);
+                         "Requested 1. Please try again in %lld.%03llds.",
+                         (unsigned long long)g->limits.requests, (unsigned long long)g->state->requests_used, ms / 1000,
+                         ms % 1000);
 }
 
 /* Judges by the windows of the key, and charges all of them or none. False = refused, or memory is short: the answer says which. */
