@@ -32,7 +32,7 @@ struct leat_timeline {
     int fd;
     int64_t at;         /* where the next piece goes; < 0 = not a file that can be written at a place */
     uint64_t bytes_max; /* of the file */
-    uint64_t bytes;     /* of it so far, the buffer included */
+    uint64_t written;   /* of it so far */
     uint64_t left_out;  /* events */
     bool failed;        /* a write failed */
     bool any;           /* an event was put before */
@@ -71,6 +71,7 @@ static void timeline_write(leat_timeline *tl, bool last)
                          : leat_i_os_write_all(tl->fd, tl->buf.data, tl->buf.size, NULL);
     tl->failed = rc != 0;
     if (tl->at >= 0) tl->at += (int64_t)size;
+    tl->written += size;
     leat_i_buf_clear(&tl->buf);
 }
 
@@ -89,7 +90,7 @@ leat_err leat_timeline_flush(leat_timeline *tl)
 /* Begins an event; false = there is no room for it in the file. */
 static bool event_begin(leat_timeline *tl, char kind, uint32_t worker, int64_t at_ns)
 {
-    if (tl->failed || tl->bytes + EVENT_BYTES_MAX > tl->bytes_max) {
+    if (tl->failed || tl->written + tl->buf.size + EVENT_BYTES_MAX > tl->bytes_max) {
         tl->left_out++;
         return false;
     }
@@ -100,10 +101,9 @@ static bool event_begin(leat_timeline *tl, char kind, uint32_t worker, int64_t a
     return true;
 }
 
-static void event_end(leat_timeline *tl, size_t begun)
+static void event_end(leat_timeline *tl)
 {
     leat_i_buf_puts(&tl->buf, "}");
-    tl->bytes += tl->buf.size > begun ? tl->buf.size - begun : tl->buf.size;
 }
 
 static void put_text(leat_timeline *tl, const char *key, const char *text, size_t max)
@@ -142,20 +142,18 @@ static void worker_name(leat_timeline *tl, uint32_t worker)
 {
     if (worker >= WORKERS_MAX || tl->named[worker]) return;
     tl->named[worker] = true;
-    size_t begun = tl->buf.size;
     if (!event_begin(tl, 'M', worker, 0)) return;
     leat_i_buf_printf(&tl->buf, ",\"name\":\"thread_name\",\"args\":{\"name\":\"worker %u\"}", worker);
-    event_end(tl, begun);
+    event_end(tl);
 }
 
 static void put_async(leat_timeline *tl, char kind, const leat_task *t, const leat_trace *call, int64_t at_ns)
 {
-    size_t begun = tl->buf.size;
     if (!event_begin(tl, kind, call->worker, at_ns)) return;
     leat_i_buf_printf(&tl->buf, ",\"id\":\"%llx\"", (unsigned long long)(uintptr_t)t);
     put_name(tl, call);
     put_args(tl, call, kind == 'e');
-    event_end(tl, begun);
+    event_end(tl);
 }
 
 /* ---- what trace.c tells ---- */
@@ -166,12 +164,11 @@ void leat_i_timeline_ran(leat_timeline *tl, leat_task *t, const leat_trace *call
     (void)t;
     pthread_mutex_lock(&tl->mutex);
     worker_name(tl, call->worker);
-    size_t begun = tl->buf.size;
     if (event_begin(tl, 'X', call->worker, from_ns)) {
         leat_i_buf_printf(&tl->buf, ",\"dur\":%lld.%03d", (long long)(ns / 1000), (int)(ns % 1000));
         put_name(tl, call);
         put_args(tl, call, last);
-        event_end(tl, begun);
+        event_end(tl);
     }
     pthread_mutex_unlock(&tl->mutex);
 }
@@ -201,12 +198,11 @@ void leat_i_timeline_waited(leat_timeline *tl, leat_task *t, const leat_trace *c
 static void put_span_edge(leat_timeline *tl, char kind, const leat_task *t, const char *name, const char *args,
                           int64_t at_ns)
 {
-    size_t begun = tl->buf.size;
     if (!event_begin(tl, kind, 0, at_ns)) return;
     leat_i_buf_printf(&tl->buf, ",\"id\":\"%llx\",\"cat\":\"flow\"", (unsigned long long)(uintptr_t)t);
     put_text(tl, "name", name, NAME_BYTES_MAX);
     leat_i_buf_printf(&tl->buf, ",\"args\":%s", args);
-    event_end(tl, begun);
+    event_end(tl);
 }
 
 void leat_i_timeline_span(leat_timeline *tl, const leat_task *t, const char *name, const char *args, int64_t begin_ns,
