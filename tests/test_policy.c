@@ -227,7 +227,7 @@ static void statuses_have_their_case(void **state)
     };
     (void)state;
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-        assert_int_equal(leat_i_case_of_status(rows[r].status, (int)rows[r].kind), rows[r].what);
+        assert_int_equal(leat_i_case_of_status(rows[r].status, rows[r].kind), rows[r].what);
     assert_string_equal(leat_class_name(LEAT_CLASS_NOT_JSON), "not-json");
     assert_string_equal(leat_class_name((leat_class)1000), "unknown");
 }

@@ -105,7 +105,8 @@ LEAT_API bool leat_err_is_retryable(leat_err code);
 LEAT_API const char *leat_error_cause(const leat_error *error, size_t index, leat_err *code);
 
 /**
- * Writes a failure with its whole story as text, a line each; like snprintf. NULL, as leat_future_error gives it, is no failure: "OK: success".
+ * Writes a failure with its whole story as text, a line each; like snprintf. NULL, as leat_future_error gives it, is no failure:
+ * "OK: success".
  *
  * Threads: any.
  * Owns:    `size` bytes at `text` are written, the NUL included; size 0 writes nothing.

@@ -124,8 +124,8 @@ typedef struct leat_bulk_summary {
  * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
  * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT (also for an input
  *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint is not there,
- *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents, or 1,000 in a row, all failed), LEAT_CANCELED (stop_signal), LEAT_USAGE,
- *          LEAT_NOMEM. What was written stays, and the same call goes on from there.
+ *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents, or 1,000 in a row, all
+ *          failed), LEAT_CANCELED (stop_signal), LEAT_USAGE, LEAT_NOMEM. What was written stays, and the same call goes on from there.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,
                                               leat_error *error);
@@ -140,8 +140,8 @@ typedef struct leat_bulk_check {
 } leat_bulk_check;
 
 /**
- * Reads the input as a run would, without asking anything, and reports each bad or doubtful line through `bad` (may be NULL; called on a
- * worker, one call at a time).
+ * Reads the input as a run would, without asking anything, and reports each bad or doubtful line through `bad` (may be NULL;
+ * called on a worker, one call at a time).
  *
  * Threads: any thread outside the pool.
  * Owns:    `opts` is borrowed during the call; `*check` is always filled; `*error` (optional) is written on failure only.

@@ -56,8 +56,9 @@ typedef enum leat_batch_policy {
 } leat_batch_policy;
 
 /*
- * What the prep of a batch node puts into `*prep_res` (leat_items_add builds it). Either an array (`item`, `count`), or a source: `next` gives one item
- * a call and NULL in `*item` at the end. `next` may suspend, is called by one caller at a time, and never sees `shared`.
+ * What the prep of a batch node puts into `*prep_res` (leat_items_add builds it). Either an array (`item`, `count`), or a source:
+ * `next` gives one item a call and NULL in `*item` at the end. `next` may suspend, is called by one caller at a time, and never
+ * sees `shared`.
  */
 typedef struct leat_items {
     const void *const *item;

@@ -142,8 +142,9 @@ LEAT_API void leat_limiter_refund(leat_limiter *l, leat_grant grant);
 
 /**
  * Tells what an open grant's request has shown about its endpoint, before the grant is settled or refunded. Refusals for the rate
- * that are not one of few lower it for some minutes and hold everybody back for `retry_after_ms`; overloads in a row close the endpoint but for
- * one request at a time until one is answered; with `adaptive`, losses lower what may be in flight. docs/limits.md has the rules.
+ * that are not one of few lower it for some minutes and hold everybody back for `retry_after_ms`; overloads in a row close the
+ * endpoint but for one request at a time until one is answered; with `adaptive`, losses lower what may be in flight.
+ * docs/limits.md has the rules.
  *
  * Suspends: no.
  * Threads:  from the task `t` only (it reads its clock).

@@ -61,9 +61,9 @@ LEAT_API LEAT_MUST_USE leat_err leat_runtime_new(leat_runtime **out, const leat_
  * Ends a runtime: cancels and joins what still runs, then joins the workers. NULL is fine.
  *
  * Threads: one thread outside the pool; no other call on `rt` may be under way.
- * Owns:    `rt` and all its memory are gone. Handles stay with who has them: they tell how their tasks ended, and are freed later; only
- *          leat_handle_on_done needs the runtime. So do clients (leat_llm), which can but be freed then. From inside a task it stays, with
- *          a warning.
+ * Owns:    `rt` and all its memory are gone. Handles stay with who has them: they tell how their tasks ended, and are freed
+ *          later; only leat_handle_on_done needs the runtime. So do clients (leat_llm), which can but be freed then. From inside
+ *          a task it stays, with a warning.
  */
 LEAT_API void leat_runtime_free(leat_runtime *rt);
 

@@ -68,7 +68,8 @@ void leat_i_json_get_many(leat_i_json object, const char *const *keys, leat_i_js
 /* leat_i_json_get along "choices.0.message.content": object keys and array indices. */
 leat_i_json leat_i_json_path(leat_i_json value, const char *path);
 
-bool leat_i_json_str_eq(leat_i_json string, const char *s); /* unescaped text equals s */
+bool leat_i_json_str_eq(leat_i_json string, const char *s);            /* unescaped text equals s */
+bool leat_i_json_is_any(leat_i_json string, const char *const *words); /* one of `words`, which NULL ends */
 /* Unescaped text, NUL-ended, in the arena; *size its bytes (may hold NUL from \u0000). A lone surrogate becomes U+FFFD.
  * NULL when memory is short or it is not a string. */
 const char *leat_i_json_text(leat_i_json string, leat_i_arena *arena, size_t *size);

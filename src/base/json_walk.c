@@ -201,6 +201,13 @@ bool leat_i_json_str_eq(leat_i_json string, const char *s)
     return string.type == LEAT_I_JSON_STRING && text_is(string, s, strlen(s));
 }
 
+bool leat_i_json_is_any(leat_i_json string, const char *const *words)
+{
+    for (; *words; words++)
+        if (leat_i_json_str_eq(string, *words)) return true;
+    return false;
+}
+
 /* Words are written before they are looked at: what is over is written again, and never lies behind the place of `end`. */
 static char *copy_unescaped(char *out, const char *p, const char *end)
 {

@@ -12,8 +12,8 @@
 #define LEAT_I_ROWS_END     ".leat.rows"
 #define LEAT_I_OUTPUT_ENDS  LEAT_I_SETTINGS_END, LEAT_I_SETTINGS_END LEAT_I_TMP_END, LEAT_I_ROWS_END
 
-/* Makes a file of our own, mode 0600, for reading and writing at its end. What stands under the name (left by a run that was killed, or a
- * link) is removed first. The descriptor, or -errno. */
+/* Makes a file of our own, mode 0600, for reading and writing at its end. What stands under the name (left by a run that was
+ * killed, or a link) is removed first. The descriptor, or -errno. */
 int leat_i_file_create(const char *path);
 /* Replaces `path` by these bytes so that at any moment, a power cut included, it is the old file or the new one whole.
  * 0 or -errno. Uses `path`.tmp. */

@@ -1,10 +1,11 @@
 /*
  * held.h: refusals of which nobody can tell yet whose they are: one document's, or the whole run's.
  *
- * That a port wants TLS is nobody's own matter: the first such answer stops the run. 403 may be a matter of one document or of the key. 404 and 405, while nothing has gone well in this run, may be a model that one
- * line names or a base URL that is wrong. The rows of such documents are held back: an answer that is good says that they were the
- * documents' own, and they are written; HELD_MAX of them in a row, or the end of the input, say that they were not, the run stops, and
- * the documents have no rows, so that the same command asks them again.
+ * That a port wants TLS is nobody's own matter: the first such answer stops the run. 403 may be a matter of one document or of the
+ * key. 404 and 405, while nothing has gone well in this run, may be a model that one line names or a base URL that is wrong. The
+ * rows of such documents are held back: an answer that is good says that they were the documents' own, and they are written;
+ * HELD_MAX of them in a row, or the end of the input, say that they were not, the run stops, and the documents have no rows, so
+ * that the same command asks them again.
  *
  * A held row is written once or dropped, by whoever takes it off the list. The lock is a leaf.
  */

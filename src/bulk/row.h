@@ -8,9 +8,9 @@
  *    "tokens_cached":0,"tokens_reasoning":0,"estimated":false,"possibly_billed":0,"sum":"<16 hex>"}}
  *
  * `id` is the XXH3-64 of the key, seeded with that of the document's text (its line, or what its file holds): so a row tells whether
- * a document is still the one that it was made from. Where the text is not known (too long, unreadable) there is no seed. Where a reply with a body was read, `response` is filled and `error` is null, whatever the
- * status; else `response` is null and `error` is {"code":class,"message":sentence}.
- * `sum` is the XXH3-64 of all bytes of the line up to, and without, `,"sum":`.
+ * a document is still the one that it was made from. Where the text is not known (too long, unreadable) there is no seed. Where a
+ * reply with a body was read, `response` is filled and `error` is null, whatever the status; else `response` is null and `error`
+ * is {"code":class,"message":sentence}. `sum` is the XXH3-64 of all bytes of the line up to, and without, `,"sum":`.
  */
 #ifndef LEAT_I_BULK_ROW_H
 #define LEAT_I_BULK_ROW_H

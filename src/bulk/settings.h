@@ -3,8 +3,8 @@
  * template, model or input is noticed before anything is asked.
  *
  * Limits, timeouts, host and key are not in it: they may change from run to run. What the inputs held is in the rows (verify.c); here
- * are their names. Rows that were made with other settings, which takes force, stay in the output: which they are stands here, too, under
- * `earlier`, and each run tells of them (earlier.h). Written whole: temporary file, fsync, rename, fsync of the folder.
+ * are their names. Rows that were made with other settings, which takes force, stay in the output: which they are stands here,
+ * too, under `earlier`, and each run tells of them (earlier.h). Written whole: temporary file, fsync, rename, fsync of the folder.
  */
 #ifndef LEAT_I_BULK_SETTINGS_H
 #define LEAT_I_BULK_SETTINGS_H

@@ -29,8 +29,8 @@ typedef struct leat_i_source { /* zeroed memory is a closed source */
 int leat_i_source_open(leat_i_source *s, const char *path);
 /* The same, but any wait for a pipe, in later reads too, ends with -ECANCELED once `*stop` is true. */
 int leat_i_source_open_until(leat_i_source *s, const char *path, const LEAT_ATOMIC(bool) * stop);
-/* Bytes given (at most `size`), 0 at the end, -errno; -EBADMSG when compressed data is damaged, -ENODATA when it ends early, -EPIPE when
- * the file has become shorter since it was opened, -ECANCELED after a stop. May wait for a pipe. */
+/* Bytes given (at most `size`), 0 at the end, -errno; -EBADMSG when compressed data is damaged, -ENODATA when it ends early,
+ * -EPIPE when the file has become shorter since it was opened, -ECANCELED after a stop. May wait for a pipe. */
 ssize_t leat_i_source_read(leat_i_source *s, void *buf, size_t size);
 void leat_i_source_close(leat_i_source *s); /* fine when closed */
 

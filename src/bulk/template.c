@@ -2,7 +2,8 @@
  * template.c: cuts a prompt template into pieces and builds bodies from them.
  *
  * A placeholder is `{{`, a name of [a-z0-9_.] with blanks allowed around it, `}}`; the name of a field may have any characters but
- * braces and line ends, as columns of tables have. Other braces are text, so that JSON and code samples can stand in a prompt. A name that is not known is refused at the start: a typing error would cost a whole run.
+ * braces and line ends, as columns of tables have. Other braces are text, so that JSON and code samples can stand in a prompt. A
+ * name that is not known is refused at the start: a typing error would cost a whole run.
  */
 #include "template.h"
 

@@ -2,8 +2,8 @@
  * template.h: request bodies made of a prompt template and a document.
  *
  * The template is cut into pieces once; a body is then the fixed head (model, system), each piece or the document's text in its
- * place, escaped straight into the body, and the fixed tail (extra members). No copy of the prompt is made. A template with fields is for
- * documents that are JSON objects; a string's characters go from one JSON to the other as they are.
+ * place, escaped straight into the body, and the fixed tail (extra members). No copy of the prompt is made. A template with fields
+ * is for documents that are JSON objects; a string's characters go from one JSON to the other as they are.
  */
 #ifndef LEAT_I_BULK_TEMPLATE_H
 #define LEAT_I_BULK_TEMPLATE_H

@@ -1,8 +1,8 @@
 /*
  * tree.h: the files under a path, in the order of their bytes, folder by folder.
  *
- * Regular files, and links to them; links to folders are not followed (they may lead in circles), but counted. Names that start with a dot
- * are left out below the paths given: documents go to an endpoint, and .env or .git should not.
+ * Regular files, and links to them; links to folders are not followed (they may lead in circles), but counted. Names that start
+ * with a dot are left out below the paths given: documents go to an endpoint, and .env or .git should not.
  */
 #ifndef LEAT_I_BULK_TREE_H
 #define LEAT_I_BULK_TREE_H

@@ -4,8 +4,9 @@
  * A member lies on its task's stack until its state is no longer WAITING. States: WAITING -> DONE, by the leader after the write;
  * WAITING -> LEAD, by a leader that leaves, for the first member of the open group; LEAD -> DONE by itself. `error` of a member is
  * written before the state. When a write fails, the members whose rows went out whole are told that they did: the numbers of a
- * run are those of its file. The failure is told to the others, to whoever comes later, and by leat_i_writer_sync. A regular file is written from the worker: the page cache answers in microseconds. A pipe or terminal
- * may block for as long as its reader likes, and fsync for as long as a disk does: these go through leat_blocking.
+ * run are those of its file. The failure is told to the others, to whoever comes later, and by leat_i_writer_sync. A regular file
+ * is written from the worker: the page cache answers in microseconds. A pipe or terminal may block for as long as its reader
+ * likes, and fsync for as long as a disk does: these go through leat_blocking.
  */
 #include "writer.h"
 

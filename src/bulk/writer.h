@@ -33,7 +33,8 @@ typedef struct leat_i_writer {
 
 void leat_i_writer_init(leat_i_writer *w, leat_i_journal *journal, leat_bulk_sync sync);
 /* Appends a row, LF included. Suspends until it was handed to write(2) (and fsynced, for LEAT_BULK_SYNC_ROW), whatever happens:
- * a cancel does not take a row back. LEAT_IO, LEAT_NOMEM or, when a pipe was given up, LEAT_CANCELED with the story in `*error`: the row is not in the output then. */
+ * a cancel does not take a row back. LEAT_IO, LEAT_NOMEM or, when a pipe was given up, LEAT_CANCELED with the story in `*error`:
+ * the row is not in the output then. */
 leat_err leat_i_writer_put(leat_task *t, leat_i_writer *w, const char *row, size_t bytes, leat_error *error);
 /* fsync of what was written since the last one; nothing when that is nothing. For GROUP: now and then. At the end in any case: it
  * tells of a failure that met no row (all of the last group were whole). */

@@ -5,7 +5,8 @@
  *   standard input                 batch; with a template lines
  *   --id-field, standard input     lines
  *   a template with fields,
- *   or --id-field                  csv, if the name ends in .csv or .tsv; lines, if the first one is a JSON object or the name ends in .jsonl
+ *   or --id-field                  csv, if the name ends in .csv or .tsv; lines, if the first one is a JSON object or the name ends
+ *                                  in .jsonl
  *   first line is a JSON object    batch if it has custom_id, body or url; body if it has what requests have
  *   name ends in .jsonl            batch, so that its bad lines are told as such
  *   any other file                 files, if there is a template

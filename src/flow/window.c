@@ -6,22 +6,24 @@
  * the window fills at the pace at which workers take up runners: with items that only compute there are about as many runners
  * as workers and an item costs no task; with items that wait there are as many as places.
  *
- * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do, and more stacks than
- * others, while another worker looks for work and can take nothing of it, the runner starts a successor, which any worker may take, hands
- * its place over, and ends; its worker goes on with all that is ready before it would take the successor itself. (Whoever is idle for a
- * moment may have as many places as the others, so being idle is no reason to give it more: their answers come much later.)
- * An item that was suspended let others go on; after one that was not, the runner does so between two items: a batch that never waits
- * must not starve them. But a place that waits for its turn to begin the next item is one less in flight, so that is not done always.
- * Where no item is left, a runner ends behind the others: a crowd that ends at once wants the lock below for each of them.
+ * A runner goes on with the next item. One that was suspended is bound to its worker: when that one has more to do, and more
+ * stacks than others, while another worker looks for work and can take nothing of it, the runner starts a successor, which any
+ * worker may take, hands its place over, and ends; its worker goes on with all that is ready before it would take the successor
+ * itself. (Whoever is idle for a moment may have as many places as the others, so being idle is no reason to give it more: their
+ * answers come much later.) An item that was suspended let others go on; after one that was not, the runner does so between two
+ * items: a batch that never waits must not starve them. But a place that waits for its turn to begin the next item is one less in
+ * flight, so that is not done always. Where no item is left, a runner ends behind the others: a crowd that ends at once wants the
+ * lock below for each of them.
  *
  * Where attempts need permits of a run's budget (`paced`), a runner starts the other one when it holds its first permit, and ends
  * after its item: so at most one of the window stands in line for a first permit, and batches inside batches need stacks for the
  * permits, not for the product of their widths.
  *
  * What happens exactly once: each index is taken by one runner (array: a counter; source: `pulling` lets one ask at a time, and
- * who finds it taken gives its place up and goes, noting that the one who asks shall start another). `places` counts the items in flight and never
- * passes `max`; `live` counts runners that may still touch the window, and the owner returns when it is 0. The first error wins;
- * it stops the taking and cancels the runners that are at work. Runners that have not begun see `stopped` and go.
+ * who finds it taken gives its place up and goes, noting that the one who asks shall start another). `places` counts the items in
+ * flight and never passes `max`; `live` counts runners that may still touch the window, and the owner returns when it is 0. The
+ * first error wins; it stops the taking and cancels the runners that are at work. Runners that have not begun see `stopped` and
+ * go.
  *
  * The lock guards all but the counter and the flag. Nothing suspends under it; a cancel under it wakes others and no more.
  */

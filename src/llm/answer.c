@@ -37,17 +37,10 @@ bool leat_i_tokens_read(leat_i_json number, uint64_t *tokens)
     return true;
 }
 
-bool leat_i_json_is_any(leat_i_json string, const char *const *words)
-{
-    for (; *words; words++)
-        if (leat_i_json_str_eq(string, *words)) return true;
-    return false;
-}
-
 bool leat_i_answer_is_fault(leat_i_answer *a, leat_i_json value, leat_i_arena *scratch, leat_i_case *what)
 {
     if (!leat_i_fault_in(&a->fault, value, scratch)) return false;
-    *what = leat_i_case_of_fault((int)a->fault.kind, false);
+    *what = leat_i_case_of_fault(a->fault.kind, false);
     return true;
 }
 

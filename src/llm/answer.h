@@ -35,7 +35,8 @@ void leat_i_answer_read(leat_i_answer *a, const leat_i_answer_to *to, const char
 /* Whether a request's URL path, its query apart, ends so: the end tells the form of request and answer. */
 bool leat_i_path_ends(const char *path, const char *end);
 
-/* The text behind a.text, but for what are thoughts in it, NUL-ended, in the arena; "" when there is none; NULL when memory is short. */
+/* The text behind a.text, but for what are thoughts in it, NUL-ended, in the arena; "" when there is none; NULL when memory is
+ * short. */
 const char *leat_i_answer_text(leat_i_json text, leat_i_arena *arena, size_t *size);
 
 /* Takes the white space outside strings out of a checked JSON text, in place; gives the new size. Spans into it die. */

@@ -75,9 +75,9 @@ leat_i_case leat_i_case_of_end(leat_i_http_end end, bool sent)
     return LEAT_I_CASE_LOCAL;
 }
 
-leat_i_case leat_i_case_of_fault(int fault_kind, bool late)
+leat_i_case leat_i_case_of_fault(leat_i_fault_kind kind, bool late)
 {
-    switch ((leat_i_fault_kind)fault_kind) {
+    switch (kind) {
     case LEAT_I_FAULT_FILTERED:
         return LEAT_I_CASE_FILTERED_ANSWER;
     case LEAT_I_FAULT_QUOTA:
@@ -122,9 +122,8 @@ static leat_i_case case_of_4xx(int status, leat_i_fault_kind kind)
     }
 }
 
-leat_i_case leat_i_case_of_status(int status, int fault_kind)
+leat_i_case leat_i_case_of_status(int status, leat_i_fault_kind kind)
 {
-    leat_i_fault_kind kind = (leat_i_fault_kind)fault_kind;
     if (status < 200) return LEAT_I_CASE_TRUNCATED;
     if (status < 300) return LEAT_I_CASE_OK;
     if (status < 400) return LEAT_I_CASE_REDIRECT;

@@ -4,9 +4,8 @@
  * class: how a row names it. retry: whether another attempt can help (ONCE: one more; FREE: one more that is charged to nothing).
  * budget: which of the two a retry is charged to: failures are counted, throttles are bounded in time. refund: whether the tokens
  * reserved for it go back to the limiter (else they are kept, for the endpoint may have counted them); those of an overloaded one
- * (THROTTLED without a 429) never do. billed: the answer was lost
- * after the request went out, so it may have been paid for. fatal: no other request can do better; the run stops.
- * unreached: no connection came about, so the request was not sent.
+ * (THROTTLED without a 429) never do. billed: the answer was lost after the request went out, so it may have been paid for. fatal:
+ * no other request can do better; the run stops. unreached: no connection came about, so the request was not sent.
  */
 #ifndef LEAT_I_CASES_H
 #define LEAT_I_CASES_H
@@ -14,6 +13,7 @@
 #include "leat/llm.h"
 
 #include "../net/http.h"
+#include "fault.h"
 
 /* Whether a reply of this class is an answer. */
 static inline bool leat_i_class_is_good(leat_class cls)
@@ -89,10 +89,10 @@ const leat_i_case_rule *leat_i_case_rule_of(leat_i_case what);
 /* The case of an exchange that brought no whole reply. */
 leat_i_case leat_i_case_of_end(leat_i_http_end end, bool sent);
 
-/* The case of a reply with `status` outside 2xx, and of the kind of error that its body names (a leat_i_fault_kind). */
-leat_i_case leat_i_case_of_status(int status, int fault_kind);
+/* The case of a reply with `status` outside 2xx, whose body names an error of `kind`. */
+leat_i_case leat_i_case_of_status(int status, leat_i_fault_kind kind);
 
 /* The case of an error inside a 200: before anything came (`late` false), or in the middle of a stream. */
-leat_i_case leat_i_case_of_fault(int fault_kind, bool late);
+leat_i_case leat_i_case_of_fault(leat_i_fault_kind kind, bool late);
 
 #endif

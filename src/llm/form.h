@@ -30,9 +30,8 @@ extern const leat_i_form leat_i_form_embed;    /* Gemini's: embeddings */
 leat_i_case leat_i_response_judge(leat_i_answer *a, leat_i_json root);
 extern const leat_i_fold_way leat_i_fold_responses, leat_i_fold_generate;
 
-/* For the forms: a value that holds something; a string that is one of `words`, NULL-ended. */
+/* For the forms: a value that holds something. */
 bool leat_i_json_is_filled(leat_i_json v);
-bool leat_i_json_is_any(leat_i_json string, const char *const *words);
 /* Whether any of an answer's parts (or blocks) is more than an empty text or a thought. */
 bool leat_i_json_parts_hold(leat_i_json parts);
 /* A count of tokens, whole or not (7.0); false for what cannot be one, and then `*tokens` stays. */

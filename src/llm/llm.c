@@ -15,8 +15,8 @@
 #define MOCK_URL    "mock:"
 #define MOCK_MODEL  "leat-extract"
 #define HEADERS_MAX 64
-#define RECEIVE_BYTES \
-    2048 /* of the connections of a crowd: replies are read in pieces, and ten thousand wait in little memory */
+/* Of the connections of a crowd: replies are read in pieces, and ten thousand wait in little memory. */
+#define RECEIVE_BYTES       2048
 #define DEFAULT_ATTEMPTS    5
 #define DEFAULT_THROTTLE_MS 600000
 #define DEFAULT_BODY_BYTES  ((size_t)16 << 20)

@@ -100,7 +100,7 @@ static leat_i_case answer_choice(leat_i_answer *a, const leat_i_json *v, bool ma
     if (v[IN_CHOICE].type != LEAT_I_JSON_OBJECT) return LEAT_I_CASE_MALFORMED;
     /* OpenRouter: the provider behind it gave up, and what there is of a text is not all of it. */
     if (v[IN_CHOICE_ERROR].type == LEAT_I_JSON_OBJECT && leat_i_fault_in(&a->fault, v[IN_CHOICE], scratch))
-        return leat_i_case_of_fault((int)a->fault.kind, leat_i_json_is_filled(v[IN_CONTENT]));
+        return leat_i_case_of_fault(a->fault.kind, leat_i_json_is_filled(v[IN_CONTENT]));
     bool has_message = v[IN_MESSAGE].type == LEAT_I_JSON_OBJECT;
     a->text = has_message ? v[IN_CONTENT] : v[IN_CHOICE_TEXT];
     if (!has_message && v[IN_CHOICE_TEXT].type != LEAT_I_JSON_STRING) return LEAT_I_CASE_MALFORMED;
@@ -118,12 +118,13 @@ static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, l
 {
     const char *path = to->path;
     leat_i_json_type choices = v[IN_CHOICES].type, error = v[IN_ERROR].type;
+    leat_i_case what;
     answer_usage(a, v);
     bool embeds = leat_i_path_ends(path, "/embeddings");
     if (choices == LEAT_I_JSON_ARRAY && v[IN_CHOICE].type != LEAT_I_JSON_NONE && !embeds)
         return answer_choice(a, v, to->may_lack_finish, scratch);
-    if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_fault_in(&a->fault, root, scratch))
-        return leat_i_case_of_fault(a->fault.kind, false);
+    if (error != LEAT_I_JSON_NONE && error != LEAT_I_JSON_NULL && leat_i_answer_is_fault(a, root, scratch, &what))
+        return what;
     if ((choices == LEAT_I_JSON_ARRAY || choices == LEAT_I_JSON_NULL) && !embeds) return LEAT_I_CASE_EMPTY;
     if (embeds)
         return v[IN_DATA].type == LEAT_I_JSON_ARRAY
@@ -132,7 +133,7 @@ static leat_i_case answer_object(leat_i_answer *a, const leat_i_answer_to *to, l
     if (leat_i_path_ends(path, "/responses")) return leat_i_response_judge(a, root);
     if (!leat_i_path_ends(path, "/completions")) return LEAT_I_CASE_OK;
     /* No choices: an error in a form of its own, or something else altogether. */
-    return leat_i_fault_in(&a->fault, root, scratch) ? leat_i_case_of_fault(a->fault.kind, false) : LEAT_I_CASE_MALFORMED;
+    return leat_i_answer_is_fault(a, root, scratch, &what) ? what : LEAT_I_CASE_MALFORMED;
 }
 
 const leat_i_form leat_i_form_openai = { answer_picks, IN_COUNT, answer_object, &leat_i_fold_chat };

@@ -110,7 +110,7 @@ static void read_refusal(leat_i_reading *rd, leat_i_http_reply *h)
     leat_llm_reply *r = rd->reply;
     leat_i_fault fault;
     leat_i_fault_read(&fault, h->body, h->body_bytes, rd->arena);
-    rd->what = leat_i_case_of_status(h->status, (int)fault.kind);
+    rd->what = leat_i_case_of_status(h->status, fault.kind);
     rd->retry_after_ms = leat_i_retry_after_ms(h->retry_after_ms, h->retry_after, h->date, leat_i_os_wall_ns());
     if (rd->retry_after_ms < 0) rd->retry_after_ms = fault_wait_ms(&fault);
     rd->overloaded = fault.overloaded;

@@ -33,10 +33,8 @@ const char *leat_i_request_of_prompt(leat_i_arena *arena, const char *model, con
 /* Members that are made from other options, or would make another kind of reply. */
 static bool member_is_set(leat_i_json key)
 {
-    static const char *const ours[] = { "messages", "prompt", "input", "stream" };
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (leat_i_json_str_eq(key, ours[i])) return true;
-    return false;
+    static const char *const ours[] = { "messages", "prompt", "input", "stream", NULL };
+    return leat_i_json_is_any(key, ours);
 }
 
 leat_err leat_i_request_put_extra(leat_i_buf *b, const char *extra_body, bool *names_model, char *why, size_t why_bytes)
@@ -104,10 +102,7 @@ static bool put_members(leat_i_buf *b, leat_i_json object, const char *const *wi
     leat_i_json key, value;
     bool ok = true;
     for (size_t at = 0; ok && leat_i_json_next_member(object, &at, &key, &value);) {
-        bool skip = false;
-        for (const char *const *name = without; *name; name++)
-            skip |= leat_i_json_str_eq(key, *name);
-        if (skip) continue;
+        if (leat_i_json_is_any(key, without)) continue;
         ok = (*first || leat_i_buf_puts(b, ",")) && leat_i_buf_append(b, key.at, key.size) && leat_i_buf_puts(b, ":") &&
              leat_i_buf_append(b, value.at, value.size);
         *first = false;

@@ -13,7 +13,7 @@ static const char *const keys[KEY_COUNT] = {
 /* A part of a message: text counts, pictures and the like are taken and say nothing to this model. */
 static bool part_take(leat_i_mock_request *r, leat_i_json part, const char *param, leat_i_buf *text)
 {
-    static const char *const others[] = { "image_url", "input_audio", "file", "refusal" };
+    static const char *const others[] = { "image_url", "input_audio", "file", "refusal", NULL };
     leat_i_json type = leat_i_json_get(part, "type");
     if (part.type != LEAT_I_JSON_OBJECT)
         return leat_i_mock_invalid(r, param, "invalid_type",
@@ -21,8 +21,7 @@ static bool part_take(leat_i_mock_request *r, leat_i_json part, const char *para
                                    leat_i_mock_json_kind(part));
     if (type.type != LEAT_I_JSON_STRING)
         return leat_i_mock_invalid(r, param, "missing_required_parameter", "Missing required parameter: '%s.type'.", param);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (leat_i_json_str_eq(type, others[i])) return true;
+    if (leat_i_json_is_any(type, others)) return true;
     if (!leat_i_json_str_eq(type, "text"))
         return leat_i_mock_invalid(r, param, "invalid_value",
                                    "Invalid value for '%s.type'. Supported values are: 'text', 'image_url', 'input_audio', "
@@ -52,10 +51,8 @@ static bool parts_take(leat_i_mock_request *r, leat_i_json parts, size_t index, 
 
 static bool role_is_known(leat_i_json role)
 {
-    static const char *const roles[] = { "user", "system", "assistant", "developer", "tool", "function" };
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (leat_i_json_str_eq(role, roles[i])) return true;
-    return false;
+    static const char *const roles[] = { "user", "system", "assistant", "developer", "tool", "function", NULL };
+    return leat_i_json_is_any(role, roles);
 }
 
 /* Takes content that is a string, a list of parts, or (of an assistant that called a tool) nothing. */

@@ -1,8 +1,9 @@
 /*
  * script.h: what the endpoint was ordered to do, and when: faults and limits for certain requests, keys and times.
  *
- * A script is text, a JSON object a line. A line with "fault" plays that fault, one with "rpm", "tpm", "itpm", "otpm" or "in_flight" sets limits.
- * Of the faults that fit a request the first line's is played; of limits the last line's counts. No clock inside, no lock.
+ * A script is text, a JSON object a line. A line with "fault" plays that fault, one with "rpm", "tpm", "itpm", "otpm" or
+ * "in_flight" sets limits. Of the faults that fit a request the first line's is played; of limits the last line's counts. No clock
+ * inside, no lock.
  */
 #ifndef LEAT_I_MOCK_SCRIPT_H
 #define LEAT_I_MOCK_SCRIPT_H

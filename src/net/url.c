@@ -64,7 +64,8 @@ static leat_err url_take(leat_i_url *url, CURLU *u)
     return LEAT_OK;
 }
 
-/* An encoded host is decoded by curl each time that it is read, and may be another one the next time; the zone of an IPv6 address is. */
+/* An encoded host is decoded by curl each time that it is read, and may be another one the next time; the zone of an IPv6 address
+ * is. */
 static bool host_is_encoded(const char *text)
 {
     const char *host = strstr(text, "://") + 3;
