@@ -148,6 +148,23 @@ static void every_row_is_synced_before_it_counts(void **state)
     test_fault_set(NULL, 0, 0);
 }
 
+/* Whatever was asked for on the way: who is told that all is well has it on the disk. */
+static void the_end_brings_all_to_the_disk(void **state)
+{
+    fixture *f = *state;
+    test_fault_set("fsync", 0, 0);
+    run_writers(f, LEAT_BULK_SYNC_NONE);
+    assert_int_equal(test_fault_count(), 1);
+    test_fault_set("fsync", 1, -EIO); /* what the system could not write is told there, and nowhere else */
+    run_writers_to(f, LEAT_BULK_SYNC_NONE, LEAT_IO);
+    assert_int_equal(leat_load_relaxed(&f->bad), 0);
+    test_fault_set("fsync", 1, -EINVAL); /* a file system that knows no fsync */
+    run_writers(f, LEAT_BULK_SYNC_NONE);
+    test_fault_set("fsync", 1, -EINVAL);
+    run_writers_to(f, LEAT_BULK_SYNC_GROUP, LEAT_IO);
+    test_fault_set(NULL, 0, 0);
+}
+
 static void a_failed_write_is_told_to_all_and_final(void **state)
 {
     fixture *f = *state;
@@ -345,6 +362,7 @@ int main(void)
         WRITER_TEST(rows_that_are_ready_together_are_one_write),
         WRITER_TEST(every_row_is_synced_before_it_counts),
         WRITER_TEST(a_failed_write_is_told_to_all_and_final),
+        WRITER_TEST(the_end_brings_all_to_the_disk),
         WRITER_TEST(a_failed_fsync_is_final),
         WRITER_TEST(short_memory_costs_single_rows_only),
         WRITER_TEST(pipes_get_every_row),

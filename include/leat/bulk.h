@@ -26,7 +26,7 @@ typedef enum leat_bulk_format {
 } leat_bulk_format;
 
 typedef enum leat_bulk_sync {
-    LEAT_BULK_SYNC_NONE,  /* the system writes when it likes; a kill of the process loses nothing, a power cut may */
+    LEAT_BULK_SYNC_NONE, /* the system writes when it likes, but for the end; a kill of the process loses nothing, a power cut may */
     LEAT_BULK_SYNC_GROUP, /* fsync after each group of rows, at least once a second */
     LEAT_BULK_SYNC_ROW,   /* a document counts as done, and gives its slot back, after the fsync of its row */
 } leat_bulk_sync;

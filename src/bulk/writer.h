@@ -28,7 +28,7 @@ typedef struct leat_i_writer {
     unsigned open;               /* guarded by the lock */
     bool leading;                /* somebody leads; guarded by the lock */
     leat_error error;            /* of the first failure; code LEAT_OK = none; guarded by the lock */
-    LEAT_ATOMIC(bool) dirty;     /* rows were written since the last fsync (GROUP) */
+    LEAT_ATOMIC(bool) dirty;     /* rows were written since the last fsync (not with ROW) */
 } leat_i_writer;
 
 void leat_i_writer_init(leat_i_writer *w, leat_i_journal *journal, leat_bulk_sync sync);
@@ -36,8 +36,8 @@ void leat_i_writer_init(leat_i_writer *w, leat_i_journal *journal, leat_bulk_syn
  * a cancel does not take a row back. LEAT_IO, LEAT_NOMEM or, when a pipe was given up, LEAT_CANCELED with the story in `*error`:
  * the row is not in the output then. */
 leat_err leat_i_writer_put(leat_task *t, leat_i_writer *w, const char *row, size_t bytes, leat_error *error);
-/* fsync of what was written since the last one; nothing when that is nothing. For GROUP: now and then. At the end in any case: it
- * tells of a failure that met no row (all of the last group were whole). */
+/* fsync of what was written since the last one; nothing when that is nothing. For GROUP: now and then. At the end in any case: who
+ * is told that all is well has it on the disk; and it tells of a failure that met no row (all of the last group were whole). */
 leat_err leat_i_writer_sync(leat_task *t, leat_i_writer *w, leat_error *error);
 void leat_i_writer_fini(leat_i_writer *w);
 

@@ -76,7 +76,7 @@ const leat_i_option leat_i_run_options[] = {
       .choices = FAILED_CLASSES,
       .help = "Take the failed rows (of one class) out of the output and ask them again." },
     { .name = "sync", .kind = LEAT_I_OPTION_CHOICE, .arg = "WHEN", .choices = SYNCS, .at = FIELD(sync), .fallback = "none",
-      .help = "Against power cuts: none leaves the writing to the system; group syncs at least once a second; row counts a "
+      .help = "Against power cuts: none leaves the writing to the system until the run ends; group syncs at least once a second; row counts a "
               "document as done only after its row is on the disk. A killed process loses nothing in any mode." },
     { .name = "no-extras", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(no_extras),
       .help = "Rows without the 'leat' object, strictly in OpenAI's form. Then a row that was changed on the disk is not "
