@@ -88,6 +88,15 @@ class Providers(Cli):
             ended = self.ends(3, "check", *args, "in.jsonl", env=env)
             self.assertIn("line 1: Azure takes the request's \"model\" for the deployment's name, and this one cannot be one", ended.out)
 
+    def test_a_check_takes_the_provider_that_a_run_takes(self):
+        self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
+        for name, args, env in (("gemini", ["--provider", "anthropic", "--endpoint", "http://127.0.0.1:9,provider=gemini"], {}),
+                                ("anthropic", ["--endpoint", "http://127.0.0.1:9,provider=gemini,provider=anthropic"], {}),
+                                ("anthropic", ["--provider", "anthropic", "--endpoint", "http://127.0.0.1:9"], {}),
+                                ("azure", ["--endpoint", "https://x.openai.azure.com"], {}),
+                                ("gemini", [], {"OPENAI_BASE_URL": "https://generativelanguage.googleapis.com"})):
+            self.assertIn(f"provider:       {name}\n", self.ends(0, "check", *args, "in.jsonl", env=env).out)
+
     def test_the_summary_names_it(self):
         self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
         said = self.ends(0, "run", "--provider", "gemini", "--base-url", "mock:", "-o", "out.jsonl", "in.jsonl").err
@@ -100,7 +109,8 @@ class Providers(Cli):
         self.write("in.jsonl", self.batch_line("a", TEXT) + "\n")
         self.says(2, "--provider nobody: there is no provider of that name ('leat run --help' lists them)", "run", "--provider", "nobody", "-o", "out.jsonl", "in.jsonl")
         self.says(2, "did you mean anthropic?", "check", "--provider", "antropic", "in.jsonl")
-        self.says(2, "there is no provider nobody", "run", "--endpoint", "mock:,provider=nobody", "-o", "out.jsonl", "in.jsonl")
+        for more in (["run", "-o", "out.jsonl"], ["check"]):  # What a run refuses, a check does.
+            self.says(2, "--endpoint: provider=nobody: there is no provider of that name", *more, "--endpoint", "mock:,provider=nobody", "in.jsonl")
         self.says(2, "ANTHROPIC_API_KEY", "run", "--provider", "anthropic", "-o", "out.jsonl", "in.jsonl",
                   env={"ANTHROPIC_API_KEY": None, "OPENAI_API_KEY": "sk-of-somebody-else"})
 

@@ -2,7 +2,6 @@
 #include "cmd.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../base/buf.h"
 #include "../base/clean.h"
@@ -42,13 +41,6 @@ static void result_say(const leat_i_run_args *args, const leat_bulk_check *c, co
     if (c->tokens_in_estimate > 0) printf("prompt tokens:  about %.0f\n", c->tokens_in_estimate);
 }
 
-/* Where the requests of a run would go: to the first endpoint. */
-static const char *base_url_of(const leat_i_run_args *args, const leat_i_endpoint_args *e)
-{
-    if (e->endpoint) return e->endpoint[0].base_url;
-    return args->base_url || args->provider ? args->base_url : getenv("OPENAI_BASE_URL");
-}
-
 static int check_with(leat_i_run_args *args, leat_bulk_check *check)
 {
     leat_runtime *rt;
@@ -59,8 +51,8 @@ static int check_with(leat_i_run_args *args, leat_bulk_check *check)
     if (!exit_code) exit_code = leat_i_guess_format(args);
     if (exit_code) return exit_code;
     leat_i_run_args_bulk(args, &opts);
-    opts.provider = leat_i_run_args_provider(args);
-    opts.base_url = base_url_of(args, &endpoints);
+    opts.provider = endpoints.provider;
+    opts.base_url = endpoints.base_url;
     /* Without an output nothing is compared, and the input can be judged without a model. */
     if (leat_i_run_args_want_model(args) && !opts.output) {
         leat_i_say_note("check", "a run needs --model NAME, too");

@@ -110,9 +110,8 @@ static int parts_init(run_parts *parts, leat_i_run_args *args)
         err = leat_llm_new(&parts->llm, parts->rt, &opts, &error);
     }
     /* A host that tells another form than OpenAI's decides much; who did not say so is told. */
-    const char *provider = leat_i_run_args_provider(args);
-    if (!err && !args->provider && strcmp(leat_i_llm_tongue(parts->llm), "openai") != 0)
-        leat_i_say_note("run", "the endpoint is taken as --provider %s", provider);
+    if (!err && e.provider_is_guessed && strcmp(leat_i_llm_tongue(parts->llm), "openai") != 0)
+        leat_i_say_note("run", "the endpoint is taken as --provider %s", e.provider);
     return err ? say_failed(err, &error) : LEAT_I_EXIT_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../bulk/exit_code.h"
+#include "../llm/provider.h"
 #include "limit_args.h"
 #include "number.h"
 #include "say.h"
@@ -62,7 +63,7 @@ static int setting_take(leat_i_run_args *args, const char *word, leat_llm_endpoi
     }
     if (strncmp(word, "provider=", 9) == 0) {
         e->provider = word + 9;
-        return LEAT_I_EXIT_OK;
+        return leat_i_provider_check(args, "--endpoint: provider=", e->provider);
     }
     /* What comes after it may be a key, and is not repeated. */
     if (strncmp(word, "key=", 4) == 0 || strncmp(word, "api-key=", 8) == 0)
@@ -91,6 +92,17 @@ static int endpoint_read(leat_i_run_args *args, const char *given, const leat_li
     return LEAT_I_EXIT_OK;
 }
 
+/* Where the requests of a run go: to the first endpoint. */
+static void first_read(const leat_i_run_args *args, leat_i_endpoint_args *e)
+{
+    const leat_llm_endpoint *first = e->endpoint;
+    const char *named = first && first->provider ? first->provider : args->provider;
+    const leat_i_provider *p = named ? leat_i_provider_named(named) : NULL;
+    e->base_url = leat_i_provider_url(p, first ? first->base_url : args->base_url);
+    e->provider = (p ? p : leat_i_provider_guess(e->base_url))->name;
+    e->provider_is_guessed = !p;
+}
+
 int leat_i_endpoint_args_read(leat_i_run_args *args, leat_i_endpoint_args *e)
 {
     size_t count = args->endpoint.count ? args->endpoint.count : 1;
@@ -102,6 +114,7 @@ int leat_i_endpoint_args_read(leat_i_run_args *args, leat_i_endpoint_args *e)
     if (!e->limits) return no_memory(args);
     if (args->endpoint.count == 0) {
         e->limits[0] = defaults;
+        first_read(args, e);
         return LEAT_I_EXIT_OK;
     }
     e->endpoint = leat_i_arena_alloc(&args->arena, count * sizeof *e->endpoint);
@@ -111,5 +124,6 @@ int leat_i_endpoint_args_read(leat_i_run_args *args, leat_i_endpoint_args *e)
         e->limits[i] = (leat_limiter_opts){ 0 };
         exit_code = endpoint_read(args, args->endpoint.item[i], &defaults, &e->endpoint[i], &e->limits[i]);
     }
+    if (!exit_code) first_read(args, e);
     return exit_code;
 }

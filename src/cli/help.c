@@ -71,14 +71,16 @@ static void option_head_put(leat_i_buf *b, const leat_i_option *o)
 
 static void option_put(leat_i_buf *b, const leat_i_option *o)
 {
-    char text[1024];
+    leat_i_buf text = { 0 };
     option_head_put(b, o);
-    int size = o->fallback ? snprintf(text, sizeof text, "%s [%s]", o->help, o->fallback)
-                           : snprintf(text, sizeof text, "%s", o->help);
+    leat_i_buf_puts(&text, o->help);
+    if (o->fallback) leat_i_buf_printf(&text, " [%s]", o->fallback);
     /* Many words would make the line of the name unreadable. */
     for (size_t i = 0; o->kind != LEAT_I_OPTION_CHOICE && o->choices && o->choices[i]; i++)
-        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s", i ? ", " : " One of ", o->choices[i]);
-    wrapped_put(b, OPTION_INDENT + 4, text, 0);
+        leat_i_buf_printf(&text, "%s%s", i ? ", " : " One of ", o->choices[i]);
+    b->failed |= text.failed;
+    if (!text.failed) wrapped_put(b, OPTION_INDENT + 4, text.data, 0);
+    leat_i_buf_fini(&text);
 }
 
 bool leat_i_help_group_is_own(const leat_i_command *command, const char *group)

@@ -2,20 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "leat/llm.h"
-
-#include "cmd.h"
 #include "../bulk/exit_code.h"
+#include "../llm/cases.h"
+#include "cmd.h"
 #include "help.h"
-
-static const struct {
-    const char *name, *meaning;
-} CLASSES[] = {
-#define CLASS_ROW(code, name, meaning) { name, meaning },
-    LEAT_CLASS_MAP(CLASS_ROW)
-#undef CLASS_ROW
-};
-enum { CLASS_COUNT = sizeof CLASSES / sizeof *CLASSES };
 
 /* ---- Markdown ---- */
 
@@ -77,8 +67,8 @@ void leat_i_help_put_markdown(leat_i_buf *b)
     leat_i_buf_puts(
         b, "\nWhen several apply: a signal before 8 before 5 before 4 before 1. 6 and 7 are kept for measurements.\n\n"
            "### Classes of rows\n\n| class | meaning |\n|---|---|\n");
-    for (size_t i = 0; i < CLASS_COUNT; i++)
-        leat_i_buf_printf(b, "| `%s` | %s |\n", CLASSES[i].name, CLASSES[i].meaning);
+    for (leat_class c = 0; c < LEAT_I_CLASS_COUNT; c++)
+        leat_i_buf_printf(b, "| `%s` | %s |\n", leat_class_name(c), leat_i_class_meaning(c));
 }
 
 /* ---- the man page ---- */

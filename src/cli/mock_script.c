@@ -39,13 +39,12 @@ static int file_put(leat_i_buf *b, const char *path)
 
 static int fault_refused(const char *name)
 {
+    leat_i_word_hint hint;
     const char *nearest = NULL;
     for (int i = 1; i < LEAT_I_MOCK_FAULT_COUNT; i++)
         nearest = leat_i_word_nearer(name, nearest, leat_i_mock_fault_name((leat_i_mock_fault_kind)i));
-    if (nearest)
-        leat_i_say_error("mock", "--fault: there is no fault '%s'; did you mean %s?", name, nearest);
-    else
-        leat_i_say_error("mock", "--fault: there is no fault '%s'; 'leat mock --list-faults' lists them", name);
+    leat_i_say_error("mock", "--fault: there is no fault '%s'%s", name,
+                     leat_i_word_hint_put(hint, nearest, "; 'leat mock --list-faults' lists them"));
     return LEAT_I_EXIT_USAGE;
 }
 

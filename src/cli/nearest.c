@@ -1,6 +1,7 @@
 /* nearest.c: the edit distance of Damerau and Levenshtein (neighbours may swap once), and what counts as near. */
 #include "nearest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { WORD_BYTES_MAX = 63 };
@@ -45,4 +46,11 @@ const char *leat_i_word_nearer(const char *word, const char *best, const char *c
     size_t limit = strlen(word) < 4 ? 1 : strlen(word) < 8 ? 2 : 3;
     if (rank > limit) return best;
     return best && distance_rank(word, best) <= rank ? best : candidate;
+}
+
+const char *leat_i_word_hint_put(leat_i_word_hint text, const char *best, const char *otherwise)
+{
+    if (!best) return otherwise;
+    snprintf(text, sizeof(leat_i_word_hint), "; did you mean %s?", best);
+    return text;
 }

@@ -32,14 +32,6 @@ int leat_i_list_add(leat_i_list *list, const char *item)
     return LEAT_I_EXIT_OK;
 }
 
-size_t leat_i_option_count(const leat_i_command *command)
-{
-    size_t count = 0;
-    while (command->option[count].name)
-        count++;
-    return count;
-}
-
 /* ---- getopt's tables ---- */
 
 typedef struct tables {
@@ -141,6 +133,7 @@ static bool choice_set(const leat_i_command *command, const leat_i_option *o, co
 {
     char all[256] = "";
     const char *nearest = NULL;
+    leat_i_word_hint hint;
     for (int i = 0; o->choices[i]; i++) {
         if (strcmp(o->choices[i], value) == 0) {
             *field = i;
@@ -150,8 +143,8 @@ static bool choice_set(const leat_i_command *command, const leat_i_option *o, co
         size_t used = strlen(all);
         snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", o->choices[i]);
     }
-    leat_i_say_error(command->name, "--%s takes one of %s, not '%s'%s%s%s", o->name, all, value,
-                     nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    leat_i_say_error(command->name, "--%s takes one of %s, not '%s'%s", o->name, all, value,
+                     leat_i_word_hint_put(hint, nearest, ""));
     return false;
 }
 

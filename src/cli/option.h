@@ -60,8 +60,6 @@ typedef struct leat_i_command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
 } leat_i_command;
 
-size_t leat_i_option_count(const leat_i_command *command);
-
 /* What came of parsing. */
 typedef struct leat_i_parsed {
     const leat_i_command *command;

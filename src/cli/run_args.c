@@ -16,13 +16,6 @@
 #include "say.h"
 #include "text_file.h"
 
-static const char *const CLASS_NAMES[] = {
-#define CLASS_NAME(code, name, meaning) name,
-    LEAT_CLASS_MAP(CLASS_NAME)
-#undef CLASS_NAME
-};
-enum { CLASS_COUNT = sizeof CLASS_NAMES / sizeof *CLASS_NAMES };
-
 static const leat_i_conflict CONFLICTS[] = {
     { "max-attempts", "max-retries", "the first counts all attempts, the second those after the first; say one" },
     { "resume", "overwrite", NULL },
@@ -125,31 +118,31 @@ static int header_check(const leat_i_run_args *args)
 static int retry_failed_check(const leat_i_run_args *args)
 {
     const char *given = args->retry_failed, *nearest = NULL;
+    leat_i_word_hint hint;
     if (!given || !*given) return LEAT_I_EXIT_OK;
-    for (int c = 0; c < CLASS_COUNT; c++) {
-        const char *name = CLASS_NAMES[c];
-        bool good = leat_i_class_is_good((leat_class)c);
+    for (leat_class c = 0; c < LEAT_I_CLASS_COUNT; c++) {
+        const char *name = leat_class_name(c);
+        bool good = leat_i_class_is_good(c);
         if (!good) nearest = leat_i_word_nearer(given, nearest, name);
         if (strcmp(name, given) != 0) continue;
         if (!good) return LEAT_I_EXIT_OK;
         leat_i_say_error(args->parsed.command->name, "--retry-failed=%s: rows of class %s have not failed", given, given);
         return LEAT_I_EXIT_USAGE;
     }
-    leat_i_say_error(args->parsed.command->name, "--retry-failed=%s: there is no class of that name%s%s%s", given,
-                     nearest ? "; did you mean " : " ('leat run --help' lists them)", nearest ? nearest : "",
-                     nearest ? "?" : "");
+    leat_i_say_error(args->parsed.command->name, "--retry-failed=%s: there is no class of that name%s", given,
+                     leat_i_word_hint_put(hint, nearest, " ('leat run --help' lists them)"));
     return LEAT_I_EXIT_USAGE;
 }
 
-static int provider_check(const leat_i_run_args *args)
+int leat_i_provider_check(const leat_i_run_args *args, const char *option, const char *given)
 {
-    const char *given = args->provider, *nearest = NULL, *name;
+    const char *nearest = NULL, *name;
+    leat_i_word_hint hint;
     if (!given || leat_i_provider_named(given)) return LEAT_I_EXIT_OK;
     for (size_t i = 0; (name = leat_i_provider_name(i)); i++)
         nearest = leat_i_word_nearer(given, nearest, name);
-    leat_i_say_error(args->parsed.command->name, "--provider %s: there is no provider of that name%s%s%s", given,
-                     nearest ? "; did you mean " : " ('leat run --help' lists them)", nearest ? nearest : "",
-                     nearest ? "?" : "");
+    leat_i_say_error(args->parsed.command->name, "%s%s: there is no provider of that name%s", option, given,
+                     leat_i_word_hint_put(hint, nearest, " ('leat run --help' lists them)"));
     return LEAT_I_EXIT_USAGE;
 }
 
@@ -192,7 +185,7 @@ int leat_i_run_args_init(leat_i_run_args *args, const leat_i_command *command, i
     if (!leat_i_options_agree(&args->parsed, CONFLICTS, sizeof CONFLICTS / sizeof *CONFLICTS)) return LEAT_I_EXIT_USAGE;
     exit_code = inputs_take(args);
     if (!exit_code) exit_code = leat_i_key_env_check(args, args->key_env);
-    if (!exit_code) exit_code = provider_check(args);
+    if (!exit_code) exit_code = leat_i_provider_check(args, "--provider ", args->provider);
     if (!exit_code) exit_code = header_check(args);
     if (!exit_code) exit_code = retry_failed_check(args);
     if (!exit_code) exit_code = output_check(args);
@@ -225,19 +218,6 @@ bool leat_i_run_args_want_model(const leat_i_run_args *args)
 {
     return leat_i_template_is_for((leat_bulk_format)args->format) && !args->model && !leat_i_run_args_mock(args) &&
            !extra_body_has_model(args);
-}
-
-const char *leat_i_run_args_provider(const leat_i_run_args *args)
-{
-    char url[1024];
-    if (args->provider) return args->provider;
-    if (args->endpoint.count == 0) return leat_i_provider_guess(args->base_url)->name;
-    const char *given = args->endpoint.item[0], *named = strstr(given, ",provider=");
-    if (named) given = named + strlen(",provider=");
-    snprintf(url, sizeof url, "%.*s", (int)strcspn(given, ","), given);
-    const leat_i_provider *p = named ? leat_i_provider_named(url) : NULL;
-    if (p) return p->name;
-    return leat_i_provider_guess(url)->name;
 }
 
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts)

@@ -54,13 +54,13 @@ void leat_i_run_args_fini(leat_i_run_args *args);
 
 /* The fields of `opts` that both commands share; the rest is left as it is. */
 void leat_i_run_args_bulk(const leat_i_run_args *args, leat_bulk_opts *opts);
-/* The name of the provider that a run would ask: as given, else by the first URL's host. */
-const char *leat_i_run_args_provider(const leat_i_run_args *args);
 /* Whether the endpoint is the embedded one. */
 bool leat_i_run_args_mock(const leat_i_run_args *args);
 /* Bodies are built here, and nobody has named a model for them. */
 bool leat_i_run_args_want_model(const leat_i_run_args *args);
 /* LEAT_I_EXIT_OK when `name` (NULL is fine) is that of a variable in the environment. */
 int leat_i_key_env_check(const leat_i_run_args *args, const char *name);
+/* LEAT_I_EXIT_OK when `given` (NULL is fine) is a provider's name; `option` stands before it in the sentence. */
+int leat_i_provider_check(const leat_i_run_args *args, const char *option, const char *given);
 
 #endif

@@ -11,18 +11,6 @@
 
 enum { PATH_BYTES_MAX = 4096, RATE_MS_MIN = 2000 };
 
-static const char *const CLASS_NAMES[] = {
-#define CLASS_NAME(code, name, meaning) name,
-    LEAT_CLASS_MAP(CLASS_NAME)
-#undef CLASS_NAME
-};
-static const char *const CLASS_MEANINGS[] = {
-#define CLASS_MEANING(code, name, meaning) meaning,
-    LEAT_CLASS_MAP(CLASS_MEANING)
-#undef CLASS_MEANING
-};
-enum { CLASS_COUNT = sizeof CLASS_NAMES / sizeof *CLASS_NAMES };
-
 /* 1234567 as 1,234,567. */
 static void count_put(leat_i_buf *b, uint64_t n)
 {
@@ -73,10 +61,10 @@ static void plain_put(leat_i_buf *b, const leat_bulk_summary *s, const char *out
     leat_i_buf_puts(b, "; in ");
     time_put(b, s->ms);
     leat_i_buf_puts(b, "\n");
-    for (int c = 0; c < CLASS_COUNT; c++) {
+    for (leat_class c = 0; c < LEAT_I_CLASS_COUNT; c++) {
         if (!s->class_count[c] || c == LEAT_CLASS_OK) continue;
-        counted_put(b, leat_i_class_is_good((leat_class)c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
-        leat_i_buf_printf(b, "%s (%s)\n", CLASS_NAMES[c], CLASS_MEANINGS[c]);
+        counted_put(b, leat_i_class_is_good(c) ? "  note:    " : "  failed:  ", s->class_count[c], " ");
+        leat_i_buf_printf(b, "%s (%s)\n", leat_class_name(c), leat_i_class_meaning(c));
     }
     if (s->first_failed[0]) {
         leat_i_buf_puts(b, "  first:   ");
@@ -158,9 +146,9 @@ static void json_put(leat_i_buf *b, const leat_bulk_summary *s, const char *outp
     endpoints_json_put(b, s);
     leat_i_buf_puts(b, "\"classes\":{");
     const char *comma = "";
-    for (int c = 0; c < CLASS_COUNT; c++) {
+    for (leat_class c = 0; c < LEAT_I_CLASS_COUNT; c++) {
         if (!s->class_count[c]) continue;
-        leat_i_buf_printf(b, "%s\"%s\":%llu", comma, CLASS_NAMES[c], (unsigned long long)s->class_count[c]);
+        leat_i_buf_printf(b, "%s\"%s\":%llu", comma, leat_class_name(c), (unsigned long long)s->class_count[c]);
         comma = ",";
     }
     leat_i_buf_puts(b, "},\"limit_used\":");

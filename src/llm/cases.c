@@ -21,6 +21,16 @@ const char *leat_class_name(leat_class cls)
     return (unsigned)cls < sizeof names / sizeof *names ? names[cls] : "unknown";
 }
 
+const char *leat_i_class_meaning(leat_class cls)
+{
+    static const char *const meanings[] = {
+#define LEAT_CLASS_MEANING(code, name, meaning) meaning,
+        LEAT_CLASS_MAP(LEAT_CLASS_MEANING)
+#undef LEAT_CLASS_MEANING
+    };
+    return meanings[cls];
+}
+
 const leat_i_case_rule *leat_i_case_rule_of(leat_i_case what)
 {
     LEAT_ASSERT(what < LEAT_I_CASE_COUNT);

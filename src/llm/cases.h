@@ -15,6 +15,10 @@
 #include "../net/http.h"
 #include "fault.h"
 
+#define LEAT_I_CLASS_ONE(code, name, meaning) +1
+#define LEAT_I_CLASS_COUNT                    ((leat_class)(0 LEAT_CLASS_MAP(LEAT_I_CLASS_ONE)))
+const char *leat_i_class_meaning(leat_class cls); /* for people */
+
 /* Whether a reply of this class is an answer. */
 static inline bool leat_i_class_is_good(leat_class cls)
 {

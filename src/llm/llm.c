@@ -51,15 +51,13 @@ static void mock_free(void *mock)
 static leat_err setup_url(setup *s, leat_runtime *rt)
 {
     char why[96] = "";
-    const char *url = s->endpoint.base_url, *env = s->provider ? s->provider->base_env : leat_i_openai.base_env;
-    bool given = url != NULL;
-    if (!url && env) url = getenv(env);
-    if (!url) url = s->provider ? s->provider->base_url : leat_i_openai.base_url;
+    const char *given = s->endpoint.base_url, *url = leat_i_provider_url(s->provider, given);
     if (!url) return leat_i_fail(s->error, LEAT_USAGE, "the provider %s needs a base URL", s->provider->name);
     /* A script's variable that is not set: documents and key would go to somebody whom nobody has named. */
     if (!*url)
         return leat_i_fail(s->error, LEAT_USAGE, "%s%s is empty: name an endpoint, or leave it out for the provider's own",
-                           given ? "the base URL" : "the environment variable ", given ? "" : env);
+                           given ? "the base URL" : "the environment variable ",
+                           given ? "" : (s->provider ? s->provider : &leat_i_openai)->base_env);
     if (leat_i_query_has_key(url))
         return leat_i_fail(s->error, LEAT_USAGE, "a key does not belong into the base URL, which stands in logs");
     s->is_mock = strcmp(url, MOCK_URL) == 0;

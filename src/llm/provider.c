@@ -67,12 +67,18 @@ const char *leat_i_making_printf(leat_i_making *m, const char *fmt, ...)
     return text;
 }
 
+const char *leat_i_provider_url(const leat_i_provider *p, const char *given)
+{
+    if (!p) p = &leat_i_openai;
+    const char *url = given || !p->base_env ? given : getenv(p->base_env);
+    return url ? url : p->base_url;
+}
+
 const leat_i_provider *leat_i_provider_guess(const char *base_url)
 {
     leat_i_url url;
     char why[96];
-    if (!base_url) base_url = getenv(leat_i_openai.base_env);
-    if (!base_url || leat_i_url_parse(&url, base_url, why, sizeof why)) return &leat_i_openai;
+    if (leat_i_url_parse(&url, leat_i_provider_url(NULL, base_url), why, sizeof why)) return &leat_i_openai;
     const leat_i_provider *p = leat_i_provider_of(url.host, url.path);
     leat_i_url_fini(&url);
     return p;

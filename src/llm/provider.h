@@ -61,7 +61,10 @@ extern const leat_i_provider leat_i_compatible[]; /* ended by one without a name
 const leat_i_provider *leat_i_provider_named(const char *name);
 /* The one that a base URL points to, by its host; OpenAI's form where it is unknown. */
 const leat_i_provider *leat_i_provider_of(const char *host, const char *path);
-/* The one that a client for `base_url` would take, where it is not named; NULL = the variable OPENAI_BASE_URL, else OpenAI. */
+/* Where a client asks: `given`, else what the provider's variable says, else the provider's own; NULL = it must be given. A provider
+ * of NULL is one that is not named, so OpenAI. */
+const char *leat_i_provider_url(const leat_i_provider *p, const char *given);
+/* The one that a client for `base_url` (NULL as above) would take, where it is not named. */
 const leat_i_provider *leat_i_provider_guess(const char *base_url);
 const char *leat_i_provider_tongue(const char *name); /* NULL for NULL, and where there is none of this name */
 /* The i-th name, for lists of them; NULL behind the last. */
