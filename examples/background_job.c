@@ -67,7 +67,10 @@ int main(void)
         (void)!leat_handle_wait(handle, 100, NULL, NULL); /* or anything else that the program has to do */
     }
     if (!err) err = leat_handle_wait(handle, -1, NULL, &error);
-    printf("%s", err ? error.text : job.book);
+    if (err)
+        fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
+    else
+        printf("%s", job.book);
     leat_handle_free(handle);
     leat_flow_free(flow);
     leat_llm_free(llm);

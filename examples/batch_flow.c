@@ -63,16 +63,18 @@ static const leat_node_class sum_up = { "SumUp", sum_up_prep, sum_up_exec, NULL,
 int main(int argc, char **argv)
 {
     struct store store = { .files = argv + 1, .file_count = argc - 1 < 64 ? argc - 1 : 64 };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     leat_llm *llm = NULL;
     leat_err err = leat_runtime_new(&rt, NULL);
-    if (!err) err = leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = "mock:", .system = "Sum it up." }, NULL);
+    if (!err) err = leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = "mock:", .system = "Sum it up." }, &error);
     leat_flow_opts opts = { .batch = true, .prep = files_prep, .post = files_post, .in_flight_max = 4 };
     opts.policy = LEAT_BATCH_COLLECT, opts.walk_bytes = 4096;
     leat_flow *flow = leat_flow_new(&opts);
     leat_node *first = leat_flow_add(flow, &load, NULL);
     leat_flow_link(first, NULL, leat_flow_add(flow, &sum_up, &(leat_node_opts){ .max_attempts = 3, .self = llm }));
-    if (!err) err = leat_flow_run(rt, flow, &store, NULL);
+    if (!err) err = leat_flow_run(rt, flow, &store, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_runtime_free(rt);

@@ -55,14 +55,16 @@ static const leat_node_class add_up = { "AddUp", cut_prep, sum_exec, NULL, total
 int main(void)
 {
     struct report report = { 0 };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     for (int i = 0; i < 1000; i++)
         report.sales[i] = i * 37 % 101;
     leat_err err = leat_runtime_new(&rt, NULL);
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(flow, &add_up, &(leat_node_opts){ .batch = true });
-    if (!err) err = leat_flow_run(rt, flow, &report, NULL);
-    printf("total: %ld\n", report.total);
+    if (!err) err = leat_flow_run(rt, flow, &report, &(leat_run_opts){ .error = &error });
+    if (!err) printf("total: %ld\n", report.total);
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_runtime_free(rt);
     return err != LEAT_OK;

@@ -58,6 +58,7 @@ static leat_flow *editing_new(void)
 
 int main(void)
 {
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     if (leat_runtime_new(&rt, NULL) != LEAT_OK) return 1;
     leat_flow *editing = editing_new();
@@ -65,8 +66,9 @@ int main(void)
     for (int size = 1; size <= 4 && err == LEAT_OK; size++) {
         struct store store = { .topic_size = size };
         printf("a topic of size %d\n", size);
-        err = leat_flow_run(rt, editing, &store, NULL);
+        err = leat_flow_run(rt, editing, &store, &(leat_run_opts){ .error = &error });
     }
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     char *drawing = leat_flow_mermaid(editing);
     if (drawing) fputs(drawing, stdout);
     free(drawing);

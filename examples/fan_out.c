@@ -63,13 +63,15 @@ static const leat_node_class join = { .name = "Join", .exec = join_exec };
 int main(void)
 {
     struct fan fan = { .weather = leat_flow_new(NULL) };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     leat_err err = leat_runtime_new(&rt, NULL);
-    if (!err) err = leat_llm_new(&fan.llm, rt, &(leat_llm_opts){ .base_url = "mock:" }, NULL);
+    if (!err) err = leat_llm_new(&fan.llm, rt, &(leat_llm_opts){ .base_url = "mock:" }, &error);
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(fan.weather, &weather, NULL);
     leat_flow_add(flow, &join, &(leat_node_opts){ .self = &fan });
-    if (!err) err = leat_flow_run(rt, flow, NULL, NULL);
+    if (!err) err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_flow_free(fan.weather);
     leat_llm_free(fan.llm);

@@ -49,11 +49,13 @@ static const leat_node_class gather = { .name = "Gather", .exec = gather_exec, .
 
 int main(void)
 {
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     if (leat_runtime_new(&rt, NULL) != LEAT_OK) return 1;
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(flow, &gather, NULL);
-    leat_err err = leat_flow_run(rt, flow, NULL, NULL);
+    leat_err err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_runtime_free(rt);
     return err != LEAT_OK;

@@ -53,17 +53,19 @@ static const leat_node_class approve = { .name = "Approve", .post = approve_post
 int main(void)
 {
     struct store store = { 0 };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     leat_llm *llm = NULL;
     leat_err err = leat_runtime_new(&rt, NULL);
-    if (!err) err = leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = "mock:" }, NULL);
+    if (!err) err = leat_llm_new(&llm, rt, &(leat_llm_opts){ .base_url = "mock:" }, &error);
     leat_flow *flow = leat_flow_new(NULL);
     leat_node *first = leat_flow_add(flow, &draft, &(leat_node_opts){ .max_attempts = 3, .self = llm });
     leat_node *second = leat_flow_add(flow, &approve, NULL);
     leat_flow_link(first, NULL, second);
     leat_flow_link(second, "again", first);
     leat_flow_end(second, NULL);
-    if (!err) err = leat_flow_run(rt, flow, &store, NULL);
+    if (!err) err = leat_flow_run(rt, flow, &store, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_runtime_free(rt);

@@ -57,15 +57,17 @@ static const leat_node_class ballot = { "Vote", voters_prep, vote_exec, NULL, co
 
 int main(void)
 {
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     leat_llm *llm = NULL;
     leat_llm_opts opts = { .base_url = "mock:", .system = "Which plan is best for the mill? Quote it." };
     leat_err err = leat_runtime_new(&rt, NULL);
-    if (!err) err = leat_llm_new(&llm, rt, &opts, NULL);
+    if (!err) err = leat_llm_new(&llm, rt, &opts, &error);
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(flow, &ballot,
                   &(leat_node_opts){ .batch = true, .in_flight_max = VOTERS, .policy = LEAT_BATCH_COLLECT, .self = llm });
-    if (!err) err = leat_flow_run(rt, flow, NULL, NULL);
+    if (!err) err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_runtime_free(rt);

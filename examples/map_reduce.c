@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     leat_node *first = leat_flow_add(flow, &map, &(leat_node_opts){ .batch = true, .in_flight_max = 16, .self = llm });
     leat_flow_link(first, NULL, leat_flow_add(flow, &reduce, &(leat_node_opts){ .self = llm }));
     if (!err) err = leat_flow_run(rt, flow, &store, &(leat_run_opts){ .error = &error });
-    if (err) fprintf(stderr, "%s\n", error.text);
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_runtime_free(rt);

@@ -85,13 +85,15 @@ static const leat_node_class count = { "Count", count_prep, count_exec, NULL, co
 int main(void)
 {
     struct recipe recipe = { 0 };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     if (leat_runtime_new(&rt, NULL) != LEAT_OK) return 1;
     leat_flow *flow = leat_flow_new(NULL);
     leat_node *first = leat_flow_add(flow, &fetch, NULL);
     leat_node *second = leat_flow_link(first, NULL, leat_flow_add(flow, &load, &(leat_node_opts){ .blocking = true }));
     leat_flow_link(second, NULL, leat_flow_add(flow, &count, NULL));
-    leat_err err = leat_flow_run(rt, flow, &recipe, NULL);
+    leat_err err = leat_flow_run(rt, flow, &recipe, &(leat_run_opts){ .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_runtime_free(rt);
     return err != LEAT_OK;

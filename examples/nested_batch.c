@@ -66,6 +66,7 @@ static const leat_node_class average = { "Average", average_prep, average_exec, 
 
 int main(void)
 {
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     leat_err err = leat_runtime_new(&rt, NULL);
     leat_flow *class =
@@ -73,7 +74,8 @@ int main(void)
     leat_flow_add(class, &average, NULL);
     leat_flow *school = leat_flow_new(&(leat_flow_opts){ .name = "School", .batch = true, .prep = classes_prep });
     leat_flow_add_flow(school, class);
-    if (!err) err = leat_flow_run(rt, school, NULL, &(leat_run_opts){ .in_flight_max = 8 });
+    if (!err) err = leat_flow_run(rt, school, NULL, &(leat_run_opts){ .in_flight_max = 8, .error = &error });
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(school);
     leat_runtime_free(rt);
     return err != LEAT_OK;

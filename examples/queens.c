@@ -55,8 +55,10 @@ static leat_err count(leat_task *t, void *arg, const void **result)
 int main(void)
 {
     leat_runtime *rt;
+    leat_error error;
     if (leat_runtime_new(&rt, NULL) != LEAT_OK) return 1;
-    leat_err err = leat_task_run(rt, count, NULL, NULL);
+    leat_err err = leat_task_run(rt, count, NULL, &error);
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_runtime_free(rt);
     return err != LEAT_OK;
 }

@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     leat_flow *flow = leat_flow_new(NULL);
     leat_flow_add(flow, &teller, &(leat_node_opts){ .self = llm });
     if (!err) err = leat_flow_run(rt, flow, NULL, &(leat_run_opts){ .error = &error });
-    if (err) fprintf(stderr, "%s\n", error.text);
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_mock_free(mock);

@@ -53,6 +53,7 @@ int main(void)
         { .name = "hopeless.txt", .content = "Nobody will ever read this.", .failures = 99 },
         { .name = "empty.txt", .content = "" },
     };
+    leat_error error = { 0 };
     leat_runtime *rt = NULL;
     if (leat_runtime_new(&rt, NULL) != LEAT_OK) return 1;
     leat_flow *flow = leat_flow_new(NULL);
@@ -60,9 +61,10 @@ int main(void)
     leat_err err = LEAT_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && err == LEAT_OK; i++) {
         printf("%s\n", files[i].name);
-        err = leat_flow_run(rt, flow, &files[i], NULL);
+        err = leat_flow_run(rt, flow, &files[i], &(leat_run_opts){ .error = &error });
         printf("  %s\n", files[i].summary);
     }
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_runtime_free(rt);
     return err != LEAT_OK;

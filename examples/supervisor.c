@@ -64,7 +64,7 @@ int main(void)
     leat_flow_link(supervisor, "again", inner);
     leat_flow_end(supervisor, NULL);
     if (!err) err = leat_flow_run(rt, flow, &store, &(leat_run_opts){ .error = &error });
-    if (err) fprintf(stderr, "%s\n", error.text);
+    if (err) fprintf(stderr, "%s: %s\n", leat_err_name(err), error.text);
     leat_flow_free(flow);
     leat_llm_free(llm);
     leat_runtime_free(rt);

@@ -29,6 +29,22 @@ void test_dir_remove(test_dir *d)
     d->path[0] = 0;
 }
 
+test_dir test_group_dir;
+
+int test_group_setup(void **state)
+{
+    (void)state;
+    test_dir_make(&test_group_dir);
+    return 0;
+}
+
+int test_group_teardown(void **state)
+{
+    (void)state;
+    test_dir_remove(&test_group_dir);
+    return 0;
+}
+
 const char *test_path(const test_dir *d, const char *name)
 {
     static char paths[64][256];

@@ -17,6 +17,11 @@ typedef struct test_dir {
 void test_dir_make(test_dir *d);
 void test_dir_remove(test_dir *d); /* with all that is in it */
 
+/* One folder for all tests of a group: the two are its setup and teardown. */
+extern test_dir test_group_dir;
+int test_group_setup(void **state);
+int test_group_teardown(void **state);
+
 /* A path in the folder: kept until the program ends, for up to 64 paths at once in turn. */
 const char *test_path(const test_dir *d, const char *name);
 void test_write(const char *path, const void *data, size_t size);

@@ -10,26 +10,10 @@
 #include "bulk/files.h"
 #include "bulk/settings.h"
 
-static test_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    test_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_dir_remove(&dir);
-    return 0;
-}
-
 /* Saves what `before` says, then compares it with what `after` says. */
 static leat_err compare(const leat_bulk_opts *before, const leat_bulk_opts *after, leat_error *error)
 {
-    const char *file = test_path(&dir, "settings");
+    const char *file = test_path(&test_group_dir, "settings");
     leat_i_arena arena = { 0 };
     leat_i_settings s, loaded, now;
     bool found = false;
@@ -56,7 +40,7 @@ static void check_differs(const leat_bulk_opts *before, const leat_bulk_opts *af
 static void each_setting_that_makes_rows_counts(void **state)
 {
     (void)state;
-    const char *in = test_path(&dir, "in");
+    const char *in = test_path(&test_group_dir, "in");
     test_puts(in, "one\n");
     leat_error error;
     leat_bulk_opts o = {
@@ -113,7 +97,7 @@ static void a_folder_that_is_missing_is_named(void **state)
 static void a_damaged_file_is_refused(void **state)
 {
     (void)state;
-    const char *in = test_path(&dir, "in2"), *file = test_path(&dir, "damaged");
+    const char *in = test_path(&test_group_dir, "in2"), *file = test_path(&test_group_dir, "damaged");
     test_puts(in, "one\n");
     leat_bulk_opts o = { .input = &in, .input_count = 1, .format = LEAT_BULK_LINES, .model = "m" };
     leat_i_arena arena = { 0 };
@@ -148,7 +132,7 @@ static void a_damaged_file_is_refused(void **state)
 static void a_file_is_replaced_whole_or_not(void **state)
 {
     (void)state;
-    const char *file = test_path(&dir, "whole"), *tmp = test_path(&dir, "whole.tmp");
+    const char *file = test_path(&test_group_dir, "whole"), *tmp = test_path(&test_group_dir, "whole.tmp");
     for (uint64_t n = 1;; n++) {
         test_puts(file, "old");
         test_fault_set(NULL, n, -ENOSPC);
@@ -165,10 +149,10 @@ static void a_file_is_replaced_whole_or_not(void **state)
     }
     assert_false(test_exists(tmp));
     /* A link under the temporary name is not written through. */
-    test_puts(test_path(&dir, "victim"), "mine");
+    test_puts(test_path(&test_group_dir, "victim"), "mine");
     assert_int_equal(symlink("victim", tmp), 0);
     assert_int_equal(leat_i_file_replace(file, "x", 1), 0);
-    char *data = test_read(test_path(&dir, "victim"), NULL);
+    char *data = test_read(test_path(&test_group_dir, "victim"), NULL);
     assert_string_equal(data, "mine");
     free(data);
 }
@@ -182,5 +166,5 @@ int main(void)
         cmocka_unit_test(a_file_is_replaced_whole_or_not),
     };
     test_fault_install();
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, test_group_setup, test_group_teardown);
 }

@@ -15,31 +15,16 @@
 
 enum { ROWS = 100 };
 
-static test_dir dir;
 static const char *in, *out;
-
-static int setup(void **state)
-{
-    (void)state;
-    test_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_dir_remove(&dir);
-    return 0;
-}
 
 static int fresh(void **state)
 {
     (void)state;
-    in = test_path(&dir, "in.jsonl");
-    out = test_path(&dir, "out.jsonl");
+    in = test_path(&test_group_dir, "in.jsonl");
+    out = test_path(&test_group_dir, "out.jsonl");
     const char *names[] = { "out.jsonl", "out.jsonl.leat", "out.jsonl.leat.tmp", "out.jsonl.leat.rows" };
     for (size_t i = 0; i < 4; i++)
-        unlink(test_path(&dir, names[i]));
+        unlink(test_path(&test_group_dir, names[i]));
     test_puts(in, "the input\n");
     return 0;
 }
@@ -102,7 +87,7 @@ static void new_output_is_made_private(void **state)
     assert_int_equal(stat(out, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(st.st_size, 0);
-    assert_true(test_exists(test_path(&dir, "out.jsonl.leat")));
+    assert_true(test_exists(test_path(&test_group_dir, "out.jsonl.leat")));
 }
 
 static void rows_are_found_again(void **state)
@@ -254,7 +239,7 @@ static void failed_rows_can_be_asked_again(void **state)
     struct stat st;
     assert_int_equal(stat(out, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    assert_false(test_exists(test_path(&dir, "out.jsonl.leat.rows")));
+    assert_false(test_exists(test_path(&test_group_dir, "out.jsonl.leat.rows")));
     /* What is appended after a rewrite goes to the end of the new file. */
     test_row_append(out, 1, "doc-1", LEAT_CLASS_OK, true);
     o.retry_failed = NULL;
@@ -285,7 +270,7 @@ static void check_stranger(const char *path, const char *text, const char *why)
 static void strangers_are_refused(void **state)
 {
     (void)state;
-    const char *beside = test_path(&dir, "out.jsonl.leat");
+    const char *beside = test_path(&test_group_dir, "out.jsonl.leat");
     test_puts(out, "dear diary\n");
     check_stranger(out, "dear diary\n", "leat");
     test_puts(out, "dear diary without an end");
@@ -318,7 +303,7 @@ static void rows_without_settings_need_force(void **state)
     leat_i_journal j;
     leat_error error;
     fill(3);
-    unlink(test_path(&dir, "out.jsonl.leat"));
+    unlink(test_path(&test_group_dir, "out.jsonl.leat"));
     assert_int_equal(reopen(&o, &j, &error), LEAT_MISMATCH);
     assert_non_null(strstr(error.text, "is missing"));
     assert_false(j.foreign);
@@ -363,7 +348,7 @@ static void rows_of_other_settings_are_counted(void **state)
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
     assert_string_equal(j.earlier, "");
     /* Without OUT.leat nobody knows. */
-    unlink(test_path(&dir, "out.jsonl.leat"));
+    unlink(test_path(&test_group_dir, "out.jsonl.leat"));
     o.force_resume = true;
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
     o.force_resume = false;
@@ -395,7 +380,7 @@ static void an_empty_output_is_a_start(void **state)
     leat_i_journal j;
     leat_error error;
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
-    test_puts(test_path(&dir, "out.jsonl.leat"), "");
+    test_puts(test_path(&test_group_dir, "out.jsonl.leat"), "");
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
 }
 
@@ -425,12 +410,12 @@ static void links_and_folders_are_no_outputs(void **state)
     leat_bulk_opts o = options();
     leat_i_journal j;
     leat_error error;
-    test_puts(test_path(&dir, "target"), "");
+    test_puts(test_path(&test_group_dir, "target"), "");
     assert_int_equal(symlink("target", out), 0);
     assert_int_equal(reopen(&o, &j, &error), LEAT_USAGE);
-    o.output = dir.path;
+    o.output = test_group_dir.path;
     assert_int_equal(reopen(&o, &j, &error), LEAT_USAGE);
-    o.output = test_path(&dir, "no/such/folder");
+    o.output = test_path(&test_group_dir, "no/such/folder");
     assert_int_equal(reopen(&o, &j, &error), LEAT_IO);
     o.output = "/dev/null";
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
@@ -521,5 +506,5 @@ int main(void)
         JOURNAL_TEST(looking_changes_nothing),
     };
     test_fault_install();
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, test_group_setup, test_group_teardown);
 }

@@ -13,22 +13,6 @@
 #include "base/mem.h"
 #include "bulk/reader.h"
 
-static test_dir dir;
-
-static int setup(void **state)
-{
-    (void)state;
-    test_dir_make(&dir);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_dir_remove(&dir);
-    return 0;
-}
-
 /* What a reader gives, as one text: "number/file_line:text|" a piece, "!why" in place of a text. */
 static leat_err read_all(const leat_bulk_opts *opts, leat_i_buf *out, leat_error *error)
 {
@@ -47,7 +31,9 @@ static leat_err read_all(const leat_bulk_opts *opts, leat_i_buf *out, leat_error
         else if (p.text)
             leat_i_buf_append(out, p.text, p.bytes);
         else
-            leat_i_buf_puts(out, p.path + (strncmp(p.path, dir.path, strlen(dir.path)) == 0 ? strlen(dir.path) : 0));
+            leat_i_buf_puts(out, p.path + (strncmp(p.path, test_group_dir.path, strlen(test_group_dir.path)) == 0
+                                               ? strlen(test_group_dir.path)
+                                               : 0));
         leat_i_buf_append(out, "|", 1);
     }
     leat_i_reader_fini(&r);
@@ -56,7 +42,7 @@ static leat_err read_all(const leat_bulk_opts *opts, leat_i_buf *out, leat_error
 
 static void check_lines(const char *data, size_t size, size_t max, const char *expected)
 {
-    const char *path = test_path(&dir, "in");
+    const char *path = test_path(&test_group_dir, "in");
     test_write(path, data, size);
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_LINES, .line_bytes_max = max };
     leat_i_buf out = { 0 };
@@ -87,7 +73,7 @@ static void lines_end_in_every_way(void **state)
 
 static void check_rows(const char *data, size_t max, const char *expected)
 {
-    const char *path = test_path(&dir, "in");
+    const char *path = test_path(&test_group_dir, "in");
     test_write(path, data, strlen(data));
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_CSV, .line_bytes_max = max };
     leat_i_buf out = { 0 };
@@ -181,10 +167,10 @@ static void gzip_put(const char *path, const char *mode, const char *text)
 static void gzip_is_told_by_its_bytes(void **state)
 {
     (void)state;
-    const char *path = test_path(&dir, "in.data");
+    const char *path = test_path(&test_group_dir, "in.data");
     gzip_put(path, "wb", "one\ntw");
     gzip_put(path, "ab", "o\nthree");
-    test_write(test_path(&dir, "zeros"), "\0\0\0", 3);
+    test_write(test_path(&test_group_dir, "zeros"), "\0\0\0", 3);
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_LINES };
     leat_i_buf out = { 0 };
     leat_error error;
@@ -197,7 +183,7 @@ static void gzip_is_told_by_its_bytes(void **state)
 static void cut_gzip_is_an_error(void **state)
 {
     (void)state;
-    const char *path = test_path(&dir, "cut.gz");
+    const char *path = test_path(&test_group_dir, "cut.gz");
     gzip_put(path, "wb", "one\ntwo\nthree\n");
     size_t size;
     char *data = test_read(path, &size);
@@ -225,7 +211,7 @@ static void an_input_that_becomes_shorter_is_an_error(void **state)
 {
     (void)state;
     enum { SIZE = 4 * 1024 * 1024, LEFT = SIZE / 2 + 7 };
-    const char *path = test_path(&dir, "shorter");
+    const char *path = test_path(&test_group_dir, "shorter");
     char *text = malloc(SIZE);
     assert_non_null(text);
     for (int i = 0; i < SIZE; i++)
@@ -256,7 +242,8 @@ static void an_input_that_becomes_shorter_is_an_error(void **state)
 static void many_inputs_are_one_run(void **state)
 {
     (void)state;
-    const char *paths[] = { test_path(&dir, "a"), test_path(&dir, "b"), test_path(&dir, "c") };
+    const char *paths[] = { test_path(&test_group_dir, "a"), test_path(&test_group_dir, "b"),
+                            test_path(&test_group_dir, "c") };
     test_puts(paths[0], "one\n\ntwo");
     test_puts(paths[1], "");
     test_puts(paths[2], "\xef\xbb\xbfthree\n");
@@ -276,7 +263,7 @@ static void many_inputs_are_one_run(void **state)
 static void pipes_are_read_and_said_to_block(void **state)
 {
     (void)state;
-    const char *path = test_path(&dir, "pipe");
+    const char *path = test_path(&test_group_dir, "pipe");
     assert_int_equal(mkfifo(path, 0600), 0);
     int fd = open(path, O_RDWR); /* keeps the pipe open on both sides, so nothing blocks here */
     assert_true(fd >= 0);
@@ -304,9 +291,10 @@ static void files_come_sorted_folder_by_folder(void **state)
     snprintf(cmd, sizeof cmd,
              "cd %s && mkdir -p d/b/deep d/empty d/.git && touch d/c d/a d/b/2 d/b/10 d/b/deep/x d/.env d/.git/HEAD one && "
              "ln -s ../one d/link && ln -s b d/loop && ln -s nowhere d/broken && mkfifo d/fifo",
-             dir.path);
+             test_group_dir.path);
     assert_int_equal(system(cmd), 0);
-    const char *paths[] = { test_path(&dir, "one"), test_path(&dir, "d/"), test_path(&dir, "d/.env") };
+    const char *paths[] = { test_path(&test_group_dir, "one"), test_path(&test_group_dir, "d/"),
+                            test_path(&test_group_dir, "d/.env") };
     leat_bulk_opts o = { .input = paths, .input_count = 3, .format = LEAT_BULK_FILES };
     leat_i_buf out = { 0 };
     leat_error error;
@@ -320,9 +308,9 @@ static void unreadable_folder_is_one_bad_piece(void **state)
 {
     (void)state;
     char cmd[256];
-    snprintf(cmd, sizeof cmd, "cd %s && mkdir -p t/bad && touch t/a t/bad/x t/z", dir.path);
+    snprintf(cmd, sizeof cmd, "cd %s && mkdir -p t/bad && touch t/a t/bad/x t/z", test_group_dir.path);
     assert_int_equal(system(cmd), 0);
-    const char *path = test_path(&dir, "t");
+    const char *path = test_path(&test_group_dir, "t");
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_FILES };
     leat_i_buf out = { 0 };
     leat_error error;
@@ -336,7 +324,7 @@ static void unreadable_folder_is_one_bad_piece(void **state)
 static void depth_of_folders_has_a_limit(void **state)
 {
     (void)state;
-    const char *root = test_path(&dir, "deep");
+    const char *root = test_path(&test_group_dir, "deep");
     char path[1024];
     snprintf(path, sizeof path, "%s", root);
     assert_int_equal(mkdir(path, 0700), 0);
@@ -355,13 +343,13 @@ static void depth_of_folders_has_a_limit(void **state)
 static void bad_inputs_are_refused_by_name(void **state)
 {
     (void)state;
-    const char *path = test_path(&dir, "missing");
+    const char *path = test_path(&test_group_dir, "missing");
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_LINES };
     leat_i_reader r;
     leat_error error;
     assert_int_equal(leat_i_reader_init(&r, &o, &error), LEAT_INPUT);
     assert_non_null(strstr(error.text, "missing: No such file"));
-    path = dir.path;
+    path = test_group_dir.path;
     assert_int_equal(leat_i_reader_init(&r, &o, &error), LEAT_INPUT);
     assert_non_null(strstr(error.text, "is a folder"));
     const char *twice[] = { "-", "-" };
@@ -375,7 +363,7 @@ static void bad_inputs_are_refused_by_name(void **state)
 static void every_failure_is_told(void **state)
 {
     (void)state;
-    const char *path = test_path(&dir, "sweep.gz");
+    const char *path = test_path(&test_group_dir, "sweep.gz");
     gzip_put(path, "wb", "one\ntwo\n");
     leat_bulk_opts o = { .input = &path, .input_count = 1, .format = LEAT_BULK_LINES };
     for (int kind = 0; kind < 2; kind++) {
@@ -422,5 +410,5 @@ int main(void)
         cmocka_unit_test(every_failure_is_told),
     };
     test_fault_install();
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, test_group_setup, test_group_teardown);
 }
