@@ -339,7 +339,7 @@ const explore_case explore_batch_meet = { "batch_meet", batch_meet, { 2, 1, 2, 2
 const explore_case explore_submit_end = { "submit_end", submit_end, { 2, 1, 3, 2000 }, { 3, 1, 4, 100000 }, false };
 const explore_case explore_batch_stop = { "batch_stop", batch_stop, { 2, 0, 2, 2000 }, { 3, 1, 3, 100000 }, false };
 const explore_case explore_handle_dropped = {
-    "handle_dropped", handle_dropped, { 1, 1, 2, 2000 }, { 3, 2, 3, 50000 }, false
+    "handle_dropped", handle_dropped, { 1, 1, 2, 2000 }, { 2, 2, 2, 200000 }, false
 };
 const explore_case explore_handle_later = { "handle_later", handle_later, { 1, 1, 2, 1000 }, { 3, 2, 3, 50000 }, false };
 const explore_case explore_batch_again = { "batch_again", batch_again, { 1, 1, 2, 500 }, { 2, 2, 2, 50000 }, false };
