@@ -281,6 +281,18 @@ class Resume(Cli):
         self.assertEqual(sorted(self.rows()), ["doc-0", "doc-1"])
         self.assertEqual(self.requests(), 5)
 
+    def test_overwrite_takes_nothing_away_for_nothing(self):
+        """Whoever starts anew and gets no row, as with a wrong key, still has the rows that stood there."""
+        self.batch("in.jsonl", 3)
+        self.ends(0, *self.args)
+        before = [(self.dir / name).read_bytes() for name in ("out.jsonl", "out.jsonl.leat")]
+        mocked = self.mock("--key", "another")
+        ended = self.leat(*self.args[:-1], mocked.url, "--overwrite", "--no-extras")
+        self.assertEqual(ended.code, 5, ended.err)
+        self.assertIn("no row was written, so those that stood in out.jsonl before are kept", ended.err)
+        self.assertEqual([(self.dir / name).read_bytes() for name in ("out.jsonl", "out.jsonl.leat")], before)
+        self.ends(0, *self.args)
+
     def test_a_torn_tail_is_cut_and_asked_again(self):
         self.batch("in.jsonl", 5)
         self.ends(0, *self.args)

@@ -262,9 +262,11 @@ static leat_err file_open(leat_i_journal *j, const leat_bulk_opts *opts, const l
     j->regular = j->resumable = true;
     if (opts->overwrite && leat_load_relaxed(&j->bytes) > 0) {
         LEAT_TRY(rows_are_ours(j, error));
-        int rc = leat_i_os_ftruncate(j->fd, 0);
-        if (rc < 0) return output_fail(j, rc, "empty", error);
         leat_store_relaxed(&j->bytes, INT64_C(0));
+        j->begins_anew = true;
+        if (!leat_i_settings_put(&j->anew, now)) return leat_i_fail(error, LEAT_NOMEM, "out of memory");
+        leat_i_lost_begin(j);
+        return LEAT_OK;
     }
     leat_i_arena arena = { 0 };
     leat_i_settings saved = *now;
@@ -316,6 +318,19 @@ leat_err leat_i_journal_look(leat_i_journal *j, const leat_bulk_opts *opts, cons
     return err;
 }
 
+int leat_i_journal_begin(leat_i_journal *j)
+{
+    char path[PATH_MAX];
+    if (!j->begins_anew) return 0;
+    if (!beside_path(j->path, LEAT_I_SETTINGS_END, path, sizeof path)) return -ENAMETOOLONG;
+    int rc = leat_i_os_ftruncate(j->fd, 0);
+    /* Rows of the old settings must not come back beside the new ones, whatever becomes of the power. */
+    if (rc == 0) rc = leat_i_os_fsync(j->fd);
+    if (rc == 0) rc = leat_i_file_replace(path, j->anew.data, j->anew.size);
+    if (rc == 0) j->begins_anew = false;
+    return rc;
+}
+
 void leat_i_journal_discard(leat_i_journal *j)
 {
     char path[PATH_MAX];
@@ -332,6 +347,7 @@ leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)
     int fd = j->fd;
     j->fd = -1;
     leat_i_lost_end(j);
+    leat_i_buf_fini(&j->anew);
     leat_i_ids_fini(&j->retried);
     /* Standard output belongs to the program. */
     int rc = fd > 1 ? leat_i_os_close(fd) : 0;

@@ -320,6 +320,9 @@ static void run_work(leat_task *t, leat_i_run *run)
     if (err) leat_i_run_stop(run, LEAT_I_STOP_NOW, &error);
     output_look(t, run, true);
     output_save(t, run);
+    if (run->journal.begins_anew)
+        leat_i_runtime_log(run->rt, LEAT_LOG_WARNING, "no row was written, so those that stood in %s before are kept",
+                           run->journal.path);
     leat_i_lock_take(&run->stop_lock);
     leat_err code = run->stop_error.code;
     leat_i_lock_give(&run->stop_lock);

@@ -11,6 +11,7 @@
 
 #include "leat/bulk.h"
 
+#include "../base/buf.h"
 #include "../base/mem.h"
 
 struct leat_i_earlier;
@@ -45,6 +46,7 @@ leat_err leat_i_settings_compare_making(const leat_i_settings *old, const leat_i
 /* 1 = nothing of that name is there, or something that a run has written: of any version, and damaged too; 0 = somebody else's;
  * -errno when it cannot be known. */
 int leat_i_settings_may_replace(const char *path);
+bool leat_i_settings_put(leat_i_buf *b, const leat_i_settings *s); /* the bytes of OUT.leat; false: short of memory */
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error);
 
 #endif

@@ -63,18 +63,23 @@ static void put_earlier(leat_i_buf *b, const leat_i_settings *s)
     if (s->earlier_count > 0) leat_i_buf_puts(b, "]");
 }
 
+bool leat_i_settings_put(leat_i_buf *b, const leat_i_settings *s)
+{
+    leat_i_buf_printf(b, SETTINGS_HEAD "%d", SETTINGS_VERSION);
+    put_making(b, s);
+    put_earlier(b, s);
+    leat_i_buf_puts(b, ",\"input\":[");
+    for (size_t i = 0; i < s->input_count; i++) {
+        if (i > 0) leat_i_buf_append(b, ",", 1);
+        leat_i_json_put_string(b, s->input[i], strlen(s->input[i]));
+    }
+    return leat_i_buf_puts(b, "]}\n");
+}
+
 leat_err leat_i_settings_save(const leat_i_settings *s, const char *path, leat_error *error)
 {
     leat_i_buf b = { 0 };
-    leat_i_buf_printf(&b, SETTINGS_HEAD "%d", SETTINGS_VERSION);
-    put_making(&b, s);
-    put_earlier(&b, s);
-    leat_i_buf_puts(&b, ",\"input\":[");
-    for (size_t i = 0; i < s->input_count; i++) {
-        if (i > 0) leat_i_buf_append(&b, ",", 1);
-        leat_i_json_put_string(&b, s->input[i], strlen(s->input[i]));
-    }
-    leat_i_buf_puts(&b, "]}\n");
+    (void)leat_i_settings_put(&b, s);
     int rc = b.failed ? -ENOMEM : leat_i_file_replace(path, b.data, b.size);
     leat_i_buf_fini(&b);
     char text[80];

@@ -63,9 +63,10 @@ static int stream_wait(const leat_i_journal *j, size_t *step)
 static leat_err job_write(void *arg)
 {
     write_job *job = arg;
-    const leat_i_journal *j = job->w->journal;
+    leat_i_journal *j = job->w->journal;
     const char *data = job->rows->data;
     size_t size = job->rows->size;
+    job->rc = leat_i_journal_begin(j);
     while (job->rc == 0 && job->written < size) {
         size_t done = 0, step = size - job->written;
         if (!j->regular) job->rc = stream_wait(j, &step);

@@ -71,7 +71,7 @@ const leat_i_option leat_i_run_options[] = {
       .help = "Go on although input or settings changed, or the rows were made by another batch tool; damaged rows are dropped and "
               "asked again. What is no row at all is refused all the same." },
     { .name = "overwrite", .kind = LEAT_I_OPTION_FLAG, .at = FIELD(overwrite),
-      .help = "Start anew: the rows of an output that exists are thrown away, if leat has made it." },
+      .help = "Start anew: the rows of an output that exists are thrown away when the first new one comes, if leat has made it." },
     { .name = "retry-failed", .kind = LEAT_I_OPTION_TEXT, .value_optional = true, .arg = "CLASS", .at = FIELD(retry_failed),
       .choices = FAILED_CLASSES,
       .help = "Take the failed rows (of one class) out of the output and ask them again." },
