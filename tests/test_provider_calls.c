@@ -444,6 +444,36 @@ static void each_endpoint_gets_its_own_form(void **state)
     fault_server_free(s);
 }
 
+/* An attempt was paid for, and then another endpoint's form cannot hold the request: what was spent is told. */
+static void what_was_spent_before_a_refusal_is_told(void **state)
+{
+    static const char empty[] = "{\"choices\":[{\"message\":{\"content\":\"\"},\"finish_reason\":\"stop\"}],"
+                                "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}";
+    fault_step step[] = { { .op = FAULT_SEND, .data = fault_reply(200, "", empty) }, { .op = FAULT_KEEP } };
+    fault_script script = { .step = step };
+    fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+    leat_limiter_opts limits[2] = { { .requests_per_min = 1 }, { .requests_per_min = 1 } };
+    leat_llm *llm = NULL;
+    leat_limiter *l = NULL;
+    char azure[128];
+    (void)state;
+    snprintf(azure, sizeof azure, "%s?api-version=1", fault_server_url(s));
+    leat_llm_endpoint e[2] = { { .base_url = fault_server_url(s) }, { .base_url = azure, .provider = "azure" } };
+    assert_int_equal(leat_limiter_new_many(&l, limits, 2), LEAT_OK);
+    leat_llm_opts opts = { .endpoints = e, .endpoint_count = 2, .limiter = l };
+    assert_int_equal(leat_llm_new(&llm, rt, &opts, NULL), LEAT_OK);
+    one_call c = { .llm = llm, .body = "{\"model\":\"../m\",\"messages\":[]}" };
+    call_run(rt, &c);
+    assert_int_equal(c.err, LEAT_OK);
+    assert_int_equal(c.reply.cls, LEAT_CLASS_INPUT);
+    assert_int_equal(c.reply.tokens_in, 7);
+    assert_int_equal(c.reply.tokens_out, 2);
+    call_free(&c);
+    leat_llm_free(llm);
+    leat_limiter_free(l);
+    fault_server_free(s);
+}
+
 /* What Anthropic read from its cache does not count against its limits. */
 static void cached_tokens_are_free(void **state)
 {
@@ -486,13 +516,21 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_has_its_own_key_and_path),       cmocka_unit_test(an_echoed_key_is_not_repeated),
-        cmocka_unit_test(a_named_provider_gets_no_other_key),  cmocka_unit_test(errors_have_their_class),
-        cmocka_unit_test(a_broken_stream_is_no_answer),        cmocka_unit_test(a_time_in_the_body_is_waited_for),
-        cmocka_unit_test(a_reason_with_each_piece_is_no_end),  cmocka_unit_test(an_array_of_events_is_a_stream),
-        cmocka_unit_test(what_has_no_counterpart_is_not_sent), cmocka_unit_test(endpoints_share_a_form),
-        cmocka_unit_test(each_endpoint_gets_its_own_form),     cmocka_unit_test(cached_tokens_are_free),
-        cmocka_unit_test(embeddings_fit_their_inputs),         cmocka_unit_test(replies_are_heard_as_they_come),
+        cmocka_unit_test(each_has_its_own_key_and_path),
+        cmocka_unit_test(an_echoed_key_is_not_repeated),
+        cmocka_unit_test(a_named_provider_gets_no_other_key),
+        cmocka_unit_test(errors_have_their_class),
+        cmocka_unit_test(a_broken_stream_is_no_answer),
+        cmocka_unit_test(a_time_in_the_body_is_waited_for),
+        cmocka_unit_test(a_reason_with_each_piece_is_no_end),
+        cmocka_unit_test(an_array_of_events_is_a_stream),
+        cmocka_unit_test(what_has_no_counterpart_is_not_sent),
+        cmocka_unit_test(endpoints_share_a_form),
+        cmocka_unit_test(each_endpoint_gets_its_own_form),
+        cmocka_unit_test(cached_tokens_are_free),
+        cmocka_unit_test(what_was_spent_before_a_refusal_is_told),
+        cmocka_unit_test(embeddings_fit_their_inputs),
+        cmocka_unit_test(replies_are_heard_as_they_come),
     };
     return cmocka_run_group_tests(tests, start, runtime_stop);
 }

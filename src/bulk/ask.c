@@ -10,6 +10,7 @@
 
 #include "../base/err.h"
 #include "../base/json.h"
+#include "../llm/spent.h"
 #include "spans.h"
 
 static leat_err turn_take(leat_task *t, void *arg)
@@ -85,14 +86,14 @@ typedef struct costs {
     uint32_t attempts, throttles, possibly_billed;
     bool estimated;
     int64_t ms;
-    uint64_t tokens_in, tokens_out, tokens_cached, tokens_reasoning;
-    double cost;
+    leat_i_spent spent;
 } costs;
 
 static costs costs_of(const leat_llm_reply *r)
 {
-    return (costs){ r->attempts,  r->throttles,  r->possibly_billed, r->estimated,        r->ms,
-                    r->tokens_in, r->tokens_out, r->tokens_cached,   r->tokens_reasoning, r->cost };
+    costs c = { r->attempts, r->throttles, r->possibly_billed, r->estimated, r->ms, { 0 } };
+    leat_i_spent_add(&c.spent, r);
+    return c;
 }
 
 static void costs_add(leat_llm_reply *r, const costs *c)
@@ -102,11 +103,7 @@ static void costs_add(leat_llm_reply *r, const costs *c)
     r->possibly_billed += c->possibly_billed;
     r->estimated = r->estimated || c->estimated;
     r->ms += c->ms;
-    r->tokens_in += c->tokens_in;
-    r->tokens_out += c->tokens_out;
-    r->tokens_cached += c->tokens_cached;
-    r->tokens_reasoning += c->tokens_reasoning;
-    r->cost += c->cost;
+    leat_i_spent_put(&c->spent, r);
 }
 
 /* Of a call that was canceled too: what it has spent before is spent. */

@@ -163,12 +163,12 @@ typedef struct leat_i_run {
     LEAT_ATOMIC(bool) input_ended;   /* no carrier needs to start any more */
     LEAT_ATOMIC(uint32_t) stop;      /* a leat_i_stop; only grows */
     leat_i_lock stop_lock;
-    /* The root's own: what it has seen of the output's file. */
-    int64_t look_ns;       /* the next look */
-    bool looked_lost;      /* the last look */
-    bool output_is_lost;   /* the run stops for it */
     leat_error stop_error; /* the gravest reason so far; guarded by stop_lock */
     int stop_exit;         /* its exit code */
+    /* The root's own: what it has seen of the output's file. */
+    int64_t look_ns;     /* the next look */
+    bool looked_lost;    /* the last look */
+    bool output_is_lost; /* the run stops for it */
 } leat_i_run;
 
 /* Stops the run for a reason; the gravest so far is the one that is told, and gives the exit code. Any thread. */

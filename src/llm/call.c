@@ -16,6 +16,7 @@
 #include "reading.h"
 #include "request.h"
 #include "retry_after.h"
+#include "spent.h"
 #include "turn.h"
 
 typedef struct call {
@@ -35,8 +36,7 @@ typedef struct call {
     int64_t wait_ms;        /* before the next attempt */
     bool again;             /* there is a next attempt */
     /* Of the attempts before this one, as far as they said: their answers are thrown away, and cost what they cost. */
-    uint64_t spent_in, spent_out, spent_cached, spent_reasoning;
-    double spent;
+    leat_i_spent spent;
 } call;
 
 /* ---- one attempt ---- */
@@ -348,33 +348,13 @@ static leat_err call_take_turn(call *c)
     return c->turn && c->turn->take ? c->turn->take(c->t, c->turn->arg) : LEAT_OK;
 }
 
-static void spent_add(call *c)
-{
-    const leat_llm_reply *r = c->reply;
-    c->spent_in += r->tokens_in;
-    c->spent_out += r->tokens_out;
-    c->spent_cached += r->tokens_cached;
-    c->spent_reasoning += r->tokens_reasoning;
-    c->spent += r->cost;
-}
-
-static void spent_put(const call *c)
-{
-    leat_llm_reply *r = c->reply;
-    r->tokens_in += c->spent_in;
-    r->tokens_out += c->spent_out;
-    r->tokens_cached += c->spent_cached;
-    r->tokens_reasoning += c->spent_reasoning;
-    r->cost += c->spent;
-}
-
 static leat_err call_attempts(call *c)
 {
     for (;;) {
         LEAT_TRY(call_take_turn(c));
         LEAT_TRY(attempt(c));
         if (!c->again) return LEAT_OK;
-        spent_add(c);
+        leat_i_spent_add(&c->spent, c->reply);
         attempt_clear(c->reply);
         leat_i_arena_rewind(&c->t->arena, c->mark);
         if (c->wait_ms <= 0) continue;
@@ -434,18 +414,16 @@ static leat_err call_perform(leat_task *t, leat_llm *llm, const char *path, cons
     leat_err err = call_take_turn(&c);
     if (!err) err = call_prepare(&c, path, body, body_bytes);
     if (!err) err = call_attempts(&c);
-    if (err == LEAT_INPUT && reply->cls == LEAT_CLASS_INPUT) return LEAT_OK;
-    reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
-    if (err) {
+    bool refused = err == LEAT_INPUT && reply->cls == LEAT_CLASS_INPUT;
+    if (err && !refused) {
         attempt_clear(reply);
-        spent_put(&c);
         reply->cls = LEAT_CLASS_CANCELED;
         snprintf(reply->message, sizeof reply->message, "%s", leat_err_sentence(err));
-        return err;
     }
-    spent_put(&c);
-    call_redact(&c);
-    return LEAT_OK;
+    reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
+    leat_i_spent_put(&c.spent, reply);
+    if (!err) call_redact(&c);
+    return refused ? LEAT_OK : err;
 }
 
 leat_err leat_i_llm_call_in_turn(leat_task *t, leat_llm *llm, const char *path, const char *body, size_t body_bytes,
