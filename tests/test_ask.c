@@ -58,6 +58,39 @@ static void a_prompt_carries_the_extra_members(void **state)
     fault_server_free(s);
 }
 
+static leat_err ask_with_deadline(leat_task *t, void *arg, const void **result)
+{
+    return leat_task_within(t, 3600 * 1000, ask_x, arg, result);
+}
+
+/* The endpoint is asked again and again, until time is up: what it said is more than that time was up. */
+static void a_deadline_tells_what_the_attempts_failed_of(void **state)
+{
+    static const fault_step broken[] = {
+        { .op = FAULT_SEND,
+          .data = "HTTP/1.1 500 X\r\nConnection: close\r\n\r\n{\"error\":{\"message\":\"the mill is broken\"}}" },
+        { .op = FAULT_CLOSE },
+    };
+    fault_script script = { .step = broken };
+    fault_server *s = fault_server_new(&(fault_opts){ .script = &script, .script_count = 1 });
+    leat_error error = { 0 };
+    leat_err code = LEAT_OK;
+    (void)state;
+    leat_runtime *jumps = NULL; /* its clock jumps over the waits */
+    leat_llm *llm = NULL;
+    assert_int_equal(leat_runtime_new(&jumps, &(leat_runtime_opts){ .virtual_clock = true }), LEAT_OK);
+    leat_llm_opts opts = { .base_url = fault_server_url(s), .model = "m", .max_attempts = 1000 };
+    assert_int_equal(leat_llm_new(&llm, jumps, &opts, NULL), LEAT_OK);
+    assert_int_equal(leat_task_run(jumps, ask_with_deadline, llm, &error), LEAT_TIMEOUT);
+    const char *cause = leat_error_cause(&error, 0, &code);
+    assert_non_null(cause);
+    assert_non_null(strstr(cause, "the mill is broken"));
+    assert_int_equal(code, LEAT_HTTP);
+    leat_llm_free(llm);
+    leat_runtime_free(jumps);
+    fault_server_free(s);
+}
+
 static leat_err ask_and_fail(leat_task *t, void *arg, const void **result)
 {
     const char *reply = "untouched";
@@ -90,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asking_is_one_line),
         cmocka_unit_test(a_prompt_carries_the_extra_members),
+        cmocka_unit_test(a_deadline_tells_what_the_attempts_failed_of),
         cmocka_unit_test(a_failure_has_its_error),
     };
     return cmocka_run_group_tests(tests, runtime_start_virtual, runtime_stop);

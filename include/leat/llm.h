@@ -156,7 +156,8 @@ LEAT_API void leat_llm_free(leat_llm *llm);
  * Owns:     `prompt` is borrowed during the call; `*reply` belongs to `t` until its visit ends.
  * Shape:    `prompt` and `*reply` are NUL-ended UTF-8; `*reply` is never NULL on success.
  * Errors:   LEAT_TIMEOUT, LEAT_LIMITED, LEAT_NET, LEAT_HTTP (see leat_error.http_status), LEAT_REPLY, LEAT_DENIED,
- *           LEAT_CANCELED, LEAT_NOMEM; LEAT_USAGE, and a sentence, without a client, a prompt or a place for the reply. On error
+ *           LEAT_CANCELED, LEAT_NOMEM; where a deadline or a cancel ended it between two attempts, leat_error_cause tells what the last
+ *           one had failed of; LEAT_USAGE, and a sentence, without a client, a prompt or a place for the reply. On error
  *           `*reply` is untouched.
  * Source:   the seed's call_llm_async.
  */

@@ -35,6 +35,8 @@ typedef struct call {
     leat_i_arena_mark mark; /* of the task's memory, behind what the limiter keeps there */
     int64_t wait_ms;        /* before the next attempt */
     bool again;             /* there is a next attempt */
+    leat_err failed;        /* the last attempt that another one follows, and why; LEAT_OK = there was none */
+    char why[192];
     /* Of the attempts before this one, as far as they said: their answers are thrown away, and cost what they cost. */
     leat_i_spent spent;
 } call;
@@ -348,6 +350,13 @@ static leat_err call_take_turn(call *c)
     return c->turn && c->turn->take ? c->turn->take(c->t, c->turn->arg) : LEAT_OK;
 }
 
+/* What a deadline or a cancel has ended was on its way because of this. */
+static void failure_tell(call *c, leat_err err)
+{
+    (void)leat_task_fail(c->t, err, "%s", leat_err_sentence(err));
+    if (c->t->error) leat_i_error_add(c->t->error, c->failed, c->why);
+}
+
 static leat_err call_attempts(call *c)
 {
     for (;;) {
@@ -355,6 +364,8 @@ static leat_err call_attempts(call *c)
         LEAT_TRY(attempt(c));
         if (!c->again) return LEAT_OK;
         leat_i_spent_add(&c->spent, c->reply);
+        c->failed = leat_i_err_of_class(c->reply);
+        snprintf(c->why, sizeof c->why, "%s", c->reply->message);
         attempt_clear(c->reply);
         leat_i_arena_rewind(&c->t->arena, c->mark);
         if (c->wait_ms <= 0) continue;
@@ -419,6 +430,7 @@ static leat_err call_perform(leat_task *t, leat_llm *llm, const char *path, cons
         attempt_clear(reply);
         reply->cls = LEAT_CLASS_CANCELED;
         snprintf(reply->message, sizeof reply->message, "%s", leat_err_sentence(err));
+        if (c.failed) failure_tell(&c, err);
     }
     reply->ms = (leat_task_now_ns(t) - start_ns) / LEAT_I_NS_PER_MS;
     leat_i_spent_put(&c.spent, reply);

@@ -385,7 +385,7 @@ void leat_llm_free(leat_llm *llm)
 
 /* ---- asking ---- */
 
-static leat_err err_of_class(const leat_llm_reply *r)
+leat_err leat_i_err_of_class(const leat_llm_reply *r)
 {
     switch (r->cls) {
     case LEAT_CLASS_OK:
@@ -432,7 +432,7 @@ static leat_err err_of_class(const leat_llm_reply *r)
 leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r)
 {
     if (leat_i_class_is_good(r->cls)) return LEAT_OK;
-    leat_err err = leat_task_fail(t, err_of_class(r), "%s", r->message);
+    leat_err err = leat_task_fail(t, leat_i_err_of_class(r), "%s", r->message);
     if (t->error) t->error->http_status = r->http_status;
     return err;
 }

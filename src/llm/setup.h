@@ -55,6 +55,8 @@ void leat_i_llm_leave(leat_llm *llm);
 /* The body of a prompt, in the task's arena. */
 leat_err leat_i_ask_body(leat_task *t, const leat_llm *llm, const char *prompt, const char **body, size_t *size);
 
+leat_err leat_i_err_of_class(const leat_llm_reply *r); /* as leat_llm_ask answers; LEAT_OK for a good one */
+
 /* What leat_llm_ask makes of a reply: LEAT_OK for one that is good, else the error of its class, told to the task. */
 leat_err leat_i_ask_err(leat_task *t, const leat_llm_reply *r);
 
