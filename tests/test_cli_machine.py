@@ -2,14 +2,17 @@
 import json
 import os
 import pty
+import resource
 import select
+import shutil
 import signal
 import subprocess
 import time
 import tty
+import unittest
 import urllib.request
 
-from cli_support import Cli, main
+from cli_support import LEAT, Cli, main
 
 
 class Descriptors(Cli):
@@ -30,6 +33,25 @@ class Descriptors(Cli):
 
     def test_standard_input_that_is_closed_is_an_error(self):
         self.says(3, "cannot read", "run", "-", "-o", "out.jsonl", "--format", "batch", "--base-url", "mock:", before=lambda: os.close(0))
+
+
+class Threads(Cli):
+    """A user, or a container, may have so many processes, and threads count as such. The kernel lets root have more."""
+    NOBODY = 65533
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes a user who has no other processes")
+    def test_too_few_threads_are_told(self):
+        self.batch("in.jsonl", 3)
+        self.dir.chmod(0o777)
+        program = shutil.copy(LEAT, self.dir)
+
+        def before():
+            resource.setrlimit(resource.RLIMIT_NPROC, (2, 2))
+            os.setgroups([])
+            os.setuid(self.NOBODY)
+        self.says(8, "threads", "run", "in.jsonl", "-o", "out.jsonl", "--base-url", "mock:",
+                  program=program, before=before)
+        self.assertFalse((self.dir / "out.jsonl").exists())
 
 
 class NobodyReads(Cli):

@@ -92,7 +92,10 @@ static leat_llm_opts llm_opts_of(const leat_i_run_args *args, const leat_i_endpo
 
 static int say_failed(leat_err err, const leat_error *error)
 {
-    leat_i_say_error("run", "%s", error->text[0] ? error->text : leat_err_sentence(err));
+    /* Who asks the kernel for a thread is not told what was short. */
+    const char *sentence = err == LEAT_NOMEM ? "out of memory or threads (ulimit -u, or a container's limit on processes)"
+                                             : leat_err_sentence(err);
+    leat_i_say_error("run", "%s", error->text[0] ? error->text : sentence);
     /* Before anything was asked, a missing key is a matter of how the program was called. */
     return err == LEAT_DENIED ? LEAT_I_EXIT_USAGE : leat_i_exit_of(err);
 }

@@ -57,7 +57,7 @@ enum { SAY_WAIT_MS = 1000, SAY_POLL_MS = 50, SAY_AGAIN_MS = 5 };
 /* Relaxed, both of them: they guard nothing. */
 static LEAT_ATOMIC(bool) is_at_work;
 static LEAT_ATOMIC(bool) reader_stands_still;
-static const int *signal_count; /* set before there are threads */
+static const int *signal_count; /* for the thread that says the last words alone, which sets it */
 /* The last words are those of the thread that says them: who reads the signals must go on reading. */
 static _Thread_local bool says_last_words;
 static _Thread_local int signals_before;
