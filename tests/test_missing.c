@@ -12,12 +12,6 @@
 
 #define SAYS(call, what) CHECK(strstr(log_text, call " was called without " what))
 
-static leat_err any_task(leat_task *t, void *arg, const void **result)
-{
-    (void)t, (void)arg, (void)result;
-    return LEAT_OK;
-}
-
 /* ---- what a task's calls need ---- */
 
 static leat_err lacks_futures(leat_task *t, void *arg, const void **result)
@@ -226,13 +220,19 @@ static void a_client_may_be_freed_after_its_runtime(void **state)
 
 /* ---- what ends the process ---- */
 
-/* A runtime of the child's own, whose only worker has had the task `fn` up to where it waits. */
+/* The only worker has nothing else to do meanwhile: it has had what was submitted before, up to where that waits. */
+static leat_err lets_others_go(leat_task *t, void *arg, const void **result)
+{
+    (void)arg, (void)result;
+    return leat_sleep_ms(t, 1);
+}
+
 static void start_and_leave(leat_task_fn fn, void *arg)
 {
     leat_handle *h;
     leat_runtime *rt = runtime_make(1, false);
     CHECK(leat_task_submit(rt, fn, arg, &h) == LEAT_OK);
-    CHECK(leat_task_run(rt, any_task, NULL, NULL) == LEAT_OK); /* the one worker has begun the other one before */
+    CHECK(leat_task_run(rt, lets_others_go, NULL, NULL) == LEAT_OK);
 }
 
 static leat_err acquires(leat_task *t, void *arg, const void **result)
