@@ -245,6 +245,13 @@ class Refusals(Endpoint):
         self.ends(0, *self.args(mocked.url, "--max-attempts", "20", count=40))
         self.assertEqual(self.classes(), {"ok": 40})
 
+    def test_a_wait_of_an_hour_is_told(self):
+        self.write("script", '{"fault":"status", "status":429, "retry_after":"3600", "request":[2,3]}\n')
+        server = self.mock("--script", "script")
+        ended = self.ends(1, *self.args(server.url, "-j", "1", "--throttle-time", "0.5", count=5))
+        self.assertEqual(self.classes(), {"ok": 3, "throttled": 2})
+        self.assertEqual(ended.err.count("the endpoint asks to wait for 36"), 1, ended.err)
+
     def test_answers_that_were_thrown_away_are_counted(self):
         """An empty answer is asked for once more; both are paid for."""
         self.write("script", '{"fault":"empty", "request":2}\n')

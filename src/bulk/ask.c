@@ -13,6 +13,8 @@
 #include "../llm/spent.h"
 #include "spans.h"
 
+enum { LONG_WAIT_MS = 60000 };
+
 static leat_err turn_take(leat_task *t, void *arg)
 {
     struct leat_i_doc *d = arg;
@@ -43,6 +45,18 @@ static void turn_back(struct leat_i_doc *d)
     d->at_endpoint = false;
 }
 
+/* Once: who has asked for an hour in the night is the reason why so little was done in the morning. */
+static void long_wait_tell(leat_i_run *run, const leat_i_llm_attempt *a)
+{
+    if (!a->throttled || a->again || a->wait_ms < LONG_WAIT_MS) return;
+    if (leat_exchange_acquire(&run->long_wait_told, true)) return; /* Acquire pairs with itself: one tells. */
+    leat_i_runtime_log(
+        run->rt, LEAT_LOG_WARNING,
+        "the endpoint asks to wait for %lld s, longer than a document is put off: those that are told so get error "
+        "rows (class throttled), the others wait, and one asks now and then",
+        (long long)(a->wait_ms / 1000));
+}
+
 /* Counted attempt by attempt: a document that is canceled later has been asked all the same. */
 static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
 {
@@ -57,6 +71,7 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     /* Relaxed: for the ticker. */
     if (a->throttled && a->again && a->wait_ms > 0)
         leat_store_relaxed(&d->run->told_to_wait_ns, leat_task_now_ns(t) + a->wait_ms * LEAT_I_NS_PER_MS);
+    long_wait_tell(d->run, a);
     leat_i_spans_attempt(t, d->run, a);
     leat_i_places_tell(d->run, d->llm, a);
     leat_i_stop_insist(d->run, a, leat_task_now_ns(t));

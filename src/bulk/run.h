@@ -150,6 +150,7 @@ typedef struct leat_i_run {
     int64_t start_ns;
     LEAT_ATOMIC(int64_t) first_try_ns;   /* start of the first attempt that found no endpoint; 0 = none did */
     LEAT_ATOMIC(bool) first_failed_told; /* the summary has why the first failed row is one */
+    LEAT_ATOMIC(bool) long_wait_told;    /* the user knows that the endpoint asks for a very long one */
     LEAT_ATOMIC(bool) insistence_told;   /* the user knows that it is tried for a while */
     /* Until then some document waits since the endpoint asked for it; of the last that was told. */
     LEAT_ATOMIC(int64_t) told_to_wait_ns;
