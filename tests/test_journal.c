@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/os.h"
 #include "bulk/journal.h"
+#include "bulk/source.h"
 
 enum { ROWS = 100 };
 
@@ -201,6 +203,31 @@ static void forced_resume_asks_bad_rows_again(void **state)
     assert_int_equal(reopen(&o, &j, &error), LEAT_OK);
     assert_int_equal(j.rows, ROWS - 1);
     free(data);
+}
+
+/* In a program without standard streams no file of ours takes their place, where progress or a stray printf would come into it. */
+static void no_file_is_a_standard_stream(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        leat_bulk_opts o = options();
+        leat_i_journal j;
+        leat_i_source s;
+        leat_error error;
+        bool was_open[64] = { false };
+        for (int fd = 0; fd < 64; fd++)
+            was_open[fd] = fd > 2 ? fcntl(fd, F_GETFD) >= 0 : close(fd) > 0;
+        bool good = leat_i_source_open(&s, in) == 0 && s.fd > 2 && reopen(&o, &j, &error) == LEAT_OK;
+        leat_i_source_close(&s);
+        for (int fd = 0; fd < 64; fd++)
+            good = good && (fcntl(fd, F_GETFD) >= 0) == was_open[fd];
+        _exit(good ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 static void a_repeated_id_is_refused(void **state)
@@ -493,6 +520,7 @@ int main(void)
         JOURNAL_TEST(every_cut_is_repaired),
         JOURNAL_TEST(every_flipped_bit_is_refused_or_repaired),
         JOURNAL_TEST(forced_resume_asks_bad_rows_again),
+        JOURNAL_TEST(no_file_is_a_standard_stream),
         JOURNAL_TEST(a_repeated_id_is_refused),
         JOURNAL_TEST(failed_rows_can_be_asked_again),
         JOURNAL_TEST(strangers_are_refused),

@@ -63,7 +63,8 @@ int leat_i_os_guard_mprotect(void *p, size_t bytes);
 const char *leat_i_errno_text(int errno_or_minus, char *buf, size_t size);
 
 /* Files. */
-int leat_i_os_open(const char *path, int flags, mode_t mode); /* O_CLOEXEC is added; answers the descriptor */
+/* O_CLOEXEC is added; answers the descriptor, which is none of the standard streams', where those are closed, too. */
+int leat_i_os_open(const char *path, int flags, mode_t mode);
 int leat_i_os_close(int fd);
 ssize_t leat_i_os_read(int fd, void *buf, size_t size);
 ssize_t leat_i_os_pread(int fd, void *buf, size_t size, int64_t offset);

@@ -16,7 +16,12 @@ int leat_i_os_open(const char *path, int flags, mode_t mode)
     do {
         fd = open(path, flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0) return -errno;
+    if (fd > STDERR_FILENO) return fd;
+    /* A program without standard streams: what anybody writes to them must not come into a file of ours. */
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), rc = higher < 0 ? -errno : higher;
+    (void)close(fd);
+    return rc;
 }
 
 int leat_i_os_close(int fd)

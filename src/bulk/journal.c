@@ -47,8 +47,8 @@ static int stream_open_path(const char *path, const int *stop_signal)
 static leat_err stream_open(leat_i_journal *j, leat_error *error)
 {
     struct stat st;
-    bool standard = strcmp(j->path, "-") == 0;
-    j->fd = standard ? 1 : stream_open_path(j->path, j->stop_signal);
+    j->standard = strcmp(j->path, "-") == 0;
+    j->fd = j->standard ? 1 : stream_open_path(j->path, j->stop_signal);
     if (j->fd == -ECANCELED) return leat_i_fail(error, LEAT_CANCELED, "stopped before anybody read the output");
     if (j->fd < 0) return output_fail(j, j->fd, "open", error);
     int rc = leat_i_os_fstat(j->fd, &st);
@@ -349,7 +349,6 @@ leat_err leat_i_journal_close(leat_i_journal *j, leat_error *error)
     leat_i_lost_end(j);
     leat_i_buf_fini(&j->anew);
     leat_i_ids_fini(&j->retried);
-    /* Standard output belongs to the program. */
-    int rc = fd > 1 ? leat_i_os_close(fd) : 0;
+    int rc = fd >= 0 && !j->standard ? leat_i_os_close(fd) : 0;
     return rc < 0 ? output_fail(j, rc, "close", error) : LEAT_OK;
 }

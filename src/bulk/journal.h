@@ -28,6 +28,7 @@
 typedef struct leat_i_journal {
     const char *path;           /* borrowed */
     int fd;                     /* -1 = closed */
+    bool standard;              /* standard output, which belongs to the program: it is not closed */
     bool regular;               /* a file: rows are appended at `bytes`, and a torn one can be cut */
     bool resumable;             /* a file of our own, with OUT.leat and lock */
     const int *stop_signal;     /* borrowed; ends what may take long; NULL = nothing does */

@@ -83,19 +83,15 @@ static int source_look(leat_i_source *s, const LEAT_ATOMIC(bool) * stop)
 int leat_i_source_open_until(leat_i_source *s, const char *path, const LEAT_ATOMIC(bool) * stop)
 {
     memset(s, 0, sizeof *s);
-    bool standard = strcmp(path, "-") == 0;
+    s->standard = strcmp(path, "-") == 0;
     /* Not blocking: else the open of a named pipe would wait for a writer, where no stop could end it. */
-    s->fd = standard ? 0 : leat_i_os_open(path, O_RDONLY | (stop ? O_NONBLOCK : 0), 0);
+    s->fd = s->standard ? 0 : leat_i_os_open(path, O_RDONLY | (stop ? O_NONBLOCK : 0), 0);
     if (s->fd < 0) return s->fd;
     s->open = true;
     int looked = source_look(s, stop);
     int rc = looked < 0 ? looked : source_peek(s);
     if (rc == 0 && s->gzip) rc = gunzip_new(s);
-    /* Standard input belongs to the program: it is read, never closed. */
-    if (rc != 0) {
-        if (!standard) (void)leat_i_os_close(s->fd);
-        s->open = false;
-    }
+    if (rc != 0) leat_i_source_close(s);
     return rc;
 }
 
@@ -190,7 +186,7 @@ void leat_i_source_close(leat_i_source *s)
         (void)inflateEnd(&s->gz->z);
         leat_i_free(s->gz);
     }
-    if (s->open && s->fd > 0) (void)leat_i_os_close(s->fd);
+    if (s->open && !s->standard) (void)leat_i_os_close(s->fd);
     memset(s, 0, sizeof *s);
 }
 

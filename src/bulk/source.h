@@ -13,6 +13,7 @@
 
 typedef struct leat_i_source { /* zeroed memory is a closed source */
     bool open;
+    bool standard; /* standard input, which belongs to the program: it is read, never closed */
     int fd;
     /* NULL = the input never waits; else a wait for it ends, with -ECANCELED, once this is true. */
     const LEAT_ATOMIC(bool) * stop;

@@ -11,8 +11,11 @@ void leat_i_standard_open(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-        /* The lowest number that is free is this one. Open for the wrong direction, so that using it fails as before. */
-        (void)leat_i_os_open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY, 0);
+        /* Open for the wrong direction, so that using it fails as before. */
+        int null = leat_i_os_open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY, 0);
+        if (null < 0) continue;
+        (void)dup2(null, fd);
+        (void)leat_i_os_close(null);
     }
 }
 
