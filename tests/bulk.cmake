@@ -1,5 +1,5 @@
 # Tests of the bulk room.
-foreach(unit reader template bulk_ids bulk_line csv)
+foreach(unit reader template bulk_ids bulk_line csv spending)
   leat_test(test_${unit} SOURCES bulk_support.c LIBRARIES PkgConfig::JANSSON PkgConfig::ZLIB)
 endforeach()
 foreach(unit row journal bulk_settings bulk_writer)

@@ -233,6 +233,60 @@ static void too_many_errors_stop_the_run(void **state)
     job_finish(j, 61);
 }
 
+/* All use the same here, so the maximum is met to the token; the first goes alone, since nothing is known before it. */
+static void what_may_be_spent_stops_the_run(void **state)
+{
+    job *j = *state;
+    leat_mock_stats m;
+    for (int i = 0; i < 60; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "d%d", i);
+        job_batch_line(j, key, "The same words for all.");
+    }
+    job_endpoint(j, &(leat_mock_opts){ .latency_ms = 20 }, NULL);
+    j->opts.tokens_max = 1;
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_int_equal(j->summary.exit_code, 4);
+    assert_true(j->summary.goes_on);
+    leat_mock_read(j->mock, &m);
+    assert_true(m.requests == 1 && j->summary.requests == 1 && j->summary.rows_ok == 1);
+    uint64_t each = j->summary.tokens_in + j->summary.tokens_out;
+    j->opts.tokens_max = 20 * each + each / 2;
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_non_null(strstr(j->error.text, "tokens are to be spent"));
+    /* One that was in line at the stop may have begun all the same, and then is given up: it has no row. */
+    assert_true(j->summary.requests <= 20 && j->summary.rows_ok > 1 && j->summary.rows_failed == 0);
+    assert_int_equal(j->summary.tokens_in + j->summary.tokens_out, each * j->summary.rows_ok);
+    leat_mock_read(j->mock, &m);
+    assert_true(m.requests <= 21);
+    j->opts.tokens_max = 0;
+    job_finish(j, 60);
+}
+
+/* Who waits for the limiter has spent nothing: the run goes to its maximum however many stand in line. */
+static void who_stands_in_line_counts_for_nothing(void **state)
+{
+    job *j = *state;
+    leat_limiter *limiter;
+    for (int i = 0; i < 40; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "d%d", i);
+        job_batch_line(j, key, "The same words for all.");
+    }
+    assert_int_equal(leat_limiter_new(&limiter, &(leat_limiter_opts){ .in_flight_max = 1 }), LEAT_OK);
+    job_endpoint(j, NULL, &(leat_llm_opts){ .limiter = limiter });
+    j->opts.tokens_max = 1;
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    j->opts.tokens_max = 12 * (j->summary.tokens_in + j->summary.tokens_out);
+    assert_int_equal(job_run(j), LEAT_STOPPED);
+    assert_int_equal(j->summary.rows_ok, 12);
+    assert_int_equal(j->summary.requests, 12);
+    j->opts.tokens_max = 0;
+    job_finish(j, 40);
+    job_endpoint(j, NULL, NULL);
+    leat_limiter_free(limiter);
+}
+
 /* ---- signals ---- */
 
 typedef struct stopper {
@@ -439,6 +493,8 @@ int main(void)
         JOB_TEST(the_first_20_failures_stop_the_run),
         JOB_TEST(a_thousand_failures_in_a_row_stop_the_run),
         JOB_TEST(too_many_errors_stop_the_run),
+        JOB_TEST(what_may_be_spent_stops_the_run),
+        JOB_TEST(who_stands_in_line_counts_for_nothing),
         JOB_TEST(the_first_signal_drains),
         JOB_TEST(the_second_signal_stops_at_once),
         JOB_TEST(a_second_run_on_one_output_is_refused),

@@ -44,6 +44,18 @@ class Refusals(Endpoint):
         threading.Thread(target=serve, daemon=True).start()
         return f"http://127.0.0.1:{server.getsockname()[1]}/v1"
 
+    def test_a_cost_that_the_endpoint_names(self):
+        """It counts, and not the prices."""
+        body = json.dumps({"choices": [{"message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+                           "usage": {"prompt_tokens": 10, "completion_tokens": 1, "cost": 0.25}}).encode()
+        url = self.plain_server(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                                % (len(body), body))
+        for prices in ([], ["--price-in", "1000000"]):
+            ended = self.says(4, "the cost is to be no more than 1.1: it is 1,", *self.args(url, "-j", "1", count=20), "--overwrite",
+                              "--max-cost", "1.1", *prices)
+            self.assertIn("; cost 1.000000\n", ended.err)
+            self.assertEqual(len(self.rows()), 4)
+
     def test_plain_http_on_a_port_of_tls(self):
         """However the server takes it: no rows, and one sentence that names the remedy."""
         server = self.fault("tls-good")
@@ -262,6 +274,44 @@ class Refusals(Endpoint):
         self.assertEqual(rows[1]["tokens_in"], 2 * rows[0]["tokens_in"])
         summary = json.loads(ended.err.splitlines()[-1])
         self.assertEqual(summary["tokens_in"], 4 * rows[0]["tokens_in"])
+
+    def spent(self, ended):
+        summary = json.loads(ended.err.splitlines()[-1])
+        return summary["tokens_in"] + summary["tokens_out"], summary
+
+    def test_tokens_that_may_be_spent(self):
+        """The run stops at the sum, and the same command goes on from there."""
+        mocked = self.mock("--latency-ms", "5")
+        args = self.args(mocked.url, "-j", "8", "--progress", "json", count=100)
+        one, _ = self.spent(self.ends(4, *args, "--max-total-tokens", "1"))
+        self.assertEqual(len(self.rows()), 1)
+        ended = self.says(4, "tokens are to be spent", *args, "--max-total-tokens", 30 * one)
+        tokens, _ = self.spent(ended)
+        self.assertGreater(tokens, 20 * one)
+        self.assertLessEqual(tokens, 30 * one + 8 * one / 2)  # What those in flight used beyond the mean: texts differ by a digit.
+        self.assertIn("the same command goes on from here", ended.err)
+        kept = self.rows()
+        self.ends(0, *args, "--max-total-tokens", 1000 * one)
+        self.assertEqual(self.classes(), {"ok": 100})
+        self.assertEqual({key: self.rows()[key] for key in kept}, kept)
+
+    def test_a_cost_that_may_be_spent(self):
+        mocked = self.mock()
+        args = self.args(mocked.url, "-j", "4", "--progress", "json", count=60)
+        prices = ["--price-in", "1000000", "--price-out", "2000000"]
+        _, one = self.spent(self.ends(4, *args, *prices, "--max-cost", "0.5"))
+        self.assertAlmostEqual(one["cost"], one["tokens_in"] + 2 * one["tokens_out"])
+        ended = self.says(4, "the cost is to be no more than", *args, *prices, "--max-cost", 20 * one["cost"])
+        _, summary = self.spent(ended)
+        self.assertGreater(summary["cost"], 10 * one["cost"])
+        self.assertLessEqual(summary["cost"], 20 * one["cost"] + 4 * one["cost"] / 2)
+        ended = self.says(4, "needs prices", *args, "--max-cost", "5")  # Nobody says what an answer costs.
+        self.assertEqual(self.spent(ended)[1]["requests"], 1)
+        _, summary = self.spent(self.ends(0, *args, *prices))
+        self.assertAlmostEqual(summary["cost"], summary["tokens_in"] + 2 * summary["tokens_out"])
+        self.assertEqual(self.classes(), {"ok": 60})
+        self.says(2, "--max-cost", *args, "--max-cost", "0")
+        self.says(2, "--max-total-tokens", *args, "--max-total-tokens", "0")
 
     def test_a_limit_of_the_endpoint_is_waited_for(self):
         mocked = self.mock("-j", "3")

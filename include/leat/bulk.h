@@ -74,8 +74,11 @@ typedef struct leat_bulk_opts {
     bool force_resume;        /* go on although input or settings changed; what is no row is refused all the same */
     const char *retry_failed; /* NULL = no; "" = ask all failed rows again; else only those of this class */
     leat_bulk_progress progress;
-    uint64_t errors_max;    /* stop after that many failed rows; 0 = no limit */
-    const int *stop_signal; /* how often the user asked to stop (1 = drain, 2 = at once); polled; NULL = never */
+    uint64_t errors_max;        /* stop after that many failed rows; 0 = no limit */
+    uint64_t tokens_max;        /* stop before the attempts of this call have used more, in and out; 0 = no limit */
+    double cost_max;            /* the same of the cost, in the unit of the prices; 0 = no limit */
+    double price_in, price_out; /* per million tokens, where the endpoint names no cost; 0 = none */
+    const int *stop_signal;     /* how often the user asked to stop (1 = drain, 2 = at once); polled; NULL = never */
     int64_t outage_ms; /* how long an endpoint that went away, or answers nothing but errors, is waited for; 0 = 60,000 */
     leat_timeline *timeline; /* gets each document, its attempts and waits; borrowed; NULL = none */
     bool no_extras;          /* rows without the `leat` object; such an output cannot detect flipped rows */
@@ -103,7 +106,7 @@ typedef struct leat_bulk_summary {
     uint64_t requests, throttles, possibly_billed;
     uint64_t tokens_in, tokens_out;
     uint64_t tokens_cached, tokens_reasoning; /* parts of the two above */
-    double cost;                              /* what the endpoint named in its replies; 0 = nothing */
+    double cost;                              /* what the endpoint named in its replies, else by the prices; 0 = nothing */
     const char *provider;                     /* its name, of the first endpoint; NULL = no client */
     uint64_t class_count[64];                 /* rows by leat_class */
     char first_failed[512];                   /* why the first failed row of this run is one; "" = none is */
@@ -124,8 +127,9 @@ typedef struct leat_bulk_summary {
  * Owns:    `opts` is borrowed during the call; `*summary` is always filled; `*error` is written on failure only.
  * Errors:  LEAT_OK when every document has a row, failed ones too; LEAT_MISMATCH, LEAT_LOCKED, LEAT_INPUT (also for an input
  *          without a document), LEAT_IO, LEAT_DENIED (key, quota, trust, unknown host), LEAT_NET (the endpoint is not there,
- *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, or the first 20 documents, or 1,000 in a row, all
- *          failed), LEAT_CANCELED (stop_signal), LEAT_USAGE, LEAT_NOMEM. What was written stays, and the same call goes on from there.
+ *          or not any more: docs/endpoints.md), LEAT_STOPPED (errors_max, tokens_max, cost_max, a cost_max with neither
+ *          prices nor an endpoint that names the cost, or the first 20 documents, or 1,000 in a row, all failed), LEAT_CANCELED
+ *          (stop_signal), LEAT_USAGE, LEAT_NOMEM. What was written stays, and the same call goes on from there.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_bulk_run(leat_runtime *rt, const leat_bulk_opts *opts, leat_bulk_summary *summary,
                                               leat_error *error);

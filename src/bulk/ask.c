@@ -27,22 +27,37 @@ static leat_err turn_take(leat_task *t, void *arg)
     d->has_slot = true;
     leat_i_spans_took(t, d);
     /* With the turn in hand: so one of those who wait here can always go and try. */
-    return leat_i_outage_pass(t, d->run, d);
+    LEAT_TRY(leat_i_outage_pass(t, d->run, d));
+    return leat_i_spending_wait(t, &d->run->spending, &d->spender);
 }
 
-/* At the endpoint: from here on a drain waits for it. */
-static void turn_sent(void *arg)
+/* At the endpoint: from here on a drain waits for it. What may be spent is looked at only now, since whoever stands in line for the
+ * limiter would be given up by the stop, and had counted as in flight in vain. */
+static leat_err turn_sent(void *arg)
 {
     struct leat_i_doc *d = arg;
+    leat_error why;
+    if (!leat_i_spending_begin(&d->run->spending, &d->spender, &why)) {
+        leat_i_run_stop(d->run, LEAT_I_STOP_DRAIN, &why);
+        return LEAT_CANCELED;
+    }
     leat_store_relaxed(&d->carrier->waiting, false); /* relaxed: read too late it costs one request, and no row */
     (void)leat_add_relaxed(&d->run->count.in_flight, 1u);
     d->at_endpoint = true;
+    return LEAT_OK;
 }
 
 static void turn_back(struct leat_i_doc *d)
 {
     if (d->at_endpoint) (void)leat_sub_relaxed(&d->run->count.in_flight, 1u);
     d->at_endpoint = false;
+}
+
+/* `a` is NULL for one that was not heard of. */
+static void turn_spent(struct leat_i_doc *d, const leat_i_llm_attempt *a)
+{
+    leat_error why;
+    if (!leat_i_spending_end(&d->run->spending, &d->spender, a, &why)) leat_i_run_stop(d->run, LEAT_I_STOP_DRAIN, &why);
 }
 
 /* Once: who has asked for an hour in the night is the reason why so little was done in the morning. */
@@ -63,6 +78,7 @@ static void turn_ended(leat_task *t, void *arg, leat_i_llm_attempt *a)
     struct leat_i_doc *d = arg;
     leat_i_counters *c = &d->run->count;
     turn_back(d);
+    turn_spent(d, a);
     if (a->sent) (void)leat_add_relaxed(&c->requests, 1);
     if (a->sent && a->number > 1) (void)leat_add_relaxed(&c->retries, 1);
     if (a->throttled) (void)leat_add_relaxed(&c->throttles, 1);
@@ -169,6 +185,7 @@ leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc)
     leat_err err = leat_i_llm_call_in_turn(t, llm, doc->url, doc->body, doc->body_bytes, &turn, &doc->reply);
     leat_store_relaxed(&d->carrier->waiting, false); /* as in turn_sent */
     turn_back(d);
+    turn_spent(d, NULL);
     leat_i_outage_leave(d->run, d, leat_task_now_ns(t));
     costs_count(&d->run->count, &doc->reply);
     if (!err) {

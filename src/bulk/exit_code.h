@@ -11,7 +11,9 @@
     X(ROWS, 1, "the run went through the whole input; some rows failed")                                                 \
     X(USAGE, 2, "wrong arguments, or the key is missing; nothing was done")                                              \
     X(INPUT, 3, "the input is not usable, input or settings differ from the earlier run, or the output is not leat's")   \
-    X(RULE, 4, "stopped by a rule: `--max-errors`, or the first 20 documents, or 1,000 in a row, all failed")            \
+    X(RULE, 4,                                                                                                           \
+      "stopped by a rule: `--max-errors`, `--max-total-tokens`, `--max-cost`, or the first 20 documents, or 1,000 in a " \
+      "row, all failed")                                                                                                 \
     X(ENDPOINT, 5,                                                                                                       \
       "stopped since no request can do better: key, quota, path, certificate, host name, nobody listens (any more), or " \
       "nothing but errors")                                                                                              \

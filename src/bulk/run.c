@@ -97,6 +97,7 @@ static leat_err run_open(leat_task *t, leat_i_run *run, leat_error *error)
     LEAT_TRY(opts_check(o, error));
     LEAT_TRY(leat_i_output_check(o, error));
     LEAT_TRY(flow_make(run, error));
+    LEAT_TRY(leat_i_spending_init(&run->spending, o, error));
     run->concurrency = o->concurrency ? o->concurrency : RUN_CONCURRENCY_DEFAULT;
     leat_limiter *limiter = o->llm ? leat_i_llm_limiter(o->llm) : NULL;
     if (limiter) {
@@ -361,6 +362,7 @@ static void run_close(leat_i_run *run)
     leat_flow_free(run->own_flow);
     leat_i_ids_fini(&run->ids);
     leat_i_places_fini(&run->places);
+    leat_i_spending_fini(&run->spending);
     leat_i_free(run->carrier);
 }
 

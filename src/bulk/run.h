@@ -30,6 +30,7 @@
 #include "places.h"
 #include "reader.h"
 #include "slots.h"
+#include "spending.h"
 #include "template.h"
 #include "writer.h"
 
@@ -73,6 +74,7 @@ struct leat_i_doc {
     bool is_done;               /* a file that has its row, to be compared with it */
     bool has_slot;
     int64_t gave_ns;                /* when it gave its turn back to wait, for the timeline; 0 = it has not */
+    leat_i_spender spender;         /* of the attempt that is under way */
     bool at_endpoint;               /* a request of it is on its way: counted in in_flight */
     bool answered;                  /* some request of its flow has had a reply: it is worth finishing */
     const leat_llm *llm;            /* that it asks, while it does */
@@ -144,6 +146,7 @@ typedef struct leat_i_run {
     leat_i_held held;
     leat_i_outage outage;
     leat_i_places places;
+    leat_i_spending spending;
     leat_flow *flow;     /* the user's, or `own_flow` */
     leat_flow *own_flow; /* one node that calls the endpoint */
     leat_i_counters count;

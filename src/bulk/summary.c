@@ -28,7 +28,7 @@ void leat_i_summary_fill(leat_i_run *run)
     s->tokens_out = leat_load_relaxed(&c->tokens_out);
     s->tokens_cached = leat_load_relaxed(&c->tokens_cached);
     s->tokens_reasoning = leat_load_relaxed(&c->tokens_reasoning);
-    s->cost = (double)leat_load_relaxed(&c->cost_millionths) / 1e6;
+    s->cost = (double)leat_load_relaxed(&c->cost_millionths) / 1e6 + leat_i_spending_priced(&run->spending);
     s->provider = run->opts->llm ? leat_i_llm_provider(run->opts->llm) : NULL;
     for (size_t i = 0; i < sizeof s->class_count / sizeof s->class_count[0]; i++)
         s->class_count[i] = leat_load_relaxed(&c->by_class[i]);

@@ -37,7 +37,8 @@ typedef struct leat_i_run_args {
     /* Attempts and time. */
     uint64_t max_attempts, max_retries;
     int64_t throttle_time_ms, outage_time_ms, request_timeout_ms, connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
-    uint64_t errors_max;
+    uint64_t errors_max, tokens_max;
+    double cost_max, price_in, price_out;
     int progress;
     const char *trace;
 

@@ -201,6 +201,9 @@ static void attempt_tell(call *c, const leat_i_case_rule *rule, const leat_i_htt
         .fatal = c->reply->is_fatal,
         .unreached = c->reply->is_unreached,
         .message = message,
+        .tokens_in = c->reply->tokens_in,
+        .tokens_out = c->reply->tokens_out,
+        .cost = c->reply->cost,
         .again = c->again,
         .wait_ms = c->wait_ms,
     };
@@ -302,12 +305,12 @@ static leat_err attempt(call *c)
     }
     leat_i_estimate_open(&llm->estimate);
     leat_err err = request_aim(c, grant.endpoint_index);
+    if (!err && c->turn && c->turn->sent) err = c->turn->sent(c->turn->arg);
     if (err) {
         leat_i_estimate_close(&llm->estimate, false, leat_task_now_ns(c->t));
         if (llm->limiter) leat_limiter_refund(llm->limiter, grant);
         return err;
     }
-    if (c->turn && c->turn->sent) c->turn->sent(c->turn->arg);
     rd.to = (leat_i_answer_to){ .path = c->request.path, .inputs = c->inputs, .form = c->out->form };
     c->reply->attempts++;
     c->mark = leat_i_arena_save(&c->t->arena);

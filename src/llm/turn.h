@@ -23,7 +23,9 @@ typedef struct leat_i_llm_attempt {
     const char *message; /* what came of it, "" when it was good */
     bool again;          /* another one follows, after wait_ms: may be changed */
     int64_t wait_ms;
-    bool uncharged; /* set by who hears of it: the attempt counts towards no budget */
+    uint64_t tokens_in, tokens_out; /* what it used, as far as it was told or could be guessed */
+    double cost;                    /* as the endpoint names it; 0 = it does not */
+    bool uncharged;                 /* set by who hears of it: the attempt counts towards no budget */
 } leat_i_llm_attempt;
 
 typedef struct leat_i_llm_turn {
@@ -31,8 +33,8 @@ typedef struct leat_i_llm_turn {
     /* Before each attempt, before the limiter is asked; may suspend. Fine to be called while the turn is held. An error ends the
      * call with that error. */
     leat_err (*take)(leat_task *t, void *arg);
-    /* The limiter has let it through, and the request goes out. */
-    void (*sent)(void *arg);
+    /* The limiter has let it through, and the request goes out; or does not, and the call ends with this error. */
+    leat_err (*sent)(void *arg);
     /* Each attempt that may have reached the endpoint, one that was canceled too. */
     void (*ended)(leat_task *t, void *arg, leat_i_llm_attempt *attempt);
     /* Before the call waits to try again. */
