@@ -163,7 +163,8 @@ LEAT_API LEAT_MUST_USE leat_err leat_bulk_check_input(leat_runtime *rt, const le
  * Suspends: yes, as leat_llm_call.
  * Threads:  from the task `t` only.
  * Owns:     what `doc->reply` points to lives until the document's row is written.
- * Errors:   as leat_llm_call.
+ * Errors:   as leat_llm_call; LEAT_CANCELED also when tokens_max or cost_max lets no request begin any more: then the document gets
+ *           no row, and is asked again when the run goes on. What a flow asks by other calls counts towards neither.
  */
 LEAT_API LEAT_MUST_USE leat_err leat_doc_ask(leat_task *t, leat_llm *llm, leat_doc *doc);
 
