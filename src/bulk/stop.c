@@ -119,11 +119,11 @@ static void rule_failed_in_a_row(leat_i_run *run, const leat_llm_reply *reply)
 
 void leat_i_stop_rules(leat_i_run *run, const leat_llm_reply *reply)
 {
-    uint64_t failed = leat_load_relaxed(&run->count.failed);
-    if (run->opts->errors_max > 0 && failed >= run->opts->errors_max) {
+    uint64_t most = run->opts->errors_max;
+    if (most > 0 && leat_load_relaxed(&run->count.failed) >= most) {
         leat_error why;
         (void)leat_i_fail(&why, LEAT_STOPPED, "%llu rows have failed, as many as allowed; the last one: %.110s",
-                          (unsigned long long)failed, reply->message);
+                          (unsigned long long)most, reply->message);
         /* What is under way is paid for: it may end. */
         leat_i_run_stop(run, LEAT_I_STOP_DRAIN, &why);
     }
