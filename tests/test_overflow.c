@@ -114,7 +114,11 @@ static int go_wrong(const char *how)
     if (strcmp(how, "null") == 0) fn = reads_null;
     if (strcmp(how, "chained") == 0) signal(SIGSEGV, other_handler);
     leat_runtime *rt = runtime_with(2, false);
-    if (strcmp(how, "sent") == 0) return kill(getpid(), SIGSEGV);
+    if (strcmp(how, "sent") == 0) {
+        int rc = kill(getpid(), SIGSEGV);
+        (void)sleep(20); /* Any thread may get it, while this one goes on. */
+        return rc;
+    }
     (void)!leat_task_run(rt, fn, arg, NULL);
     for (int i = 0; i < 4; i++) /* So that the loop's stack, which was written below, is given back. */
         (void)!leat_task_run(rt, parks_once, NULL, NULL);
