@@ -16,15 +16,7 @@
 #include "leat/fork.h"
 #include "leat/task.h"
 #include "sched/sched.h"
-
-/* For code inside tasks: cmocka's own assertions jump to another stack, which must not be done from a fiber. */
-#define CHECK(cond)                                                                   \
-    do {                                                                              \
-        if (!(cond)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
+#include "support/check.h"
 
 /* How to start a program that this machine cannot run by itself: set by ctest in a cross build, else NULL. */
 static inline const char *emulator(void)

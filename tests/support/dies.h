@@ -1,7 +1,4 @@
-/*
- * support/dies.h: for tests of what ends the process with a sentence, and a check for code inside tasks, where cmocka's own assertions
- * would jump to another stack.
- */
+/* support/dies.h: for tests of what ends the process with a sentence. */
 #ifndef LEAT_TEST_DIES_H
 #define LEAT_TEST_DIES_H
 
@@ -18,13 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(cond)                                                                   \
-    do {                                                                              \
-        if (!(cond)) {                                                                \
-            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-            abort();                                                                  \
-        }                                                                             \
-    } while (0)
+#include "check.h"
 
 /* Runs `fn` in a child of fork, and holds that it dies by SIGABRT with one line that contains `sentence`. */
 static inline void dies_by(void (*fn)(void), const char *sentence)
